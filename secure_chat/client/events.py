@@ -1,0 +1,137 @@
+"""What the engine tells the user interfaces: a small frozen vocabulary.
+
+Events are immutable and carry all that a face needs to draw, so that no face asks the vault
+while it draws. Times are milliseconds since 1970, UTC.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from secure_chat.errors import SecureChatError
+from secure_chat.protocol.addresses import UserId
+
+
+class ConnectionState(StrEnum):
+    """Where the engine stands with the server."""
+
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    STOPPED = "stopped"  # will not come back by itself: refused, replaced, or stopped
+
+
+class Trust(StrEnum):
+    """How far a contact's account key is trusted."""
+
+    NEW = "new"  # first use, nobody compared
+    VERIFIED = "verified"
+    CHANGED = "changed"  # another key than before; sending waits for the person's decision
+
+
+class MessageState(StrEnum):
+    """How far a message of ours has come; `RECEIVED` marks theirs."""
+
+    WAITING = "waiting"  # in the outbox
+    HELD = "held"  # waits for the person: changed key, full mailbox, refused
+    ACCEPTED = "accepted"  # on the server's disk, or with the recipient's device
+    DELIVERED = "delivered"  # the recipient's device said so, end to end
+    READ = "read"
+    RECEIVED = "received"
+
+
+class Person(Struct, frozen=True):
+    """Somebody on this server, and our trust in them (None before any contact)."""
+
+    user_id: UserId
+    online: bool
+    trust: Trust | None = None
+
+
+class Message(Struct, frozen=True):
+    """One line of a conversation. ``number`` orders a conversation and only grows."""
+
+    content_id: bytes
+    number: int
+    user_id: UserId  # the other side
+    ours: bool
+    text: str
+    time: int  # when we wrote it, or when theirs arrived here
+    state: MessageState
+    claimed_time: int = 0  # the sender's clock, shown when far from ``time``
+    is_notice: bool = False  # a line of our own program (a key changed, a message was unreadable)
+    problem: str = ""  # why it is HELD, or what a notice says, already a sentence
+
+
+class Conversation(Struct, frozen=True):
+    """A line in the list of conversations."""
+
+    user_id: UserId
+    trust: Trust
+    unread: int
+    last: Message | None
+
+
+class Safety(Struct, frozen=True):
+    """What the panel beside a conversation shows. Digits only, in groups of five."""
+
+    user_id: UserId
+    our_fingerprint: str
+    their_fingerprint: str
+    safety_number: tuple[str, ...]  # 12 groups of 5 digits, the same on both sides
+    trust: Trust
+    first_seen: int
+    changed: int = 0  # when the key changed last; 0: never
+    verified: int = 0
+
+
+class Event(Struct, frozen=True):
+    """Root of the events."""
+
+
+class ConnectionChanged(Event, frozen=True):
+    """The connection's state; ``problem`` says why not online, ``retry_in`` when next."""
+
+    state: ConnectionState
+    problem: SecureChatError | None = None
+    retry_in: float | None = None
+    tls_group: str = ""  # the negotiated key exchange, once online
+
+
+class PeopleChanged(Event, frozen=True):
+    """These people are new or have another presence or trust; the rest is as before."""
+
+    people: tuple[Person, ...]
+    complete: bool = False  # the whole list: who is not in it is gone
+
+
+class ConversationChanged(Event, frozen=True):
+    """A conversation is new, or its unread count, trust or last line changed."""
+
+    conversation: Conversation
+
+
+class MessageAdded(Event, frozen=True):
+    """A message of ours or theirs joined a conversation."""
+
+    message: Message
+
+
+class MessageChanged(Event, frozen=True):
+    """A message shown before has another state or text."""
+
+    message: Message
+
+
+class KeyChanged(Event, frozen=True):
+    """A contact's account key is another one. Sending waits when it was verified."""
+
+    user_id: UserId
+    was_verified: bool
+
+
+class Problem(Event, frozen=True):
+    """Something a person should know; ``user_id`` where it concerns one conversation."""
+
+    error: SecureChatError
+    user_id: UserId | None = None

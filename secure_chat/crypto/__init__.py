@@ -1,0 +1,1 @@
+"""The end-to-end encryption, sans-IO (PROTOCOL.md, chapter on encryption)."""

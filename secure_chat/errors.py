@@ -1,0 +1,208 @@
+"""Every error of secure_chat: the codes on the wire and the exceptions, each in one table.
+
+An error is a noun with facts. Its ``template`` is the sentence that a person reads (and the
+message id for translation); its keyword arguments fill the template and stay readable as
+``error.facts``. Who caused it decides the root:
+
+* `LocalError`: this person, this program or this machine; the sentence says what to do.
+* `PeerError`: bytes from the other side break a rule. The bytes are refused, nothing changes.
+* `Refused`: the server answered with one of the codes below.
+"""
+
+from enum import StrEnum
+from typing import ClassVar, NamedTuple
+
+
+class Code(StrEnum):
+    """What an ``error`` or ``bye`` message says happened. `CODES` explains each."""
+
+    # what was sent
+    BAD_FRAME = "bad_frame"
+    TOO_LARGE = "too_large"
+    BAD_HEADER = "bad_header"
+    UNKNOWN_TYPE = "unknown_type"
+    BAD_FIELD = "bad_field"
+    NOT_SUPPORTED = "not_supported"
+    # getting in
+    UNSUPPORTED_VERSION = "unsupported_version"
+    UNSUPPORTED_FEATURE = "unsupported_feature"
+    NOT_LOGGED_IN = "not_logged_in"
+    ALREADY_LOGGED_IN = "already_logged_in"
+    BAD_USER_ID = "bad_user_id"
+    NAME_TAKEN = "name_taken"
+    BAD_INVITE = "bad_invite"
+    REGISTRATION_CLOSED = "registration_closed"
+    BAD_SIGNATURE = "bad_signature"
+    LOGIN_REFUSED = "login_refused"
+    CHALLENGE_USED = "challenge_used"
+    CHALLENGE_EXPIRED = "challenge_expired"
+    # keys
+    BAD_KEYS = "bad_keys"
+    MANIFEST_CONFLICT = "manifest_conflict"
+    NO_KEYS = "no_keys"
+    # delivery
+    UNKNOWN_USER = "unknown_user"
+    DEVICES_CHANGED = "devices_changed"
+    DUPLICATE_ID = "duplicate_id"
+    BAD_SEQUENCE = "bad_sequence"
+    MAILBOX_FULL = "mailbox_full"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+    INTERNAL_ERROR = "internal_error"
+    # why a connection ends
+    LOGIN_TIMEOUT = "login_timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    SLOW_READER = "slow_reader"
+    REPLACED = "replaced"
+    ACCOUNT_DISABLED = "account_disabled"
+    SHUTTING_DOWN = "shutting_down"
+
+
+class CodeInfo(NamedTuple):
+    """A code's sentence and what follows from it."""
+
+    message: str
+    closes: bool = False  # the server closes the connection after saying it
+    retry: bool = False  # the same request may succeed later; see retry_after
+
+
+CODES: dict[Code, CodeInfo] = {
+    Code.BAD_FRAME: CodeInfo("The frame is malformed.", closes=True),
+    Code.TOO_LARGE: CodeInfo("The frame or one of its parts is larger than allowed.", closes=True),
+    Code.BAD_HEADER: CodeInfo(
+        "The header is not the canonical JSON of a known message.", closes=True
+    ),
+    Code.UNKNOWN_TYPE: CodeInfo("The server does not know this type of message."),
+    Code.BAD_FIELD: CodeInfo("A field is unknown, missing or out of its range."),
+    Code.NOT_SUPPORTED: CodeInfo("This server does not offer that yet."),
+    Code.UNSUPPORTED_VERSION: CodeInfo("No protocol version in common.", closes=True),
+    Code.UNSUPPORTED_FEATURE: CodeInfo("A requested feature was not offered.", closes=True),
+    Code.NOT_LOGGED_IN: CodeInfo("Log in first.", closes=True),
+    Code.ALREADY_LOGGED_IN: CodeInfo("This connection is logged in already."),
+    Code.BAD_USER_ID: CodeInfo(
+        "A name has 3 to 32 of the letters a-z, digits, '_', '.' and '-', first a letter."
+    ),
+    Code.NAME_TAKEN: CodeInfo("This name is taken; choose another."),
+    Code.BAD_INVITE: CodeInfo("The invite is missing, wrong, used up or expired; ask for another."),
+    Code.REGISTRATION_CLOSED: CodeInfo("This server takes no new accounts."),
+    Code.BAD_SIGNATURE: CodeInfo("A signature does not verify.", closes=True),
+    Code.LOGIN_REFUSED: CodeInfo("The server does not accept this login.", closes=True),
+    Code.CHALLENGE_USED: CodeInfo("The challenge was used already; connect again.", closes=True),
+    Code.CHALLENGE_EXPIRED: CodeInfo("The challenge has expired; connect again.", closes=True),
+    Code.BAD_KEYS: CodeInfo("The published keys are malformed, expired or too many."),
+    Code.MANIFEST_CONFLICT: CodeInfo("The manifest does not follow the one the server has."),
+    Code.NO_KEYS: CodeInfo("That device has published no keys yet.", retry=True),
+    Code.UNKNOWN_USER: CodeInfo("There is no such account or device here."),
+    Code.DEVICES_CHANGED: CodeInfo("The recipient's devices have changed; fetch the manifest."),
+    Code.DUPLICATE_ID: CodeInfo("This delivery id was used for another message."),
+    Code.BAD_SEQUENCE: CodeInfo("No delivery with this sequence was sent."),
+    Code.MAILBOX_FULL: CodeInfo("The recipient's mailbox is full.", retry=True),
+    Code.QUOTA_EXCEEDED: CodeInfo("Too many of your messages wait for this recipient.", retry=True),
+    Code.RATE_LIMITED: CodeInfo("Too many requests; wait.", retry=True),
+    Code.OVERLOADED: CodeInfo("The server is busy; wait.", retry=True),
+    Code.STORAGE_UNAVAILABLE: CodeInfo("The server cannot write to its disk.", retry=True),
+    Code.INTERNAL_ERROR: CodeInfo("The server failed; its log says more.", closes=True, retry=True),
+    Code.LOGIN_TIMEOUT: CodeInfo("No login came in time.", closes=True, retry=True),
+    Code.IDLE_TIMEOUT: CodeInfo("Nothing was heard for too long.", closes=True, retry=True),
+    Code.SLOW_READER: CodeInfo(
+        "The connection does not read fast enough.", closes=True, retry=True
+    ),
+    Code.REPLACED: CodeInfo("This device logged in from elsewhere.", closes=True),
+    Code.ACCOUNT_DISABLED: CodeInfo("The operator has disabled this account.", closes=True),
+    Code.SHUTTING_DOWN: CodeInfo("The server is stopping.", closes=True, retry=True),
+}
+
+
+class SecureChatError(Exception):
+    """Root of all. Subclasses give ``template``; facts fill it and stay in ``facts``."""
+
+    template: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.template.format(**facts))
+
+
+class LocalError(SecureChatError):
+    """A mistake or a failure on this side."""
+
+
+class PeerError(SecureChatError):
+    """Bytes from the other side break a rule; they are refused and nothing changes."""
+
+
+# ---------------------------------------------------------------- names and encodings
+
+
+class BadAddress(PeerError):
+    """A name of an account or device outside the rule (PROTOCOL.md 1)."""
+
+    template = (
+        "{text!r} is no valid name: 3 to 32 of the letters a-z, digits, '_', '.' and '-', "
+        "first a letter."
+    )
+
+
+class BadEncoding(PeerError):
+    """A structure that does not decode, or is not in its only form."""
+
+    template = "Malformed {what}."
+
+
+class BadInviteLink(LocalError):
+    """An invite link that cannot be used; ``reason`` says why."""
+
+    template = "This invite link cannot be used: {reason}."
+
+
+# ---------------------------------------------------------------- the wire
+
+
+class ProtocolError(PeerError):
+    """A frame or header that breaks the wire protocol; ``code`` is what the server answers."""
+
+    template = "{detail}"
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        self.code = code
+        super().__init__(detail=detail or CODES[code].message)
+
+
+class Refused(SecureChatError):
+    """The server's answer to a request, with its code and perhaps ``retry_after`` seconds."""
+
+    template = "{message}"
+
+    def __init__(self, code: Code, message: str = "", retry_after: float | None = None) -> None:
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(message=message or CODES[code].message)
+
+
+# ---------------------------------------------------------------- transport (TLS, connections)
+
+
+# ---------------------------------------------------------------- encryption
+
+
+# ---------------------------------------------------------------- the server's own
+
+
+# ---------------------------------------------------------------- vault and profiles
+
+
+# ---------------------------------------------------------------- the client
+
+
+class TextTooLong(LocalError):
+    """A text above the limit of a message."""
+
+    template = "The text has {size} bytes; a message takes at most {limit}. Send it as a file."
+
+
+class SafetyNumberDiffers(LocalError):
+    """The number that was compared is not this conversation's."""
+
+    template = "This is not the safety number of the conversation with {user_id}."

@@ -1,0 +1,64 @@
+"""Every number that bounds something on the wire (PROTOCOL.md 2). Sizes are bytes, times seconds.
+
+The one table of limits: both ends import it, so no bound stands in two places.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+# Frames: u32 length ‖ u16 header length ‖ header ‖ body; the length counts what follows it.
+LENGTH_FIELD: Final = 4
+HEADER_LENGTH_FIELD: Final = 2
+FRAME_BEFORE_LOGIN: Final = 8 * KIB
+FRAME_AFTER_LOGIN: Final = 64 * KIB
+HEADER: Final = 4 * KIB
+KEY_HEADER: Final = 16 * KIB  # frames that carry keys, after login
+BODY: Final = FRAME_AFTER_LOGIN - HEADER - HEADER_LENGTH_FIELD
+
+# Names
+USER_ID_MIN: Final = 3
+USER_ID_MAX: Final = 32
+DEVICE_MAX: Final = 32
+
+# Login
+HANDSHAKE_SECONDS: Final = 10
+LOGIN_SECONDS: Final = 20  # from the greeting to a login or a registration
+CHALLENGE: Final = 32
+IDLE_SECONDS: Final = 120  # a connection that says nothing for so long is closed
+PING_SECONDS: Final = 45  # how often a client that has nothing else to say pings
+
+# Content
+TEXT: Final = 16 * KIB  # UTF-8; longer text is offered as a file
+PADDING_STEPS: Final = (256, 512, 1024, 2048, 4096)
+PADDING_MULTIPLE: Final = 4096
+PADDED_MAX: Final = 40_960
+
+# Keys
+DEVICES: Final = 16  # in a manifest
+KEYS_PER_FRAME: Final = 20
+ONE_TIME_KEYS: Final = 100
+ONE_TIME_REFILL_BELOW: Final = 25
+SIGNED_PREKEY_SECONDS: Final = 7 * DAY  # rotated so often
+SIGNED_PREKEY_VALID: Final = 28 * DAY  # a bundle older than its signed expiry is refused
+CLOCK_SKEW: Final = DAY
+
+# Delivery
+UNACKNOWLEDGED: Final = 256  # deliveries in flight on a connection
+MAILBOX_MESSAGES: Final = 10_000
+MAILBOX_BYTES: Final = 64 * KIB * KIB
+MAILBOX_MESSAGES_PER_SENDER: Final = 4_000
+RETENTION_SECONDS: Final = 30 * DAY
+SEEN_IDS_SECONDS: Final = 40 * DAY
+
+# Ratchet
+SKIP_PER_CHAIN: Final = 1_000
+SKIP_STORED: Final = 2_000
+
+# Lists
+USERS_PER_PAGE: Final = 100
+PRESENCE_PER_FRAME: Final = 200
+PRESENCE_SECONDS: Final = 1  # changes are gathered for so long

@@ -1,0 +1,1 @@
+"""The server: routes opaque payloads, stores them for absent devices, cannot decrypt."""
