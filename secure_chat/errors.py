@@ -181,7 +181,7 @@ class Refused(SecureChatError):
         super().__init__(message=message or CODES[code].message)
 
 
-# ---------------------------------------------------------------- transport (TLS, connections)
+# ---------------------------------------------------------------- transport
 
 
 # ---------------------------------------------------------------- encryption
