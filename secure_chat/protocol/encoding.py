@@ -4,7 +4,6 @@ Headers use unpadded base64url; signed and hashed structures are length-prefixed
 two different lists of fields have the same bytes.
 """
 
-import base64
 import binascii
 
 from secure_chat.errors import BadEncoding
@@ -12,24 +11,29 @@ from secure_chat.errors import BadEncoding
 _U32 = 4
 
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
 def b64url(data: bytes) -> str:
     """Unpadded base64url (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
+
+
+def from_b64url_loose(text: str) -> bytes:
+    """Decode base64url for a caller that compares the re-encoding itself; raise `BadEncoding`."""
+    try:
+        return binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + b"==")
+    except (binascii.Error, UnicodeEncodeError):
+        raise BadEncoding(what="base64url") from None
 
 
 def from_b64url(text: str) -> bytes:
     """Decode unpadded base64url; raise `BadEncoding` for anything that is not its only form."""
-    try:
-        raw = text.encode("ascii")
-        data = binascii.a2b_base64(raw.translate(_TO_STANDARD) + b"=" * (-len(raw) % 4))
-    except (binascii.Error, UnicodeEncodeError) as wrong:
-        raise BadEncoding(what="base64url") from wrong
+    data = from_b64url_loose(text)
     if b64url(data) != text:  # padding, foreign characters and loose trailing bits
         raise BadEncoding(what="base64url")
     return data
-
-
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def fields(*parts: bytes) -> bytes:

@@ -6,12 +6,13 @@
         └── counts all that follows it
 """
 
+import struct
 from typing import NamedTuple
 
 from secure_chat.errors import Code, ProtocolError
 from secure_chat.protocol import limits
 
-_PREFIX = limits.LENGTH_FIELD + limits.HEADER_LENGTH_FIELD
+_PREFIX = struct.Struct("!IH")
 
 
 class Frame(NamedTuple):
@@ -26,12 +27,7 @@ def encode_frame(header: bytes, body: bytes = b"") -> bytes:
     length = limits.HEADER_LENGTH_FIELD + len(header) + len(body)
     if length > limits.FRAME_AFTER_LOGIN or len(header) > limits.KEY_HEADER:
         raise ProtocolError(Code.TOO_LARGE)
-    return b"%b%b%b%b" % (
-        length.to_bytes(limits.LENGTH_FIELD, "big"),
-        len(header).to_bytes(limits.HEADER_LENGTH_FIELD, "big"),
-        header,
-        body,
-    )
+    return _PREFIX.pack(length, len(header)) + header + body
 
 
 class FrameDecoder:
@@ -42,7 +38,7 @@ class FrameDecoder:
     """
 
     def __init__(self, largest: int = limits.FRAME_BEFORE_LOGIN) -> None:
-        self._buffer = bytearray()
+        self._pending = b""
         self._largest = largest
 
     def logged_in(self) -> None:
@@ -54,40 +50,35 @@ class FrameDecoder:
 
         Raises `ProtocolError` (bad_frame, too_large); the connection is beyond repair then.
         """
-        self._buffer += data
+        buffer = self._pending + data if self._pending else data
         frames: list[Frame] = []
-        at = 0
-        while (end := self._frame_end(at)) is not None:
-            frames.append(self._frame(at, end))
+        at, size = 0, len(buffer)
+        while size - at >= _PREFIX.size:
+            length, header = _PREFIX.unpack_from(buffer, at)
+            self._check(length, header)
+            end = at + limits.LENGTH_FIELD + length
+            if end > size:
+                break
+            split = at + _PREFIX.size + header
+            frames.append(Frame(buffer[at + _PREFIX.size : split], buffer[split:end]))
             at = end
-        if at:
-            del self._buffer[:at]
+        self._pending = buffer[at:]
+        self._check_early()
         return frames
 
     @property
     def holds_partial_frame(self) -> bool:
         """Whether bytes of an incomplete frame wait: a close now is a truncation."""
-        return bool(self._buffer)
+        return bool(self._pending)
 
-    def _frame_end(self, at: int) -> int | None:
-        """Where the frame at ``at`` ends, or None while it is incomplete."""
-        buffer = self._buffer
-        if len(buffer) - at < limits.LENGTH_FIELD:
-            return None
-        length = int.from_bytes(buffer[at : at + limits.LENGTH_FIELD], "big")
-        if length > self._largest:
+    def _check(self, length: int, header: int) -> None:
+        if length > self._largest or header > limits.KEY_HEADER:
             raise ProtocolError(Code.TOO_LARGE)
-        if length < limits.HEADER_LENGTH_FIELD:
+        if length < limits.HEADER_LENGTH_FIELD + header:
             raise ProtocolError(Code.BAD_FRAME)
-        end = at + limits.LENGTH_FIELD + length
-        return end if len(buffer) >= end else None
 
-    def _frame(self, at: int, end: int) -> Frame:
-        buffer = self._buffer
-        start = at + _PREFIX
-        split = start + int.from_bytes(buffer[at + limits.LENGTH_FIELD : start], "big")
-        if split - start > limits.KEY_HEADER:
-            raise ProtocolError(Code.TOO_LARGE)
-        if split > end:
-            raise ProtocolError(Code.BAD_FRAME)
-        return Frame(bytes(buffer[start:split]), bytes(buffer[split:end]))
+    def _check_early(self) -> None:
+        """Refuse an impossible length as soon as its four bytes are here."""
+        if limits.LENGTH_FIELD <= len(self._pending) < _PREFIX.size:
+            length = int.from_bytes(self._pending[: limits.LENGTH_FIELD], "big")
+            self._check(length, 0)

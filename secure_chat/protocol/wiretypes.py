@@ -8,7 +8,7 @@ public: private keys live in `secure_chat.crypto.keys` and never travel.
 from typing import Any, ClassVar, Self
 
 from secure_chat.errors import BadEncoding
-from secure_chat.protocol.encoding import b64url, from_b64url
+from secure_chat.protocol.encoding import b64url, from_b64url_loose
 
 
 class Binary(bytes):
@@ -113,10 +113,13 @@ def enc_hook(value: object) -> str:
 
 
 def dec_hook(kind: type[Any], value: object) -> Binary:
-    """The hook of msgspec: base64url to the binary type. Raises ValueError for msgspec to wrap."""
-    if not (issubclass(kind, Binary) and isinstance(value, str)):
+    """The hook of msgspec: base64url to the binary type. Raises ValueError for msgspec to wrap.
+
+    A second spelling of a value passes here: messages.py compares the header's re-encoding.
+    """
+    if not (isinstance(value, str) and issubclass(kind, Binary)):
         raise ValueError("Expected base64url text")  # noqa: TRY004 - the error msgspec wraps
     try:
-        return kind.checked(from_b64url(value))
+        return kind.checked(from_b64url_loose(value))
     except BadEncoding as wrong:
         raise ValueError(str(wrong)) from None
