@@ -46,6 +46,9 @@ class Engine(Protocol):
     def open_conversation(self, user_id: UserId) -> None:
         """Fetch the contact's keys if needed, so that `safety` can answer; marks as read."""
 
+    def mark_read(self, user_id: UserId, number: int) -> None:
+        """The person has seen this conversation up to and with message ``number``."""
+
     def send_text(self, user_id: UserId, text: str) -> bytes:
         """Put a text into the outbox; returns its content id. Raises `TextTooLong`."""
 
