@@ -187,6 +187,146 @@ class Refused(SecureChatError):
 # ---------------------------------------------------------------- encryption
 
 
+class DeadRandomness(LocalError):
+    """The source of randomness repeats itself; nothing may be encrypted or generated with it."""
+
+    template = "The source of random numbers is broken: it gave {size} bytes that {symptom}."
+
+
+class NoSession(LocalError):
+    """Nothing can be sealed before `start`, or before the other side has started."""
+
+    template = "There is no encrypted session with {address} yet."
+
+
+class ContentTooLong(LocalError):
+    """Content that does not fit into the largest padded message."""
+
+    template = "The content has {size} bytes; an encrypted message takes at most {limit}."
+
+
+class BadSessionState(LocalError):
+    """A stored session that cannot be read; it was not written by this program, or is damaged."""
+
+    template = "The stored session cannot be read: {reason}."
+
+
+class BadSignature(PeerError):
+    """A signature that does not verify, or whose key or form is not acceptable."""
+
+    template = "The signature of the {what} does not verify."
+
+
+class BadManifest(PeerError):
+    """A manifest with a good signature that says something it must not."""
+
+    template = "The manifest of {user_id} is not acceptable: {reason}."
+
+
+class ManifestConflict(PeerError):
+    """A manifest that does not follow the one that is known; see the subclasses."""
+
+    template = "Manifest {counter} does not follow manifest {known}."
+
+
+class ManifestRollback(ManifestConflict):
+    """An older manifest than the known one, or another one with the same counter."""
+
+    template = "Manifest {counter} was offered although manifest {known} is known."
+
+
+class ManifestFork(ManifestConflict):
+    """A manifest whose predecessor is not the known one."""
+
+    template = "Manifest {counter} does not name the known manifest {known} as its predecessor."
+
+
+class ManifestGap(ManifestConflict):
+    """A manifest that skips some: whether it descends from the known one cannot be seen."""
+
+    template = "Manifest {counter} came although {known} is the last one known."
+
+
+class BadPrekey(PeerError):
+    """A published prekey that is expired, too long valid or no acceptable key."""
+
+    template = "The {what} number {key_id} is not acceptable: {reason}."
+
+
+class BadBundle(PeerError):
+    """A claimed key bundle that no session may be started with."""
+
+    template = "The keys of {address} are not acceptable: {reason}."
+
+
+class BadCurveKey(PeerError):
+    """An X25519 public key of low order, or not in its only form."""
+
+    template = "The {what} is no acceptable X25519 key: {reason}."
+
+
+class BadKemKey(PeerError):
+    """An ML-KEM key or ciphertext that fails the checks of FIPS 203."""
+
+    template = "The {what} is malformed."
+
+
+class UnsupportedBody(PeerError):
+    """An encrypted body of a version or kind that this program does not know."""
+
+    template = "An encrypted message of version {version}, kind {kind} is not known here."
+
+
+class UnknownPrekey(PeerError):
+    """An initial message for a prekey whose private part is gone or never was here."""
+
+    template = (
+        "An initial message uses the {what} number {key_id}, which is not (or no longer) here."
+    )
+
+
+class PeerMismatch(PeerError):
+    """An initial message from other keys than those these sessions belong to."""
+
+    template = "An initial message names other keys than those known of {address}."
+
+
+class UndecryptableMessage(PeerError):
+    """A message that no session here can decrypt: forged, damaged, or for a lost session."""
+
+    template = "A message from {address} cannot be decrypted (sessions tried: {sessions})."
+
+
+class RepeatedMessage(PeerError):
+    """A message that was decrypted before, or whose key was given up; ``number`` in its chain."""
+
+    template = "Message {number} of its chain was decrypted before, or its key was given up."
+
+
+class RepeatedInitialMessage(PeerError):
+    """An initial message of a session that was given up: it is never derived again."""
+
+    template = "An initial message of a session that was given up came again."
+
+
+class TooManySkippedMessages(PeerError):
+    """A message so far ahead that the keys in between would exceed the limit."""
+
+    template = "{skipped} messages are missing before this one; at most {limit} may be."
+
+
+class PqStepConflict(PeerError):
+    """A post-quantum offer that contradicts the one being answered, or skips a step."""
+
+    template = "A post-quantum offer for step {step} contradicts step {known}."
+
+
+class UnexpectedPqMix(PeerError):
+    """A chain that claims a post-quantum secret which was never answered."""
+
+    template = "A message claims post-quantum step {step}, for which no secret is here."
+
+
 # ---------------------------------------------------------------- the server's own
 
 

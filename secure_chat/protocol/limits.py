@@ -38,12 +38,15 @@ PADDING_MULTIPLE: Final = 4096
 PADDED_MAX: Final = 40_960
 
 # Keys
+RETENTION_SECONDS: Final = 30 * DAY  # how long the server keeps a message
 DEVICES: Final = 16  # in a manifest
 KEYS_PER_FRAME: Final = 20
 ONE_TIME_KEYS: Final = 100
 ONE_TIME_REFILL_BELOW: Final = 25
 SIGNED_PREKEY_SECONDS: Final = 7 * DAY  # rotated so often
 SIGNED_PREKEY_VALID: Final = 28 * DAY  # a bundle older than its signed expiry is refused
+ONE_TIME_KEM_VALID: Final = 365 * DAY  # one-time KEM keys wait long for their use
+PREKEY_KEPT: Final = RETENTION_SECONDS + 7 * DAY  # private parts, after they were replaced
 CLOCK_SKEW: Final = DAY
 
 # Delivery
@@ -51,12 +54,18 @@ UNACKNOWLEDGED: Final = 256  # deliveries in flight on a connection
 MAILBOX_MESSAGES: Final = 10_000
 MAILBOX_BYTES: Final = 64 * KIB * KIB
 MAILBOX_MESSAGES_PER_SENDER: Final = 4_000
-RETENTION_SECONDS: Final = 30 * DAY
 SEEN_IDS_SECONDS: Final = 40 * DAY
 
 # Ratchet
 SKIP_PER_CHAIN: Final = 1_000
 SKIP_STORED: Final = 2_000
+SKIP_CHAINS: Final = 200  # chains with stored keys: bounds the headers tried for one message
+SKIP_SECONDS: Final = PREKEY_KEPT  # stored keys older than this are deleted
+SESSIONS_PER_PEER: Final = 8
+SESSION_IDS_KEPT: Final = 64  # ids of sessions that were given up, against replays
+PQ_MESSAGES: Final = 50  # a post-quantum step begins after so many messages,
+PQ_SECONDS: Final = DAY  # or so long after the last one
+PQ_REPEAT: Final = 16  # offers and answers repeat in every 16th message of a chain
 
 # Lists
 USERS_PER_PAGE: Final = 100

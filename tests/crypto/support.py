@@ -1,0 +1,124 @@
+"""People with devices and prekeys, for the tests of the encryption."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from secure_chat.crypto import prekeys
+from secure_chat.crypto.identity import LocalDevice, PeerDevice, new_account, peer_from_manifest
+from secure_chat.crypto.keys import AccountSigningKey, KemPrivate, PrekeyPrivate
+from secure_chat.crypto.rng import Random
+from secure_chat.protocol.addresses import FIRST_DEVICE, UserId
+from secure_chat.protocol.messages import KemPrekey, Keys, OneTimePrekey, SignedPrekey
+from secure_chat.protocol.signing import PrekeyKind
+from secure_chat.protocol.wiretypes import ServerId
+
+SERVER = ServerId(bytes(range(16)))
+NOW = 1_795_348_800_000  # 2026-11-22, in ms
+DAY_MS = 86_400_000
+
+
+def seeded(seed: str) -> Random:
+    """A reproducible source of randomness: SHA-256 in counter mode."""
+    counter = 0
+
+    def random(size: int) -> bytes:
+        nonlocal counter
+        out = b""
+        while len(out) < size:
+            out += hashlib.sha256(f"{seed}/{counter}".encode()).digest()
+            counter += 1
+        return out[:size]
+
+    return random
+
+
+@dataclass
+class Store:
+    """Private prekeys as an engine would keep them; implements `PrekeySource`."""
+
+    signed_keys: dict[int, PrekeyPrivate] = field(default_factory=dict)
+    one_time_keys: dict[int, PrekeyPrivate] = field(default_factory=dict)
+    kem_keys: dict[int, KemPrivate] = field(default_factory=dict)
+
+    def signed(self, key_id: int, /) -> PrekeyPrivate | None:
+        return self.signed_keys.get(key_id)
+
+    def one_time(self, key_id: int, /) -> PrekeyPrivate | None:
+        return self.one_time_keys.get(key_id)
+
+    def kem(self, key_id: int, /) -> KemPrivate | None:
+        return self.kem_keys.get(key_id)
+
+
+class Person:
+    """Somebody with an account, one device and published prekeys."""
+
+    def __init__(self, name: str, *, now_ms: int = NOW, stock: int = 2, seed: str = "") -> None:
+        self.random = seeded(f"person {name} {seed}")
+        self.account: AccountSigningKey
+        self.device: LocalDevice
+        self.account, self.device = new_account(
+            UserId(name), SERVER, FIRST_DEVICE, now_ms, self.random
+        )
+        self.store = Store()
+        self.one_time: list[OneTimePrekey] = []
+        self.one_time_kem: list[KemPrekey] = []
+        self.signed_prekey: SignedPrekey
+        self.last_resort: KemPrekey
+        self._next_id = 1
+        self.rotate(now_ms)
+        self.refill(stock, now_ms)
+
+    def _id(self) -> int:
+        self._next_id += 1
+        return self._next_id
+
+    def rotate(self, now_ms: int) -> None:
+        """New signed prekey and last-resort key; the old private parts stay."""
+        private, self.signed_prekey = prekeys.new_signed_prekey(
+            self.device, self._id(), now_ms, self.random
+        )
+        self.store.signed_keys[self.signed_prekey.id] = private
+        kem, self.last_resort = prekeys.new_kem_prekey(
+            self.device, PrekeyKind.LAST_RESORT_KEM, self._id(), now_ms, self.random
+        )
+        self.store.kem_keys[self.last_resort.id] = kem
+
+    def refill(self, stock: int, now_ms: int = NOW) -> None:
+        for _ in range(stock):
+            private, public = prekeys.new_one_time(self._id(), self.random)
+            self.store.one_time_keys[public.id] = private
+            self.one_time.append(public)
+            kem, kem_public = prekeys.new_kem_prekey(
+                self.device, PrekeyKind.ONE_TIME_KEM, self._id(), now_ms, self.random
+            )
+            self.store.kem_keys[kem_public.id] = kem
+            self.one_time_kem.append(kem_public)
+
+    def claim(self) -> Keys:
+        """What a server answers to keys_get: each one-time key once."""
+        one_time = self.one_time.pop(0) if self.one_time else None
+        kem = self.one_time_kem.pop(0) if self.one_time_kem else self.last_resort
+        return Keys(
+            ref=0,
+            account_key=self.device.account_key,
+            manifest=self.device.manifest,
+            manifest_signature=self.device.manifest_signature,
+            device=self.device.address.device,
+            signed_prekey=self.signed_prekey,
+            kem=kem,
+            kem_is_last_resort=kem is self.last_resort,
+            one_time=one_time,
+        )
+
+    @property
+    def peer(self) -> PeerDevice:
+        """How others see this device."""
+        device = self.device
+        return peer_from_manifest(
+            device.address,
+            SERVER,
+            device.account_key,
+            device.manifest,
+            device.manifest_signature,
+        )[0]
