@@ -330,6 +330,39 @@ class UnexpectedPqMix(PeerError):
 # ---------------------------------------------------------------- the server's own
 
 
+class BadSetting(LocalError):
+    """A setting of the server that is unknown, malformed or out of its range."""
+
+    template = "{name}: {problem}."
+
+
+class ConfigFileUnreadable(LocalError):
+    """The server's configuration file cannot be read or is no TOML."""
+
+    template = "The configuration {path} cannot be read: {reason}."
+
+
+class BadHostName(LocalError):
+    """A name for a certificate or an invite link that is neither a host name nor an address."""
+
+    template = "{host!r} is neither a host name nor an IP address."
+
+
+class CertificatesExist(LocalError):
+    """Files that would be overwritten by new certificates."""
+
+    template = (
+        "{path} exists already and is kept. Use --force to replace it: "
+        "the pin changes, and invite links made before stop working."
+    )
+
+
+class AdminRefused(LocalError):
+    """The running server did not do what its operator asked."""
+
+    template = "The running server answered: {reason}."
+
+
 # ---------------------------------------------------------------- vault and profiles
 
 

@@ -1,0 +1,185 @@
+"""Every setting of the server, in one table: the fields of `Config`.
+
+The command line, the TOML file and the reference in the README are all made from it. The command
+line wins over the file, the file over the defaults.
+"""
+
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import platformdirs
+from msgspec import Meta, Struct
+
+from secure_chat.errors import BadInviteLink, BadSetting, ConfigFileUnreadable
+from secure_chat.protocol.invite import DEFAULT_PORT, ServerAddress
+
+Registration = Literal["open", "invite", "closed"]
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def default_data_dir() -> Path:
+    """Where this platform keeps a program's data."""
+    return platformdirs.user_data_path("secure-chat-server", appauthor=False)
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator decides. Each field's description is its documentation."""
+
+    host: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="name or address to listen on; 0.0.0.0 or :: for every interface",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 lets the system choose")
+    ] = DEFAULT_PORT
+    advertise: Annotated[
+        str, Meta(description="HOST:PORT that invite links name, when clients see another address")
+    ] = ""
+    cert: Annotated[Path, Meta(description="the server's certificate (PEM)")] = Path(
+        "certs/server.pem"
+    )
+    key: Annotated[Path, Meta(description="the certificate's private key (PEM)")] = Path(
+        "certs/server.key"
+    )
+    data_dir: Annotated[Path, Meta(description="folder for the database and the lock")] = (
+        msgspec.field(default_factory=default_data_dir)
+    )
+    registration: Annotated[
+        Registration, Meta(description="who may make an account: anybody, the invited, nobody")
+    ] = "invite"
+    retention_days: Annotated[
+        int, Meta(ge=1, le=365, description="how long messages wait for somebody absent")
+    ] = 30
+    log_format: Annotated[LogFormat, Meta(description="lines for people or for programs")] = "text"
+    log_level: Annotated[LogLevel, Meta(description="the least important line that is logged")] = (
+        "info"
+    )
+
+
+class Setting(Struct, frozen=True):
+    """One line of the table, as the command line and the reference need it."""
+
+    name: str
+    kind: Any  # str, int, Path, or a tuple of the permitted words
+    default: str
+    description: str
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+def settings() -> list[Setting]:
+    """The table, in the order of `Config`."""
+    hints = get_type_hints(Config, include_extras=True)
+    return [_setting(field, hints[field.name]) for field in msgspec.structs.fields(Config)]
+
+
+def _setting(field: msgspec.structs.FieldInfo, hint: Any) -> Setting:
+    kind, meta = get_args(hint)
+    if get_origin(kind) is Literal:
+        kind = get_args(kind)
+    default = field.default
+    if default is msgspec.NODEFAULT:
+        default = "the platform's data folder"
+    return Setting(field.name, kind, str(default), meta.description or "")
+
+
+def load(file: Path | None, given: Mapping[str, object]) -> Config:
+    """Read ``file``, lay ``given`` (the command line) over it and check all of it.
+
+    Relative paths in the file count from the file's folder. Raises `ConfigFileUnreadable` and
+    `BadSetting`, which names the setting as it was written.
+    """
+    values: dict[str, object] = {}
+    if file is not None:
+        values = _read(file)
+        _convert(values, _in_file)
+        for setting in settings():
+            if setting.kind is Path and setting.name in values:
+                path = Path(str(values[setting.name])).expanduser()
+                values[setting.name] = str(file.parent / path)
+    _convert(given, _on_command_line)
+    config = _convert({**values, **given}, _in_file)
+    if config.advertise:
+        advertised(config.advertise)
+    return config
+
+
+def advertised(text: str) -> ServerAddress:
+    """The address that invite links name. Raises `BadSetting`."""
+    try:
+        return ServerAddress.parse(text)
+    except BadInviteLink:
+        raise BadSetting(
+            name="advertise", problem=f"{text!r} is no HOST:PORT, such as chat.example.org:7443"
+        ) from None
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as wrong:
+        raise ConfigFileUnreadable(path=file, reason=wrong.strerror) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise ConfigFileUnreadable(path=file, reason=f"it is no TOML ({wrong})") from None
+
+
+def _convert(values: Mapping[str, object], spell: Callable[[str], str]) -> Config:
+    try:
+        return msgspec.convert(values, Config, dec_hook=_path)
+    except msgspec.ValidationError as wrong:
+        raise _bad_setting(str(wrong), spell) from None
+
+
+def _path(kind: type[Any], value: object) -> Path:
+    if kind is not Path:
+        raise NotImplementedError(kind)
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("Expected a path")
+    return Path(value).expanduser()
+
+
+def _bad_setting(message: str, spell: Callable[[str], str]) -> BadSetting:
+    """The decoder's sentence with the setting in front, as the operator wrote it."""
+    if unknown := re.search(r"unknown field `(.*)`", message):
+        return BadSetting(name=spell(unknown[1]), problem="there is no such setting")
+    problem, _, place = message.partition(" - at `$.")
+    name = place.rstrip("`") or "configuration"
+    return BadSetting(name=spell(name), problem=problem.replace("`", "").rstrip("."))
+
+
+def _in_file(name: str) -> str:
+    return name
+
+
+def _on_command_line(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def reference() -> str:
+    """The table of settings in Markdown, as the README shows it."""
+    lines = ["| option | in the file | default | meaning |", "|---|---|---|---|"]
+    for setting in settings():
+        words = f" ({', '.join(setting.kind)})" if isinstance(setting.kind, tuple) else ""
+        lines.append(
+            f"| `{setting.flag}` | `{setting.name}` | {setting.default or '—'} "
+            f"| {setting.description}{words} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference() + "\n")

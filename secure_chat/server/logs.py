@@ -1,0 +1,96 @@
+"""The server's log: what happened, without what was said or who was where.
+
+Nothing in the server logs content, keys or tokens. This is the second line behind that rule: a
+filter that takes out of every record what looks like an invite link, a key or an address, and the
+control characters that could forge a line.
+"""
+
+import datetime as dt
+import json
+import logging
+import re
+import sys
+from typing import TextIO
+
+HIDDEN = "<hidden>"
+_LINK = re.compile(r"securechat://\S*", re.IGNORECASE)
+_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
+_IPV6 = re.compile(
+    r"(?<![\w:])\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?\]?(?![\w:])", re.IGNORECASE
+)
+_SECRET = re.compile(r"[A-Za-z0-9_+/-]{22,}={0,2}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def start(level: str, form: str, stream: TextIO | None = None) -> None:
+    """Send the log of secure_chat to ``stream`` (standard error) as ``text`` or ``json``."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)  # libraries speak only of trouble
+    logging.getLogger("secure_chat").setLevel(level.upper())
+
+
+def redact(text: str) -> str:
+    """``text`` without links, keys, addresses and control characters."""
+    text = _LINK.sub(HIDDEN, text)
+    text = _SECRET.sub(_if_random, text)
+    text = _IPV4.sub(HIDDEN, text)
+    text = _IPV6.sub(HIDDEN, text)
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _if_random(found: re.Match[str]) -> str:
+    """Hide long runs of mixed letters or hex digits; leave words, paths and plain numbers."""
+    run = found[0]
+    mixed = any(c.islower() for c in run) and any(c.isupper() for c in run)
+    hexadecimal = all(c in "0123456789abcdefABCDEF" for c in run) and not run.isdecimal()
+    return HIDDEN if mixed or hexadecimal else run
+
+
+class _Formatter(logging.Formatter):
+    """Facts are what a caller passed as ``extra``; a traceback becomes one redacted field."""
+
+    def _parts(self, record: logging.LogRecord) -> dict[str, str]:
+        facts = {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        parts = {name: redact(str(value)) for name, value in facts.items()}
+        if record.exc_info:
+            parts["exception"] = redact(self.formatException(record.exc_info))
+        return parts
+
+    @staticmethod
+    def _time(record: logging.LogRecord) -> str:
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextFormatter(_Formatter):
+    """``time level logger: message key=value``, one line a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{self._time(record)} {record.levelname:<7} {_short(record.name)}: "
+        line += redact(record.getMessage())
+        return line + "".join(f" {k}={_quoted(v)}" for k, v in self._parts(record).items())
+
+
+class JsonFormatter(_Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self._time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        return json.dumps({**self._parts(record), **line}, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("secure_chat.")
