@@ -63,7 +63,7 @@ def _missing() -> Iterator[tuple[str, str]]:
             if shutil.which(program) is None:
                 yield (
                     f"the window: there is no {program}, so no screen was driven.",
-                    f"Install it with your system's packages, on Debian: sudo apt install {package}",
+                    f"Install your system's package of it, on Debian: sudo apt install {package}",
                 )
     if not Path(os.environ.get(VECTORS, "")).is_dir() or not os.environ.get(VECTORS):
         yield (
