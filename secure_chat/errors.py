@@ -184,6 +184,51 @@ class Refused(SecureChatError):
 # ---------------------------------------------------------------- transport
 
 
+class ConnectFailed(LocalError):
+    """No connection came about; ``reason`` says why. Trying again later may help."""
+
+    template = "Cannot connect to {server}: {reason}."
+
+
+class ConnectCancelled(LocalError):
+    """The wait for a connection was given up on this side."""
+
+    template = "Connecting to {server} was cancelled."
+
+
+class CertificateRefused(PeerError):
+    """The server did not prove to be the one that was asked for; nothing was sent to it."""
+
+    template = "{server} is not trusted: {reason}."
+
+
+class WrongServer(PeerError):
+    """The key is right and the server id is not: another server, or one set up anew."""
+
+    template = (
+        "{server} says it is server {found}, but {expected} was expected. Ask the operator; if "
+        "the server was set up anew, a new invite link is needed."
+    )
+
+
+class ConnectionLost(SecureChatError):
+    """A connection that stood has ended; ``reason`` says how."""
+
+    template = "The connection was lost: {reason}."
+
+
+class BadCertificateFile(LocalError):
+    """A certificate or key file that cannot be used."""
+
+    template = "{path} cannot be used: {reason}."
+
+
+class ListenFailed(LocalError):
+    """The server cannot listen on its address."""
+
+    template = "Cannot listen on {address}: {reason}."
+
+
 # ---------------------------------------------------------------- encryption
 
 

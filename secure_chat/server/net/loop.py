@@ -1,0 +1,276 @@
+"""The I/O thread: it owns every established connection and runs the core.
+
+One turn: wait in the selector, read and hand over what arrived, run the calls of other threads,
+tick, then write what was queued meanwhile, each connection's frames together, then report the
+connections that have ended.
+"""
+
+import logging
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from secure_chat.errors import Code, ConnectionLost, ProtocolError
+from secure_chat.server.interfaces import Core
+from secure_chat.server.net.connection import State, TlsConnection
+from secure_chat.server.net.handshake import Established
+from secure_chat.server.net.settings import EdgeSettings
+from secure_chat.server.net.waiting import Waiting
+from secure_chat.wake import Waker
+
+_log = logging.getLogger(__name__)
+_TICK = 0.25  # seconds
+_WRITE = selectors.EVENT_WRITE
+_READ = selectors.EVENT_READ
+
+
+class IoThread(threading.Thread):
+    """Implements `secure_chat.server.interfaces.Loop`."""
+
+    def __init__(self, settings: EdgeSettings) -> None:
+        super().__init__(name="io", daemon=True)
+        self._settings = settings
+        self._core: Core | None = None
+        self._calls: deque[Callable[[], None]] = deque()
+        self._waker = Waker()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._waker, _READ)
+        self._connections: set[TlsConnection] = set()  # those the core knows
+        self._strangers: Waiting[TlsConnection] = Waiting(
+            total=settings.strangers,
+            per_address=settings.strangers_per_address,
+            seconds=settings.login_seconds,
+        )
+        self._leaving: dict[TlsConnection, float] = {}  # and until when they may linger
+        self._slow: dict[TlsConnection, tuple[float, int]] = {}  # since when, `taken` then
+        self._left: list[TlsConnection] = []  # ended in this turn; the core is to be told
+        self.dirty: list[TlsConnection] = []  # with frames queued in this turn
+        self._now = time.monotonic()
+        self._draining_until: float | None = None
+
+    # ------------------------------------------------------------ for other threads
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Run ``call`` on this thread at its next turn. Thread-safe, never blocks."""
+        self._calls.append(call)
+        self._waker.wake()
+
+    def adopt(self, established: Established) -> None:
+        """Take a connection whose handshake is complete. Thread-safe."""
+        self.call_soon(lambda: self._open(established))
+
+    def drain(self, seconds: float) -> None:
+        """End all connections and this thread, after the core has finished. Thread-safe."""
+        self.call_soon(lambda: self._drain(seconds))
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def serve(self, core: Core) -> None:
+        """Start the thread with its core."""
+        self._core = core
+        self.start()
+
+    # ------------------------------------------------------------ the thread
+
+    def run(self) -> None:
+        """The thread."""
+        core = self._core
+        if core is None:
+            raise RuntimeError("the I/O thread needs a core: start it with serve()")
+        try:
+            self._run(core)
+        except Exception:
+            _log.critical("the I/O thread failed; the server cannot go on", exc_info=True)
+            raise
+        finally:
+            self._release_all()
+
+    def _run(self, core: Core) -> None:
+        next_tick = self._now = time.monotonic()
+        while not self._finished():
+            timeout = 0.0 if self._calls or self._left else max(0.0, next_tick - time.monotonic())
+            events = self._selector.select(timeout)
+            self._now = time.monotonic()
+            for key, mask in events:
+                if key.data is None:
+                    self._waker.clear()
+                else:
+                    self._serve_one(core, key.data, mask)
+            if self._calls:
+                self._run_calls()
+            if self._now >= next_tick:
+                next_tick = self._now + _TICK
+                self._tick(core)
+            self._end_turn(core)
+
+    def _finished(self) -> bool:
+        return self._draining_until is not None and not self._connections and not self._leaving
+
+    def _serve_one(self, core: Core, connection: TlsConnection, mask: int) -> None:
+        if connection.state is State.OPEN:
+            if mask & _WRITE:
+                self._flush(connection)
+            if mask & _READ and connection.state is State.OPEN:
+                self._receive(core, connection)
+        elif connection.state is State.CLOSING:
+            self._flush(connection)
+        elif connection.state is State.LINGERING and not connection.discard():
+            self._end(connection)
+
+    def _receive(self, core: Core, connection: TlsConnection) -> None:
+        frames, ending = connection.receive()
+        if frames:
+            try:
+                core.received(connection, frames, self._now)
+            except Exception:
+                _log.exception("the core failed over a frame")
+                connection.close(Code.INTERNAL_ERROR)
+        if ending is None:
+            return
+        if isinstance(ending, ProtocolError):
+            connection.close(ending.code, str(ending))
+            return
+        if connection.truncated:
+            _log.debug("a connection ended within a frame, which is dropped")
+        self._end(connection)
+
+    def _run_calls(self) -> None:
+        for _ in range(len(self._calls)):  # those that come meanwhile have their turn next
+            try:
+                self._calls.popleft()()
+            except Exception:
+                _log.exception("a call on the I/O thread failed")
+
+    def _tick(self, core: Core) -> None:
+        now = self._now
+        try:
+            core.tick(now)
+        except Exception:
+            _log.exception("the core failed in its tick")
+        for connection in self._strangers.expired(now):
+            connection.close(Code.LOGIN_TIMEOUT)
+        self._look_at_slow()
+        for connection in [c for c, until in self._leaving.items() if until <= now]:
+            self._end(connection)
+        if self._draining_until is not None and now >= self._draining_until:
+            for connection in list(self._connections):
+                connection.close(Code.SHUTTING_DOWN)
+
+    def _end_turn(self, core: Core) -> None:
+        """Write what was queued and report who has left, until neither brings anything new."""
+        while self.dirty or self._left:
+            dirty, self.dirty = self.dirty, []
+            for connection in dirty:
+                self._flush(connection)
+            left, self._left = self._left, []
+            for connection in left:
+                try:
+                    core.closed(connection, self._now)
+                except Exception:
+                    _log.exception("the core failed over the end of a connection")
+
+    # ------------------------------------------------------------ life of a connection
+
+    def _open(self, established: Established) -> None:
+        core = self._core
+        if core is None or self._draining_until is not None:
+            established.channel.close()
+            return
+        connection = TlsConnection(established, self)
+        self._selector.register(connection, _READ, connection)
+        self._connections.add(connection)
+        for oldest in self._strangers.add(connection, connection.peer, self._now):
+            oldest.close(Code.OVERLOADED)
+        try:
+            core.opened(connection, self._now)
+        except Exception:
+            _log.exception("the core failed over a new connection")
+            connection.close(Code.INTERNAL_ERROR)
+        if len(self._connections) > self._settings.connections:
+            connection.close(Code.OVERLOADED)
+
+    def known(self, connection: TlsConnection) -> None:
+        """``connection`` has logged in: it is no stranger any more."""
+        self._strangers.remove(connection)
+
+    def leaving(self, connection: TlsConnection) -> None:
+        """``connection`` is closing: the core hears of it at the end of this turn."""
+        self._forget(connection)
+        self._leaving[connection] = self._now + self._settings.linger_seconds
+
+    def _forget(self, connection: TlsConnection) -> None:
+        self._strangers.remove(connection)
+        self._slow.pop(connection, None)
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._left.append(connection)
+
+    def _end(self, connection: TlsConnection) -> None:
+        """Release a connection at once."""
+        if connection.state is State.GONE:
+            return
+        self._forget(connection)
+        self._leaving.pop(connection, None)
+        self._selector.unregister(connection)
+        connection.release()
+
+    def watch(self, connection: TlsConnection, interest: int) -> None:
+        """Change what the selector waits for."""
+        self._selector.modify(connection, interest, connection)
+
+    def _flush(self, connection: TlsConnection) -> None:
+        if connection.state is State.GONE:
+            return
+        try:
+            connection.flush()
+        except ConnectionLost:
+            self._end(connection)
+            return
+        if connection.buffered > self._settings.slow_buffer and connection.state is State.OPEN:
+            self._slow.setdefault(connection, (self._now, connection.taken))
+            if connection.buffered > self._settings.largest_buffer:
+                self._evict(connection)
+
+    def _look_at_slow(self) -> None:
+        settings = self._settings
+        for connection, (since, taken) in list(self._slow.items()):
+            if connection.buffered <= settings.slow_buffer:
+                del self._slow[connection]
+            elif self._now - since >= settings.slow_seconds:
+                if connection.taken - taken < settings.slow_progress:
+                    self._evict(connection)
+                else:
+                    self._slow[connection] = (self._now, connection.taken)
+
+    def _evict(self, connection: TlsConnection) -> None:
+        _log.info("a connection is closed: it does not read (%d bytes wait)", connection.buffered)
+        connection.give_up_queue()
+        connection.close(Code.SLOW_READER)
+
+    # ------------------------------------------------------------ the end
+
+    def _drain(self, seconds: float) -> None:
+        if self._draining_until is not None:
+            return
+        self._draining_until = self._now + seconds
+        if self._core is not None:
+            try:
+                self._core.drain(self._now)
+            except Exception:
+                _log.exception("the core failed while draining")
+
+    def close(self) -> None:
+        """Release what a thread that never ran holds."""
+        self._release_all()
+
+    def _release_all(self) -> None:
+        for connection in [*self._connections, *self._leaving]:
+            with suppress(Exception):
+                self._end(connection)
+        self._run_calls()  # connections that were handed over meanwhile are closed there
+        self._selector.close()
+        self._waker.close()
