@@ -1,6 +1,6 @@
 """PROTOCOL.md says what the code does: its tables are the code's."""
 
-from scripts.protocol_tables import PROTOCOL, rewritten
+from protocol_tables import PROTOCOL, rewritten
 from secure_chat.protocol.signing import Label, PrekeyKind
 
 
