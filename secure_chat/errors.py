@@ -330,6 +330,12 @@ class UnknownPrekey(PeerError):
     )
 
 
+class TranscriptMismatch(PeerError):
+    """An initial message that was made for other keys than ours, or altered on its way."""
+
+    template = "An initial message from {address} does not agree with this device's keys."
+
+
 class PeerMismatch(PeerError):
     """An initial message from other keys than those these sessions belong to."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from secure_chat.crypto import prekeys
 from secure_chat.crypto.identity import LocalDevice, PeerDevice, new_account, peer_from_manifest
 from secure_chat.crypto.keys import AccountSigningKey, KemPrivate, PrekeyPrivate
+from secure_chat.crypto.peer import Opened, PeerSessions
+from secure_chat.crypto.prekeys import check_bundle
 from secure_chat.crypto.rng import Random
 from secure_chat.protocol.addresses import FIRST_DEVICE, UserId
 from secure_chat.protocol.messages import KemPrekey, Keys, OneTimePrekey, SignedPrekey
@@ -122,3 +124,57 @@ class Person:
             device.manifest,
             device.manifest_signature,
         )[0]
+
+
+class Link:
+    """One end of a conversation: the sessions of ``person`` with ``other``."""
+
+    def __init__(self, person: Person, other: Person) -> None:
+        self.person = person
+        self.other = other
+        self.now = NOW
+        self.sessions = PeerSessions(person.device, other.peer)
+
+    def start(self, *, anew: bool = False) -> None:
+        """Claim a bundle of the other and begin a session."""
+        bundle = check_bundle(self.other.claim(), self.other.device.address, SERVER, self.now)
+        self.sessions.start(bundle, self.now, self.person.random, anew=anew)
+
+    def seal(self, text: str) -> bytes:
+        return self.sessions.seal(text.encode(), self.now, self.person.random)
+
+    def open(self, body: bytes) -> str:
+        """Decrypt, and delete used one-time keys as an engine must."""
+        return self.opened(body).content.decode()
+
+    def opened(self, body: bytes) -> Opened:
+        store = self.person.store
+        opened = self.sessions.open(body, store, self.now, self.person.random)
+        if opened.used_one_time is not None:
+            del store.one_time_keys[opened.used_one_time]
+        if opened.used_kem is not None:
+            del store.kem_keys[opened.used_kem]
+        return opened
+
+    def reload(self) -> None:
+        """As after a restart of the program."""
+        self.sessions = PeerSessions.load(self.person.device, self.sessions.serialize())
+
+    def lose(self) -> None:
+        """As after the loss of all sessions."""
+        self.sessions = PeerSessions(self.person.device, self.other.peer)
+
+
+def pair(*, stock: int = 2, seed: str = "") -> tuple[Link, Link]:
+    """Alice and Bob, who have not spoken yet."""
+    alice, bob = (Person(name, stock=stock, seed=seed) for name in ("alice", "bob"))
+    return Link(alice, bob), Link(bob, alice)
+
+
+def talking(*, seed: str = "") -> tuple[Link, Link]:
+    """Alice and Bob after a first message and its answer."""
+    alice, bob = pair(seed=seed)
+    alice.start()
+    assert bob.open(alice.seal("hello")) == "hello"
+    assert alice.open(bob.seal("hello yourself")) == "hello yourself"
+    return alice, bob

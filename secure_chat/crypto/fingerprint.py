@@ -1,0 +1,46 @@
+"""What people compare: account fingerprints and safety numbers, in digits (PROTOCOL.md 9)."""
+
+import hashlib
+
+from secure_chat.crypto.labels import KdfLabel
+from secure_chat.protocol.addresses import UserId, qualified_account
+from secure_chat.protocol.encoding import fields, u8
+from secure_chat.protocol.wiretypes import AccountKey, ServerId
+
+_VERSION = 1
+_GROUP_BYTES = 5
+_GROUPS_A_SIDE = 6
+_FINGERPRINT_GROUPS = 8
+ITERATIONS = 16_384
+"""Rounds of PBKDF2-HMAC-SHA-512, at least 2 hashes each: 30 digits and 2^15 are 114 bits a side."""
+
+Side = tuple[UserId, AccountKey]
+
+
+def account_fingerprint(account_key: AccountKey) -> str:
+    """An account key as 8 groups of 5 digits (132 bits): the same on every server."""
+    digest = hashlib.sha512(KdfLabel.FINGERPRINT.value + fields(u8(_VERSION), account_key)).digest()
+    return " ".join(_digits(digest, _FINGERPRINT_GROUPS))
+
+
+def safety_number(our: Side, their: Side, server_id: ServerId) -> tuple[str, ...]:
+    """12 groups of 5 digits, the same for both sides, changed by any change of a name or key.
+
+    Takes some milliseconds by design: see `ITERATIONS`.
+    """
+    first, second = sorted((_half(our, server_id), _half(their, server_id)))
+    return (*first, *second)
+
+
+def _half(side: Side, server_id: ServerId) -> tuple[str, ...]:
+    """One side's 30 digits. Name and key are separate fields, so neither can pass for the other."""
+    user_id, account_key = side
+    named = fields(u8(_VERSION), qualified_account(user_id, server_id), account_key)
+    label = KdfLabel.SAFETY_NUMBER.value
+    return _digits(hashlib.pbkdf2_hmac("sha512", named, label, ITERATIONS), _GROUPS_A_SIDE)
+
+
+def _digits(digest: bytes, groups: int) -> tuple[str, ...]:
+    """Each 5 bytes, big-endian, modulo 100,000 as 5 digits."""
+    parts = (digest[at : at + _GROUP_BYTES] for at in range(0, groups * _GROUP_BYTES, _GROUP_BYTES))
+    return tuple(f"{int.from_bytes(part, 'big') % 100_000:05d}" for part in parts)

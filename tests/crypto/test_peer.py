@@ -1,0 +1,271 @@
+"""Sessions as devices really behave: `secure_chat.crypto.peer`, `session`, `pqxdh`, `body`."""
+
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from secure_chat.crypto import body as bodies
+from secure_chat.crypto.peer import PeerSessions, read_initial
+from secure_chat.crypto.prekeys import check_bundle
+from secure_chat.errors import (
+    BadSessionState,
+    PeerError,
+    PeerMismatch,
+    RepeatedMessage,
+    TranscriptMismatch,
+    UndecryptableMessage,
+    UnknownPrekey,
+)
+from secure_chat.protocol import limits, signing
+from secure_chat.protocol.manifest import Manifest
+from secure_chat.protocol.messages import KemPrekey, Keys, SignedPrekey
+from secure_chat.protocol.signing import PrekeyKind
+from tests.crypto.support import NOW, SERVER, Link, Person, pair, talking
+
+_Prekey = TypeVar("_Prekey", SignedPrekey, KemPrekey)
+
+
+def test_a_first_message_needs_no_look_up() -> None:
+    """The initial body itself says who sends: address, verified manifest and account key."""
+    alice, bob = pair()
+    alice.start()
+    body = alice.seal("hello")
+    sender = read_initial(body)
+    assert sender is not None
+    assert sender.peer == alice.person.peer
+    assert sender.address == alice.person.device.address
+    assert sender.manifest_bytes == alice.person.device.manifest
+    assert sender.session_id == alice.sessions.session_id
+    opened = bob.opened(body)
+    assert opened.new_session
+    assert opened.content == b"hello"
+    assert opened.session_id == sender.session_id
+    assert read_initial(bob.seal("answer")) is None
+
+
+def test_the_initial_prefix_repeats_until_an_answer_is_decrypted() -> None:
+    """Whichever of the first messages arrives begins the session; then the prefix goes away."""
+    alice, bob = pair()
+    alice.start()
+    first = [alice.seal(f"{n}") for n in range(4)]
+    assert all(read_initial(body) for body in first)
+    assert bob.open(first[2]) == "2"
+    assert bob.open(first[0]) == "0"
+    assert not bob.opened(first[3]).new_session
+    alice.open(bob.seal("answer"))
+    assert read_initial(alice.seal("5")) is None
+    assert bob.open(first[1]) == "1"
+
+
+def test_one_time_keys_are_named_for_deletion_once() -> None:
+    """The first message names its one-time keys; the last-resort key is never named."""
+    alice, bob = pair(stock=1)
+    alice.start()
+    opened = bob.opened(alice.seal("one-time"))
+    assert opened.used_one_time is not None
+    assert opened.used_kem is not None
+    carol = Person("carol")
+    again = Link(carol, bob.person)
+    again.start()
+    back = Link(bob.person, carol)
+    opened = back.opened(again.seal("last resort"))
+    assert (opened.used_one_time, opened.used_kem) == (None, None)
+    assert bob.person.last_resort.id in bob.person.store.kem_keys
+
+
+def test_attack_41_a_repeated_initial_message_is_shown_once() -> None:
+    """Again to the same session: a repetition. After a loss: its one-time key is gone."""
+    alice, bob = pair()
+    alice.start()
+    body = alice.seal("pay 100")
+    assert bob.open(body) == "pay 100"
+    for _ in range(2):
+        with pytest.raises(RepeatedMessage):
+            bob.open(body)
+        bob.reload()
+    bob.lose()
+    with pytest.raises(UnknownPrekey):
+        bob.open(body)
+
+
+def test_a_session_that_was_given_up_is_never_derived_again() -> None:
+    """With a last-resort key a replay could be derived anew: its id is remembered instead."""
+    alice, bob = pair(stock=0)
+    alice.start()
+    body = alice.seal("pay 100")
+    assert bob.open(body) == "pay 100"
+    for n in range(limits.SESSIONS_PER_PEER + 2):
+        alice.now += 1000
+        alice.start()
+        bob.open(alice.seal(f"anew {n}"))
+    assert len(bob.sessions._sessions) == limits.SESSIONS_PER_PEER
+    bob.reload()
+    before = bob.sessions.serialize()
+    with pytest.raises(PeerError, match="given up"):
+        bob.open(body)
+    assert bob.sessions.serialize() == before
+
+
+@pytest.mark.parametrize("seed", [str(n) for n in range(6)])
+@pytest.mark.parametrize("crossing", [1, 3])
+def test_attack_48_both_start_at_once_and_agree_on_the_smaller_session(
+    seed: str, crossing: int
+) -> None:
+    """Both send on the smaller session id, receive on both, and lose nothing."""
+    alice, bob = pair(seed=seed)
+    alice.start()
+    bob.start()
+    ids = (alice.sessions.session_id, bob.sessions.session_id)
+    assert None not in ids
+    from_alice = [alice.seal(f"a{n}") for n in range(crossing)]
+    from_bob = [bob.seal(f"b{n}") for n in range(crossing)]
+    for n in reversed(range(crossing)):
+        assert bob.open(from_alice[n]) == f"a{n}"
+        assert alice.open(from_bob[n]) == f"b{n}"
+    smaller = min(each for each in ids if each)
+    assert alice.sessions.session_id == bob.sessions.session_id == smaller
+    for n in range(4):
+        assert bob.open(alice.seal(f"{n}")) == f"{n}"
+        assert alice.open(bob.seal(f"{n}")) == f"{n}"
+    assert not alice.sessions.waiting_for_reply
+    assert not bob.sessions.waiting_for_reply
+
+
+@pytest.mark.parametrize("seed", [str(n) for n in range(4)])
+def test_attack_48_one_side_loses_everything_and_starts_anew(seed: str) -> None:
+    """A restart wins over every earlier session; messages on the way before it still open."""
+    alice, bob = talking(seed=seed)
+    on_the_way = [bob.seal("on the way"), alice.seal("for a lost session")]
+    bob.lose()
+    bob.now += 60_000
+    with pytest.raises(UndecryptableMessage):
+        bob.open(on_the_way[1])
+    bob.start(anew=True)
+    assert alice.open(bob.seal("I lost my state")) == "I lost my state"
+    assert alice.open(on_the_way[0]) == "on the way"
+    assert alice.sessions.session_id == bob.sessions.session_id
+    assert bob.open(alice.seal("welcome back")) == "welcome back"
+
+
+@pytest.mark.parametrize("seed", [str(n) for n in range(4)])
+def test_attack_48_both_restart_at_once(seed: str) -> None:
+    """Two restarts that cross converge as well, whatever the clocks say."""
+    alice, bob = talking(seed=seed)
+    alice.now += 5_000
+    alice.start()
+    bob.start()
+    ids = {alice.sessions.session_id, bob.sessions.session_id}
+    from_alice, from_bob = alice.seal("a"), bob.seal("b")
+    assert alice.open(from_bob) == "b"
+    assert bob.open(from_alice) == "a"
+    assert alice.sessions.session_id == bob.sessions.session_id
+    assert alice.sessions.session_id in ids
+    assert bob.open(alice.seal("1")) == "1"
+    assert alice.open(bob.seal("2")) == "2"
+
+
+def test_a_second_start_of_one_side_is_preferred_to_its_first() -> None:
+    """The other side follows to the newer session even if the older arrives after it."""
+    alice, bob = pair()
+    alice.start()
+    first = alice.seal("first")
+    alice.now += 1
+    alice.start()
+    assert bob.open(alice.seal("second")) == "second"
+    assert bob.open(first) == "first"
+    assert bob.sessions.session_id == alice.sessions.session_id
+
+
+def test_attack_14_a_bundle_of_somebody_elses_keys_opens_nothing() -> None:
+    """Mallory publishes Bob's public keys as her own; what Alice sends her fails at Bob."""
+    alice, bob, mallory = (Person(name) for name in ("alice", "bob", "mallory"))
+    stolen = bob.claim()
+    entry = bob.device.entry
+    # The X25519 and ML-KEM keys are Bob's; Mallory can sign them as hers.
+    address = mallory.device.address
+    hers = msgspec.structs.replace(entry, signing_key=mallory.device.signing.public)
+    manifest = Manifest.first(address.user_id, SERVER, NOW, hers).encode()
+
+    def resigned(kind: PrekeyKind, key: _Prekey) -> _Prekey:
+        signed = signing.prekey(kind, address, SERVER, key.id, key.key, key.expires)
+        return msgspec.structs.replace(key, signature=mallory.device.signing.sign(signed))
+
+    keys = Keys(
+        ref=0,
+        account_key=mallory.device.account_key,
+        manifest=manifest,
+        manifest_signature=mallory.account.sign(signing.manifest(manifest)),
+        device=address.device,
+        signed_prekey=resigned(PrekeyKind.SIGNED_X25519, stolen.signed_prekey),
+        kem=resigned(PrekeyKind.ONE_TIME_KEM, stolen.kem),
+        kem_is_last_resort=False,
+        one_time=stolen.one_time,
+    )
+    bundle = check_bundle(keys, address, SERVER, NOW)
+    sessions = PeerSessions(alice.device, bundle.peer)
+    sessions.start(bundle, NOW, alice.random)
+    body = sessions.seal(b"for Mallory", NOW, alice.random)
+    at_bob = PeerSessions(bob.device, alice.peer)
+    with pytest.raises(TranscriptMismatch):
+        at_bob.open(body, bob.store, NOW, bob.random)
+
+
+def test_attack_28_a_message_is_never_taken_for_somebody_elses() -> None:
+    """Alice's bodies, offered in Carol's conversation with Bob, are refused."""
+    alice, bob = pair(stock=4)
+    carol = Person("carol")
+    with_carol = Link(bob.person, carol)
+    alice.start()
+    first = alice.seal("I am Alice")
+    with pytest.raises(PeerMismatch):
+        with_carol.open(first)
+    bob.open(first)
+    alice.open(bob.seal("hi"))
+    from_carol = Link(carol, bob.person)
+    from_carol.start()
+    with_carol.open(from_carol.seal("I am Carol"))
+    with pytest.raises(UndecryptableMessage):
+        with_carol.open(alice.seal("from Alice"))
+
+
+def test_attack_43_the_named_parties_are_bound() -> None:
+    """An initial message whose sender is replaced in the clear does not open."""
+    alice, bob = pair()
+    mallory = Person("mallory")
+    alice.start()
+    cut = bodies.decode(alice.seal("hello"))
+    assert cut.initial is not None
+    device = mallory.device
+    relabelled = cut.initial._replace(
+        account_key=device.account_key,
+        manifest=device.manifest,
+        manifest_signature=device.manifest_signature,
+    )
+    with_mallory = Link(bob.person, mallory)
+    with pytest.raises(TranscriptMismatch):
+        with_mallory.open(relabelled.encode() + cut.sealed)
+
+
+def test_stored_sessions_are_small_and_only_read_by_their_version() -> None:
+    """Under 2 KB fresh and 4 KB with KEM material; damage raises `BadSessionState`."""
+    alice, bob = pair()
+    alice.start()
+    body = alice.seal("hello")
+    assert len(alice.sessions.serialize()) < 4_000
+    bob.open(body)
+    assert len(bob.sessions.serialize()) < 2_000
+    alice.open(bob.seal("hi"))
+    stored = alice.sessions.serialize()
+    assert len(stored) < 2_000
+    assert PeerSessions.load(alice.person.device, stored).serialize() == stored
+    for damaged in (b"", b"\2" + stored[1:], stored[:-1], stored + b"\0", stored[:40]):
+        with pytest.raises(BadSessionState):
+            PeerSessions.load(alice.person.device, damaged)
+
+
+def test_sessions_do_not_print_their_secrets() -> None:
+    """The repr of sessions names the peer and nothing secret."""
+    alice, _ = talking()
+    assert repr(alice.sessions) == "<PeerSessions with bob/main: 1>"
+    assert "redacted" in repr(alice.sessions._sessions[0].ratchet.root)
