@@ -18,12 +18,12 @@ RECORD = 16_384
 class Channel:
     """Reads and writes bytes; never waits. Errors come as `ConnectionLost`, in words."""
 
-    __slots__ = ("_broken", "_connection", "_socket")
+    __slots__ = ("_connection", "_ended", "_socket")
 
     def __init__(self, connection: SSL.Connection, sock: socket.socket) -> None:
         self._connection = connection
         self._socket = sock
-        self._broken = False
+        self._ended = False
 
     def fileno(self) -> int:
         """For selectors; -1 once closed."""
@@ -72,8 +72,9 @@ class Channel:
 
     def finish(self) -> None:
         """Tell the other side that nothing follows, so that it can tell an end from a cut."""
-        if self._broken:
-            return  # OpenSSL forbids a shutdown after an error
+        if self._ended:
+            return  # said already, or broken: OpenSSL forbids a shutdown after an error
+        self._ended = True
         with suppress(SSL.Error):
             self._connection.shutdown()
         with suppress(OSError):
@@ -93,9 +94,10 @@ class Channel:
             return False
 
     def close(self) -> None:
-        """Release the socket."""
+        """Release the socket, after `finish` where that is still possible."""
+        self.finish()
         self._socket.close()
 
     def _lost(self, wrong: SSL.Error) -> ConnectionLost:
-        self._broken = True
+        self._ended = True
         return ConnectionLost(reason=tls.explain(wrong))

@@ -157,7 +157,6 @@ class Link:
     def close(self) -> None:
         """Tell the server that nothing follows, and release everything. Never waits."""
         self._selector.close()
-        self._channel.finish()
         self._channel.close()
         self._waker.close()
 

@@ -43,6 +43,7 @@ from secure_chat.tls import server_context, spki_pin
 SERVER_ID = ServerId(b"S" * 16)
 HELLO = encode_header(Hello([1], [], SERVER_ID, Challenge(b"C" * 32), "open", 0))
 PING = encode_frame(encode_header(Ping()))
+LIST = encode_frame(encode_header(List(1)))
 DAY = dt.timedelta(days=1)
 
 

@@ -1,7 +1,5 @@
 """The network server on real sockets: order, calls of other threads, slow peers, the end."""
 
-import socket
-import ssl
 import threading
 import time
 from pathlib import Path
@@ -13,7 +11,6 @@ from secure_chat.errors import BadCertificateFile, CertificateRefused, Code, Lis
 from secure_chat.protocol.frames import encode_frame
 from secure_chat.protocol.messages import (
     Bye,
-    List,
     Ok,
     Ping,
     Pm,
@@ -27,6 +24,7 @@ from secure_chat.server.net.server import NetServer
 from secure_chat.server.net.settings import EdgeSettings
 from tests.transport.support import (
     HELLO,
+    LIST,
     PING,
     Authority,
     Changing,
@@ -38,13 +36,17 @@ from tests.transport.support import (
     serving,
 )
 
-LIST = encode_frame(encode_header(List(1)))
 PONG = encode_header(Pong())
 
 
 def pm(number: int, body: bytes) -> bytes:
     message = Pm(DeliveryId(number.to_bytes(16, "big")), "bob/main")
     return encode_frame(encode_header(message), body)
+
+
+def send_many(connection: Connection, count: int) -> None:
+    for _ in range(count):
+        connection.send(encode_frame(PONG, b"q" * 60_000))
 
 
 # ---------------------------------------------------------------- ordinary service
@@ -201,9 +203,7 @@ def test_a_steady_reader_of_a_long_queue_is_kept(identity: Identity) -> None:
         client.frame()
         client.frame()
         connection = running.core.open[0]
-        running.on_loop(
-            lambda: [connection.send(encode_frame(PONG, b"q" * 60_000)) for _ in range(150)]
-        )
+        running.on_loop(lambda: send_many(connection, 150))
         ending = time.monotonic() + 1.2
         seen = 0
         while time.monotonic() < ending and seen < 140:  # slower than the server could send
@@ -227,9 +227,7 @@ def test_a_queue_above_the_largest_buffer_ends_at_once(identity: Identity) -> No
         client.frame()
         client.frame()
         connection = running.core.open[0]
-        running.on_loop(
-            lambda: [connection.send(encode_frame(PONG, b"q" * 60_000)) for _ in range(300)]
-        )
+        running.on_loop(lambda: send_many(connection, 300))
         eventually(lambda: running.core.closed_count == 1, 3)
         assert connection.buffered < 200_000
 
@@ -349,17 +347,3 @@ def test_the_core_is_made_with_the_server_as_its_loop(identity: Identity) -> Non
     server = NetServer(("127.0.0.1", 0), identity.context, make)
     server.stop()
     assert loops == [server]
-
-
-def test_tls_1_2_clients_are_refused(running: Running) -> None:
-    """A client that cannot do TLS 1.3 gets an alert, not a weaker connection."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-
-    with (
-        socket.create_connection(running.address, timeout=5) as plain,
-        pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"),
-    ):
-        context.wrap_socket(plain)

@@ -15,12 +15,14 @@ from OpenSSL import SSL
 from secure_chat import tls
 from secure_chat.channel import Channel
 from secure_chat.errors import SecureChatError
+from secure_chat.server.net.memory import give_back
 from secure_chat.server.net.settings import EdgeSettings
 from secure_chat.server.net.waiting import Waiting
 from secure_chat.wake import Waker
 
 _log = logging.getLogger(__name__)
 _SWEEP = 0.25  # seconds between looks at the deadlines
+_CROWD = 256  # failed handshakes whose memory is worth giving back
 _BATCH = 64  # sockets taken in before handshakes go on
 
 
@@ -72,6 +74,7 @@ class Handshakes(threading.Thread):
             per_address=settings.handshakes_per_address,
             seconds=settings.handshake_seconds,
         )
+        self._dropped = 0  # since memory was given back
         self._waker = Waker()
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
@@ -101,9 +104,9 @@ class Handshakes(threading.Thread):
 
     def run(self) -> None:
         """The thread."""
-        sweep = time.monotonic() + _SWEEP
+        sweep = 0.0
         while not self._stopping.is_set():
-            for key, _ in self._selector.select(_SWEEP if self._waiting else None):
+            for key, _ in self._selector.select(self._patience()):
                 if key.data is None:
                     self._waker.clear()
                 elif key.data in self._waiting:
@@ -113,6 +116,10 @@ class Handshakes(threading.Thread):
             if now >= sweep:
                 sweep = now + _SWEEP
                 self._sweep(now)
+
+    def _patience(self) -> float | None:
+        """Seconds until the deadlines want a look; None while there is nothing to look at."""
+        return _SWEEP if self._waiting or self._dropped >= _CROWD else None
 
     def _take_in(self, now: float) -> None:
         with suppress(queue.Empty):
@@ -129,6 +136,9 @@ class Handshakes(threading.Thread):
             self._drop(pending)
         if late:
             _log.info("%d handshakes were not finished in time", len(late))
+        elif self._dropped >= _CROWD:  # the crowd has gone
+            self._dropped = 0
+            give_back()
 
     def _step(self, pending: _Pending) -> None:
         try:
@@ -157,6 +167,7 @@ class Handshakes(threading.Thread):
         return Established(channel, pending.peer, tls.exporter(connection), tls.group(connection))
 
     def _drop(self, pending: _Pending) -> None:
+        self._dropped += 1
         self._waiting.remove(pending)
         self._selector.unregister(pending.sock)
         pending.sock.close()

@@ -23,6 +23,7 @@ from secure_chat.wake import Waker
 
 _log = logging.getLogger(__name__)
 _TICK = 0.25  # seconds
+_BUSY = 10.0  # seconds after which somebody who was one too many may come again
 _WRITE = selectors.EVENT_WRITE
 _READ = selectors.EVENT_READ
 
@@ -182,16 +183,17 @@ class IoThread(threading.Thread):
             return
         connection = TlsConnection(established, self)
         self._selector.register(connection, _READ, connection)
+        if len(self._connections) >= self._settings.connections:
+            connection.close(Code.OVERLOADED, retry_after=_BUSY)
+            return
         self._connections.add(connection)
         for oldest in self._strangers.add(connection, connection.peer, self._now):
-            oldest.close(Code.OVERLOADED)
+            oldest.close(Code.OVERLOADED, retry_after=_BUSY)
         try:
             core.opened(connection, self._now)
         except Exception:
             _log.exception("the core failed over a new connection")
             connection.close(Code.INTERNAL_ERROR)
-        if len(self._connections) > self._settings.connections:
-            connection.close(Code.OVERLOADED)
 
     def known(self, connection: TlsConnection) -> None:
         """``connection`` has logged in: it is no stranger any more."""

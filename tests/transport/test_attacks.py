@@ -1,0 +1,396 @@
+"""Attacks on the transport (rows 3 to 7); rows 1 and 2 are in test_link.py."""
+
+import contextlib
+import os
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.bindings.openssl.binding import Binding
+from OpenSSL import SSL
+
+from secure_chat.client.link import Endpoint, connect
+from secure_chat.errors import Code
+from secure_chat.protocol.encoding import u32
+from secure_chat.protocol.invite import ServerAddress
+from secure_chat.protocol.messages import Ping, Pong
+from secure_chat.server.net.settings import EdgeSettings
+from tests.transport.support import (
+    LIST,
+    PING,
+    SERVER_ID,
+    Identity,
+    RawClient,
+    Running,
+    eventually,
+    serving,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+LINUX = sys.platform == "linux"
+needs_proc = pytest.mark.skipif(not LINUX, reason="reads a process's memory from /proc")
+
+
+def client_hello() -> bytes:
+    """A genuine first flight of a TLS 1.3 client."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def ends(sock: socket.socket) -> bytes:
+    """Read until the other side ends the connection, which must happen within 5 s."""
+    sock.settimeout(5)
+    read = b""
+    with contextlib.suppress(ConnectionError):
+        while data := sock.recv(65_536):
+            read += data
+    return read
+
+
+# ---------------------------------------------------------------- 3: downgrade, plain text
+
+
+def old_hello(version: int) -> bytes:
+    """A ClientHello of an old version, with no extension that offers a newer one."""
+    body = struct.pack(">H32sB", version, b"r" * 32, 0) + b"\x00\x04\xc0\x2f\x00\x2f\x01\x00"
+    handshake = b"\x01" + len(body).to_bytes(3, "big") + body
+    return b"\x16\x03\x01" + struct.pack(">H", len(handshake)) + handshake
+
+
+PLAIN = {
+    "http": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a frame": PING,
+    "zeros": bytes(512),
+    "SSL 2": b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + b"r" * 37,
+    "SSL 3.0": old_hello(0x0300),
+    "TLS 1.0": old_hello(0x0301),
+    "TLS 1.1": old_hello(0x0302),
+    "TLS 1.2": old_hello(0x0303),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_attack_3_plain_text_and_old_versions_are_closed(running: Running, kind: str) -> None:
+    """Raw bytes and old hellos: at most an alert comes back, the core never hears of it."""
+    with socket.create_connection(running.address) as sock:
+        sock.sendall(PLAIN[kind])
+        answer = ends(sock)
+    assert len(answer) <= 7, "more than an alert was sent"
+    assert answer[:1] in (b"", b"\x15")
+    assert running.core.exporters == []
+
+
+def test_attack_3_a_tls_1_2_client_is_refused(running: Running) -> None:
+    """A client that cannot do TLS 1.3 gets an alert, not a weaker connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection(running.address, timeout=5) as plain,
+        pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"),
+    ):
+        context.wrap_socket(plain)
+    assert running.core.exporters == []
+
+
+def test_attack_3_our_client_refuses_a_tls_1_2_server(identity: Identity) -> None:
+    """A server that offers TLS 1.2 only gets no application byte from our client."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.cert, identity.key)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    outcome: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            sock, _ = listener.accept()
+            try:
+                with context.wrap_socket(sock, server_side=True):
+                    outcome.append("a connection of TLS 1.2 was made")
+            except (ssl.SSLError, ConnectionError):
+                outcome.append("refused")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = ServerAddress("127.0.0.1", listener.getsockname()[1])
+        with pytest.raises(Exception, match="TLS"):
+            connect(Endpoint(address, None, (identity.pin,)), timeout=5)
+        thread.join()
+    assert outcome == ["refused"]
+
+
+# ---------------------------------------------------------------- 4: data before the handshake
+
+
+def test_attack_4_nothing_is_processed_before_the_handshake(running: Running) -> None:
+    """Frames before, beside and instead of a handshake are never seen by the core."""
+    hello = client_hello()
+    for start in (PING, hello + PING, hello[:50] + PING, PING + hello):
+        with socket.create_connection(running.address) as sock:
+            sock.sendall(start)
+            sock.shutdown(socket.SHUT_WR)
+            ends(sock)
+    for start in (PING, hello + PING):  # sent and gone before anybody has looked
+        socket_gone = socket.create_connection(running.address)
+        socket_gone.sendall(start)
+        socket_gone.close()
+    eventually(lambda: running.server.handshakes == 0)
+    with RawClient(running.address) as client:
+        client.send(PING)
+        client.frame()
+        client.frame()
+    assert len(running.core.exporters) == 1
+    assert len(running.core.received_frames) == 1
+
+
+# ---------------------------------------------------------------- 5: stalled sockets
+
+
+class Process:
+    """A server in a process of its own."""
+
+    def __init__(self, identity: Identity, seconds: float, files: int = 0) -> None:
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "tests.transport.echo_server",
+                str(identity.cert), str(identity.key), str(seconds), str(files),
+            ],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.address = ("127.0.0.1", int(self.process.stdout.readline()))
+        self.endpoint = Endpoint(ServerAddress(*self.address), SERVER_ID, (identity.pin,))
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory in use."""
+        fields = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()
+        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def stop(self) -> str:
+        """End the process; what it logged."""
+        _, logged = self.process.communicate(b"", timeout=20)
+        assert self.process.returncode == 0
+        return logged.decode()
+
+
+@contextlib.contextmanager
+def process(identity: Identity, seconds: float = 10, files: int = 0) -> Iterator[Process]:
+    server = Process(identity, seconds, files)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+
+
+def stall(address: tuple[str, int], count: int) -> list[socket.socket]:
+    """Sockets that stop half-way: silent, with half a hello, and after a whole one."""
+    hello = client_hello()
+    starts = (b"", hello[: len(hello) // 2], hello)
+    stalled = []
+    for number in range(count):
+        sock = socket.create_connection(address)
+        sock.sendall(starts[number % 3])
+        stalled.append(sock)
+    return stalled
+
+
+def honest_login(endpoint: Endpoint) -> float:
+    """How long a proper connection and its first answer take."""
+    begun = time.monotonic()
+    link = connect(endpoint, timeout=10)
+    link.send(Ping())
+    assert link.wait(10) == [(Pong(), b"")]
+    link.close()
+    return time.monotonic() - begun
+
+
+@needs_proc
+def test_attack_5_stalled_sockets_hold_up_nobody_and_their_memory_returns(
+    identity: Identity,
+) -> None:
+    """Beside 2,000 stalled sockets a login takes under 1 s; deadlines free all they held."""
+    with process(identity, seconds=3) as server:
+        honest_login(server.endpoint)
+        before = server.resident
+        peaks = []
+        for _ in range(2):
+            stalled = stall(server.address, 2_000)
+            waited = [honest_login(server.endpoint) for _ in range(5)]
+            peaks.append(server.resident)
+            assert max(waited) < 1, f"honest logins waited {waited}"
+            for sock in stalled:
+                ends(sock)  # the deadline closes every one of them
+                sock.close()
+        assert max(peaks) - before < 100_000_000
+        eventually(lambda: server.resident - before < 10_000_000)
+        assert "handshakes were not finished in time" in server.stop()
+
+
+def test_attack_5_a_crowd_pushes_out_itself(identity: Identity) -> None:
+    """Above the cap of an address its oldest stalled socket goes; newcomers still get in."""
+    settings = EdgeSettings(handshakes_per_address=10)
+    with serving(identity, settings) as running:
+        stalled = stall(running.address, 30)
+        assert honest_login(running.endpoint) < 1
+        for sock in stalled[:20]:
+            ends(sock)
+        assert running.server.handshakes <= 10
+        for sock in stalled:
+            sock.close()
+        eventually(lambda: running.server.handshakes == 0)
+
+
+def test_attack_5_strangers_are_capped_and_have_a_deadline(identity: Identity) -> None:
+    """Connections without login: the oldest above the cap and those too late are told and ended."""
+    settings = EdgeSettings(strangers_per_address=3, login_seconds=1)
+    with serving(identity, settings) as running:
+        known = RawClient(running.address)
+        known.send(LIST)
+        known.frame()
+        known.frame()
+        strangers = [RawClient(running.address) for _ in range(5)]
+        codes = []
+        for stranger in strangers:
+            bye = stranger.bye()
+            assert bye is not None
+            codes.append(bye.code)
+            stranger.close()
+        assert codes == [Code.OVERLOADED] * 2 + [Code.LOGIN_TIMEOUT] * 3
+        known.send(PING)  # whoever is logged in is concerned by neither
+        assert known.frame() is not None
+        known.close()
+
+
+@needs_proc
+def test_attack_5_out_of_descriptors_the_server_says_so_and_recovers(identity: Identity) -> None:
+    """With no file descriptor left: those inside are served, the log says it, then all is well."""
+    with process(identity, files=64) as server:
+        link = connect(server.endpoint, timeout=5)
+        crowd = [socket.create_connection(server.address) for _ in range(100)]
+        time.sleep(0.7)  # the pause after a failed accept is 0.5 s; it fails a second time
+        link.send(Ping())
+        assert link.wait(5) == [(Pong(), b"")]
+        link.close()
+        for sock in crowd:
+            sock.close()
+        assert honest_login(server.endpoint) < 5
+        logged = server.stop()
+    assert "cannot accept connections: too many open files" in logged
+    assert logged.count("cannot accept") < 20, "the log is flooded"
+    assert "Traceback" not in logged
+
+
+# ---------------------------------------------------------------- 6: truncation, early data
+
+
+@pytest.mark.parametrize("ending", ["close_notify", "FIN", "RST"])
+def test_attack_6_a_partial_frame_is_dropped(running: Running, ending: str) -> None:
+    """However the connection ends within a frame, the frame is never processed."""
+    client = RawClient(running.address)
+    client.send(PING + PING[:-1])
+    client.frame()
+    client.frame()
+    if ending == "close_notify":
+        client.sock.settimeout(5)
+        client.sock.unwrap().close()
+    elif ending == "RST":
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    else:
+        client.close()
+    eventually(lambda: running.core.closed_count == 1)
+    assert len(running.core.received_frames) == 1
+
+
+def test_attack_6_no_early_data_and_no_resumption(running: Running) -> None:
+    """Tickets allow no early data, and a returning session is checked in full again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with context.wrap_socket(socket.create_connection(running.address)) as first:
+        first.recv(1000)
+        session = first.session
+    with context.wrap_socket(socket.create_connection(running.address), session=session) as again:
+        again.recv(1000)
+        assert not again.session_reused
+    plain = socket.create_connection(running.address)
+    connection = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), plain)
+    connection.set_connect_state()
+    connection.do_handshake()
+    connection.recv(1000)
+    own_session = connection.get_session()
+    assert own_session is not None
+    allowed = Binding.lib.SSL_SESSION_get_max_early_data(own_session._session)
+    plain.close()
+    assert allowed == 0
+
+
+# ---------------------------------------------------------------- 7: claimed lengths
+
+
+@needs_proc
+@pytest.mark.parametrize("start", [b"", LIST], ids=["before login", "after login"])
+def test_attack_7_a_claimed_length_of_4_gib_grows_nothing(identity: Identity, start: bytes) -> None:
+    """A frame that claims 4 GiB is refused at its length; memory grows by less than 1 MiB."""
+    with process(identity) as server:
+        for _ in range(3):
+            honest_login(server.endpoint)
+        before = server.resident
+        for _ in range(20):
+            with RawClient(server.address) as client:
+                client.send(start + u32(2**32 - 1) + b"x" * 10_000)
+                bye = client.bye()
+                assert bye is not None
+                assert bye.code is Code.TOO_LARGE
+        assert server.resident - before < 1_048_576
+        honest_login(server.endpoint)
+
+
+def test_attack_7_allocations_stay_small(running: Running) -> None:
+    """The same in allocations: no request of the claimed size, however short-lived."""
+    honest_login(running.endpoint)
+    tracemalloc.start()
+    try:
+        with RawClient(running.address) as client:
+            client.send(u32(2**32 - 1))
+            assert client.bye() is not None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_048_576
+
+
+# ---------------------------------------------------------------- and what is logged
+
+
+def test_the_log_names_no_address_and_no_content(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even at DEBUG, whatever happens, no peer's address and no byte of a message is logged."""
+    caplog.set_level("DEBUG")
+    with socket.create_connection(running.address) as sock:
+        sock.sendall(b"canary-in-plain-text")
+        ends(sock)
+    with RawClient(running.address) as client:
+        client.send(u32(30) + b"\x00\x09canary-in-a-frame")
+    with RawClient(running.address) as client:
+        client.send(u32(2**31) + b"canary-in-a-large-frame")
+        client.bye()
+    eventually(lambda: running.core.closed_count == 2)
+    assert "a handshake failed" in caplog.text
+    assert "canary" not in caplog.text
+    assert "127.0.0.1" not in caplog.text
