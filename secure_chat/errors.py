@@ -414,6 +414,38 @@ class AdminRefused(LocalError):
     template = "The running server answered: {reason}."
 
 
+class DataFolderInUse(LocalError):
+    """Another process holds the server's data folder."""
+
+    template = (
+        "The data folder {folder} is in use by a running server; stop it first, or use another."
+    )
+
+
+class DataFolderTooNew(LocalError):
+    """The data folder has a schema that this version does not know."""
+
+    template = "The data folder {folder} was written by a newer version; upgrade this program."
+
+
+class DataFolderUnusable(LocalError):
+    """The data folder cannot be made, read or written."""
+
+    template = "The data folder {folder} cannot be used: {reason}."
+
+
+class StorageUnavailable(LocalError):
+    """A write did not reach the disk; nothing of it was kept."""
+
+    template = "The server cannot write to its disk."
+
+
+class StorageBusy(LocalError):
+    """A bounded queue of the store is full."""
+
+    template = "The server's disk does not keep up."
+
+
 # ---------------------------------------------------------------- vault and profiles
 
 

@@ -1,0 +1,121 @@
+"""The SQLite file: its folder, lock, schema version and the two ways of connecting to it.
+
+One connection writes and checkpoints, for SQLite before 3.51.3 can reset the WAL wrongly when two
+do. Readers are separate, query-only connections with short transactions.
+"""
+
+import contextlib
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from typing import IO
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+
+from secure_chat.errors import DataFolderInUse, DataFolderTooNew, DataFolderUnusable
+
+_FILE = "server.db"
+_LOCK = "server.lock"
+_BUSY_MS = 5_000
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder and the database file, for their owner alone whatever the umask."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        os.close(file)
+        (folder / _FILE).chmod(0o600)  # SQLite gives -wal and -shm the mode of the database
+    except OSError as wrong:
+        raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
+
+
+def lock(folder: Path) -> IO[bytes]:
+    """Hold the folder for this process until the file is closed; raise `DataFolderInUse`."""
+    try:
+        file = open(folder / _LOCK, "ab", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: PTH123, SIM115 - Path.open has no opener; the caller closes it
+    except OSError as wrong:
+        raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise DataFolderInUse(folder=folder) from None
+    return file
+
+
+def writer_engine(folder: Path) -> Engine:
+    """Connections that write: durable, BEGIN IMMEDIATE, deleted rows overwritten."""
+    return _engine(
+        folder,
+        "BEGIN IMMEDIATE",
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA secure_delete=ON",
+        "PRAGMA foreign_keys=ON",
+    )
+
+
+def reader_engine(folder: Path) -> Engine:
+    """Connections that only read, each seeing the last commit."""
+    return _engine(folder, "BEGIN", "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
+
+
+def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
+    # NullPool: a thread opens its one connection and keeps it; nothing is shared behind our back.
+    engine = create_engine(f"sqlite:///{(folder / _FILE).absolute()}", poolclass=NullPool)
+
+    def connected(driver: sqlite3.Connection, _record: object) -> None:
+        driver.isolation_level = None  # the driver begins nothing by itself
+        driver.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        for pragma in pragmas:
+            driver.execute(pragma)
+
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", began)
+    return engine
+
+
+def checkpoint(connection: Connection) -> None:
+    """Move the WAL into the database and cut it to nothing. Only outside a transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    with contextlib.closing(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
+        cursor.fetchall()
+
+
+def migrate(folder: Path) -> None:
+    """Bring the schema to this version; raise `DataFolderTooNew` if a newer one wrote it."""
+    config = Config()
+    config.set_main_option("script_location", "secure_chat.server.store:migrations")
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    engine = writer_engine(folder)
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+            known = {revision.revision for revision in script.walk_revisions()}
+            if present is not None and present not in known:
+                raise DataFolderTooNew(folder=folder)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()

@@ -1,0 +1,92 @@
+"""Invites: who holds a token may register. The store keeps only hashes of them."""
+
+import hashlib
+import os
+
+from msgspec import Struct
+from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from secure_chat.protocol.wiretypes import InviteToken
+from secure_chat.server.store.schema import invites
+
+
+class Invite(Struct, frozen=True):
+    """An invite as the operator sees it; ``expires`` in ms, None: never."""
+
+    id: int
+    label: str
+    uses: int
+    used: int
+    expires: int | None
+    revoked: bool
+
+
+def _hash(token: InviteToken) -> bytes:
+    # 128 random bits need no slow hash; looking a hash up leaks nothing about the token.
+    return hashlib.sha256(b"secure_chat/1 invite" + token).digest()
+
+
+def _good(token: InviteToken, now_ms: int) -> ColumnElement[bool]:
+    return (
+        (invites.c.token_hash == _hash(token))
+        & invites.c.revoked.is_(False)
+        & (invites.c.used < invites.c.uses)
+        & or_(invites.c.expires.is_(None), invites.c.expires > now_ms)
+    )
+
+
+def create(connection: Connection, label: str, uses: int, expires: int | None) -> InviteToken:
+    """Make an invite for ``uses`` registrations until ``expires`` (ms; None: for ever)."""
+    token = InviteToken(os.urandom(16))
+    connection.execute(
+        insert(invites).values(token_hash=_hash(token), label=label, uses=uses, expires=expires)
+    )
+    return token
+
+
+def listed(connection: Connection) -> list[Invite]:
+    """All invites, oldest first."""
+    rows = connection.execute(
+        select(
+            invites.c.id,
+            invites.c.label,
+            invites.c.uses,
+            invites.c.used,
+            invites.c.expires,
+            invites.c.revoked,
+        ).order_by(invites.c.id)
+    )
+    return [Invite(*row) for row in rows]
+
+
+def revoke(connection: Connection, invite_id: int) -> bool:
+    """Make an invite worthless; whether there was such a one."""
+    changed = connection.execute(
+        update(invites)
+        .where(invites.c.id == invite_id, invites.c.revoked.is_(False))
+        .values(revoked=True)
+    )
+    return changed.rowcount == 1
+
+
+def is_good(connection: Connection, token: InviteToken, now_ms: int) -> bool:
+    """Whether a token may be used now."""
+    return connection.execute(select(invites.c.id).where(_good(token, now_ms))).scalar() is not None
+
+
+def use(connection: Connection, token: InviteToken, now_ms: int) -> bool:
+    """Use a token up by one; whether it was good."""
+    changed = connection.execute(
+        update(invites).where(_good(token, now_ms)).values(used=invites.c.used + 1)
+    )
+    return changed.rowcount == 1
+
+
+def give_back(connection: Connection, token: InviteToken) -> None:
+    """Undo `use` in the same transaction."""
+    connection.execute(
+        update(invites)
+        .where(invites.c.token_hash == _hash(token))
+        .values(used=invites.c.used - 1)
+    )

@@ -1,0 +1,83 @@
+"""A thread for short questions and for checks that take long: reads, signatures."""
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from secure_chat.errors import SecureChatError, StorageUnavailable
+from secure_chat.server.store.writer import Deliver, Done, Job, kind_of
+
+log = logging.getLogger(__name__)
+
+_JOBS: Final = 2_000
+
+
+class Reader(threading.Thread):
+    """Owns a query-only connection; runs jobs one by one. `submit` is thread-safe."""
+
+    def __init__(self, name: str, engine: Engine, deliver: Deliver) -> None:
+        super().__init__(name=name, daemon=True)
+        self.deliver = deliver
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._wake = threading.Condition()  # guards the two below
+        self._jobs: deque[tuple[Job, Done]] = deque()
+        self._closing = False
+
+    def submit(self, job: Job, done: Done) -> bool:
+        """Queue a job; ``done`` gets its result or its error. False if the queue is full."""
+        with self._wake:
+            if self._closing or len(self._jobs) >= _JOBS:
+                return False
+            self._jobs.append((job, done))
+            self._wake.notify()
+        return True
+
+    def stop(self) -> None:
+        """Finish what waits, then end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        """The thread: jobs until `stop`."""
+        while True:
+            with self._wake:
+                while not (self._jobs or self._closing):
+                    self._wake.wait()
+                if not self._jobs:
+                    break
+                job, done = self._jobs.popleft()
+            result = self._run(job)
+            self.deliver(partial(done, result))
+        self._disconnect()
+
+    def _run(self, job: Job) -> Any:
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                return job(self._connection)
+        except SecureChatError as refused:
+            return refused
+        except (SQLAlchemyError, OSError) as wrong:
+            log.error("the store cannot read: %s", kind_of(wrong))
+            self._disconnect()
+            return StorageUnavailable()
+        except Exception as bug:
+            log.error("a check failed: %s", type(bug).__name__)
+            return bug
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(SQLAlchemyError, OSError):
+                self._connection.close()
+            self._connection = None

@@ -1,0 +1,134 @@
+"""The store as the rest of the server sees it: a folder, three threads, and questions to them."""
+
+import os
+import queue
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Self, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from secure_chat.errors import StorageBusy, StorageUnavailable
+from secure_chat.protocol.wiretypes import InviteToken, ServerId
+from secure_chat.server.store import database, invites
+from secure_chat.server.store.invites import Invite
+from secure_chat.server.store.mail import Letter
+from secure_chat.server.store.reader import Reader
+from secure_chat.server.store.schema import facts
+from secure_chat.server.store.writer import Deliver, Done, Writer
+
+_T = TypeVar("_T")
+_ANSWER_SECONDS = 30.0
+
+
+class Store:
+    """Owns the data folder while it is open. Every method may be called from any thread.
+
+    Results of `store`, `write`, `read` and `check` come through the function given to `attach`
+    (the I/O thread's `call_soon`); before that, on the store's own threads.
+    """
+
+    def __init__(self, folder: Path, held: IO[bytes], server_id: ServerId) -> None:
+        self.folder = folder
+        self.server_id = server_id
+        self._held = held
+        self._writing: Engine = database.writer_engine(folder)
+        self._reading: Engine = database.reader_engine(folder)
+        self.writer = Writer(self._writing, _at_once)
+        self._reader = Reader("store-reader", self._reading, _at_once)
+        # Logins and key checks have a thread of their own, so that a flood of them delays no mail.
+        self._checker = Reader("store-checker", self._reading, _at_once)
+        for thread in (self.writer, self._reader, self._checker):
+            thread.start()
+
+    @classmethod
+    def open(cls, data_dir: Path) -> Self:
+        """Lock the folder, bring its schema up to date and start.
+
+        Raises `DataFolderInUse`, `DataFolderTooNew`, `DataFolderUnusable`.
+        """
+        database.prepare(data_dir)
+        held = database.lock(data_dir)
+        try:
+            database.migrate(data_dir)
+            return cls(data_dir, held, _server_id(data_dir))
+        except BaseException:
+            held.close()
+            raise
+
+    def close(self) -> None:
+        """Commit what waits, stop the threads, give the folder free."""
+        self._reader.stop()  # before the writer: the last connection to close may checkpoint
+        self._checker.stop()
+        self.writer.stop()
+        self._reading.dispose()
+        self._writing.dispose()
+        self._held.close()
+
+    def attach(self, deliver: Deliver) -> None:
+        """From now on tell results through ``deliver``."""
+        for thread in (self.writer, self._reader, self._checker):
+            thread.deliver = deliver
+
+    def store(self, letter: Letter, done: Done, *, force: bool = False) -> bool:
+        """Queue a message for the disk; ``done`` gets a `Stored` or `StorageUnavailable`."""
+        return self.writer.store(letter, done, force=force)
+
+    def write(self, job: Callable[[Connection], Any], done: Done, *, force: bool = False) -> bool:
+        """Queue a write; False if the queue is full."""
+        return self.writer.submit(job, done, force=force)
+
+    def read(self, job: Callable[[Connection], Any], done: Done) -> bool:
+        """Queue a short question; False if the queue is full."""
+        return self._reader.submit(job, done)
+
+    def check(self, job: Callable[[Connection], Any], done: Done) -> bool:
+        """Queue a login or a check of signatures; False if the queue is full."""
+        return self._checker.submit(job, done)
+
+    def create_invite(
+        self, label: str = "", uses: int = 1, expires_ms: int | None = None
+    ) -> InviteToken:
+        """Make an invite. Waits for the disk; raises `StorageUnavailable`, `StorageBusy`."""
+        return self._ask(lambda connection: invites.create(connection, label, uses, expires_ms))
+
+    def list_invites(self) -> list[Invite]:
+        """All invites, oldest first."""
+        return self._ask(invites.listed)
+
+    def revoke_invite(self, invite_id: int) -> bool:
+        """Make an invite worthless; whether there was such a one."""
+        return self._ask(lambda connection: invites.revoke(connection, invite_id))
+
+    def _ask(self, job: Callable[[Connection], _T]) -> _T:
+        """Run a job on the writer and wait: for operators, never on the I/O thread."""
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        if not self.writer.submit(job, answer.put, direct=True):
+            raise StorageBusy
+        try:
+            outcome = answer.get(timeout=_ANSWER_SECONDS)
+        except queue.Empty:
+            raise StorageUnavailable from None
+        if isinstance(outcome, Exception):
+            raise outcome
+        return cast("_T", outcome)
+
+
+def _at_once(call: Callable[[], None]) -> None:
+    call()
+
+
+def _server_id(folder: Path) -> ServerId:
+    """This server's id: random bytes from its first start."""
+    engine = database.writer_engine(folder)
+    try:
+        with engine.begin() as connection:
+            known = connection.execute(
+                select(facts.c.value).where(facts.c.name == "server_id")
+            ).scalar()
+            if known is None:
+                known = os.urandom(ServerId.size or 0)
+                connection.execute(insert(facts).values(name="server_id", value=known))
+            return ServerId.checked(known)
+    finally:
+        engine.dispose()
