@@ -39,7 +39,7 @@ def prepare(folder: Path) -> None:
 def lock(folder: Path) -> IO[bytes]:
     """Hold the folder for this process until the file is closed; raise `DataFolderInUse`."""
     try:
-        file = open(folder / _LOCK, "ab", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: PTH123, SIM115 - Path.open has no opener; the caller closes it
+        file = open(folder / _LOCK, "ab", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115 - Path.open has no opener; the caller closes it
     except OSError as wrong:
         raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
     try:

@@ -86,7 +86,5 @@ def use(connection: Connection, token: InviteToken, now_ms: int) -> bool:
 def give_back(connection: Connection, token: InviteToken) -> None:
     """Undo `use` in the same transaction."""
     connection.execute(
-        update(invites)
-        .where(invites.c.token_hash == _hash(token))
-        .values(used=invites.c.used - 1)
+        update(invites).where(invites.c.token_hash == _hash(token)).values(used=invites.c.used - 1)
     )

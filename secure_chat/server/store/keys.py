@@ -128,7 +128,7 @@ _target = (
 
 
 def claim(connection: Connection, user_id: str, device: str, *, one_time: bool) -> Code | Claimed:
-    """Hand out a bundle; with ``one_time`` its one-time keys leave the stock in this transaction."""
+    """Hand out a bundle; with ``one_time`` keys that leave the stock in this transaction."""
     row = connection.execute(_target, {"user_id": user_id, "device": device}).one_or_none()
     account = published(connection, user_id)
     if row is None or account is None:

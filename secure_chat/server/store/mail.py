@@ -243,9 +243,7 @@ def acknowledge(connection: Connection, acks: Sequence[Acked]) -> None:
     stored = [{"b_device": ack.device_id, "b_seq": ack.seq} for ack in acks if ack.stored]
     if stored:
         _release(connection, _of_device, stored)
-    connection.execute(
-        _note_acked, [{"b_device": ack.device_id, "b_seq": ack.seq} for ack in acks]
-    )
+    connection.execute(_note_acked, [{"b_device": ack.device_id, "b_seq": ack.seq} for ack in acks])
 
 
 def forget(connection: Connection, letters: Sequence[Letter]) -> None:
@@ -259,9 +257,7 @@ def forget(connection: Connection, letters: Sequence[Letter]) -> None:
 def _release(connection: Connection, which: object, parameters: list[dict[str, int]]) -> None:
     """Delete deliveries, and bodies that no other delivery needs."""
     ids = select(deliveries.c.body_id).where(which)  # type: ignore[arg-type]
-    connection.execute(
-        delete(bodies).where(bodies.c.id.in_(ids), bodies.c.copies == 1), parameters
-    )
+    connection.execute(delete(bodies).where(bodies.c.id.in_(ids), bodies.c.copies == 1), parameters)
     connection.execute(
         update(bodies).where(bodies.c.id.in_(ids)).values(copies=bodies.c.copies - 1), parameters
     )
@@ -269,16 +265,14 @@ def _release(connection: Connection, which: object, parameters: list[dict[str, i
 
 
 def reserve(connection: Connection, device_id: int, seq: int) -> None:
-    """Put the high-water mark of a mailbox's sequences at ``seq``: never used again, crash or not."""
+    """Raise a mailbox's high-water mark: no sequence up to it is used again, crash or not."""
     connection.execute(_reserve, {"b_device": device_id, "b_seq": seq})
 
 
 def expire(connection: Connection, before: int, most: int) -> list[Expired]:
     """Delete up to ``most`` deliveries that were taken before ``before`` (ms)."""
     old = connection.execute(
-        select(
-            deliveries.c.device_id, deliveries.c.seq, deliveries.c.sender, deliveries.c.size
-        )
+        select(deliveries.c.device_id, deliveries.c.seq, deliveries.c.sender, deliveries.c.size)
         .where(deliveries.c.time < before)
         .limit(most)
     ).all()

@@ -56,7 +56,9 @@ def register(connection: Connection, new: NewAccount, now_ms: int) -> Code | int
     try:
         with connection.begin_nested():
             return _insert(connection, new)
-    except IntegrityError:  # user_id or skeleton: of racing registrations exactly one gets here first
+    except (
+        IntegrityError
+    ):  # user_id or skeleton: of racing registrations exactly one gets here first
         if new.invite is not None:
             invites.give_back(connection, new.invite)
         return Code.NAME_TAKEN

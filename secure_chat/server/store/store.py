@@ -119,7 +119,7 @@ def _at_once(call: Callable[[], None]) -> None:
 
 
 def _server_id(folder: Path) -> ServerId:
-    """This server's id: random bytes from its first start."""
+    """The id of this server: random bytes from its first start."""
     engine = database.writer_engine(folder)
     try:
         with engine.begin() as connection:

@@ -61,9 +61,7 @@ class Writer(threading.Thread):
         self._doubtful: list[Letter] = []  # of failed commits
         self._next_body = 0
 
-    def submit(
-        self, job: Job, done: Done, *, force: bool = False, direct: bool = False
-    ) -> bool:
+    def submit(self, job: Job, done: Done, *, force: bool = False, direct: bool = False) -> bool:
         """Queue a job for the next group; False if the queue is full (never with ``force``).
 
         With ``direct``, ``done`` is called on this thread, for those who wait for it.

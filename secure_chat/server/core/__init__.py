@@ -1,0 +1,1 @@
+"""The server's logic: sessions, mailboxes, presence and routing. No socket, no clock of its own."""

@@ -1,0 +1,239 @@
+"""What accounts and devices publish and look up: the list, prekeys, manifests."""
+
+from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy import Connection
+
+from secure_chat.crypto import verify
+from secure_chat.errors import BadAddress, Code, PeerError
+from secure_chat.protocol import limits, messages
+from secure_chat.protocol.addresses import DeviceAddress, canonical_user_id
+from secure_chat.protocol.messages import (
+    Keys,
+    KeysGet,
+    KeysLow,
+    KeysPut,
+    List,
+    ManifestGet,
+    ManifestPut,
+    Ok,
+    UserEntry,
+    Users,
+    Watch,
+)
+from secure_chat.protocol.signing import PrekeyKind
+from secure_chat.protocol.wiretypes import DeviceKey
+from secure_chat.server.core import desk
+from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.post import Post
+from secure_chat.server.core.presence import PresenceBoard
+from secure_chat.server.core.session import Session
+from secure_chat.server.core.settings import Settings
+from secure_chat.server.store import Store, keys, mail, people
+from secure_chat.server.store.keys import Claimed, Stock
+from secure_chat.server.store.people import Published, Replacement
+
+_Signed = tuple[PrekeyKind, messages.SignedPrekey | messages.KemPrekey]
+
+
+class Directory:
+    """Answers everything that is no message and no login."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Callable[[], int],
+        presence: PresenceBoard,
+        post: Post,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._presence = presence
+        self._post = post
+        self.bundles = Buckets(settings.bundles)
+        self.one_time = Buckets(settings.one_time_keys)
+
+    # ------------------------------------------------------------ the list
+
+    def users(self, session: Session, asked: List, _now: float) -> None:
+        """A page of the accounts."""
+
+        def job(connection: Connection) -> list[str]:
+            return people.list_page(connection, asked.after.lower(), asked.limit + 1)
+
+        def done(names: list[str]) -> None:
+            page = [UserEntry(n, self._presence.is_online(n)) for n in names[: asked.limit]]
+            session.say(Users(asked.ref, page, len(names) > asked.limit))
+
+        desk.ask(session, self._store.read, job, done, ref=asked.ref)
+
+    def watch(self, session: Session, asked: Watch, _now: float) -> None:
+        """Presence updates, or no more."""
+        self._presence.watch(session, wanted=asked.presence)
+        session.say(Ok(asked.ref))
+
+    # ------------------------------------------------------------ prekeys
+
+    def keys_put(self, session: Session, asked: KeysPut, _now: float) -> None:
+        """Check a device's keys, then publish them."""
+        address, mailbox = session.device, session.own_mailbox
+        server_id, now_ms = self._store.server_id, self._clock()
+        device_id = mailbox.device_id
+
+        def check(connection: Connection) -> Code | bool:
+            state = mail.load_device(connection, address.user_id, address.device)
+            if state is None or state.revoked:
+                return Code.UNKNOWN_USER
+            key = DeviceKey(state.signing_key)
+            try:
+                for kind, prekey in _signed_keys(asked):
+                    verify.check_prekey(kind, prekey, address, key, server_id, now_ms=now_ms)
+            except PeerError:
+                return Code.BAD_KEYS
+            return True
+
+        def publish(connection: Connection) -> Code | bool:
+            return keys.publish(connection, device_id, asked) or True
+
+        def published(_: bool) -> None:
+            mailbox.told_low = False
+            session.say(Ok(asked.ref))
+
+        def checked(_: bool) -> None:
+            desk.ask(session, self._store.write, publish, published, ref=asked.ref)
+
+        desk.ask(session, self._store.check, check, checked, ref=asked.ref)
+
+    def keys_get(self, session: Session, asked: KeysGet, now: float) -> None:
+        """Hand out a bundle; its one-time keys are gone then."""
+        wait = self.bundles.take(session.account_id, now)
+        if wait:
+            session.refuse(Code.RATE_LIMITED, ref=asked.ref, retry_after=wait)
+            return
+        try:
+            address = DeviceAddress.parse(asked.to)
+        except BadAddress:
+            session.refuse(Code.UNKNOWN_USER, ref=asked.ref)
+            return
+        # Nobody drains a stock alone: beyond its share an account gets the last-resort key, whose
+        # use both sides see.
+        one_time = not self.one_time.take((session.account_id, str(address)), now)
+
+        def job(connection: Connection) -> Code | Claimed:
+            return keys.claim(connection, address.user_id, address.device, one_time=one_time)
+
+        desk.ask(
+            session,
+            self._store.write,
+            job,
+            partial(self._claimed, session, asked, address),
+            ref=asked.ref,
+        )
+
+    def _claimed(
+        self, session: Session, asked: KeysGet, address: DeviceAddress, claimed: Claimed
+    ) -> None:
+        account = claimed.published
+        session.say(
+            Keys(
+                asked.ref,
+                account.account_key,
+                account.manifest,
+                account.manifest_signature,
+                address.device,
+                claimed.signed_prekey,
+                claimed.kem,
+                claimed.kem_is_last_resort,
+                claimed.one_time,
+            )
+        )
+        self._tell_low(address, claimed.left)
+
+    def _tell_low(self, address: DeviceAddress, left: Stock) -> None:
+        """Ask the device for more keys, once until it publishes some."""
+        mailbox = self._post.loaded_mailbox(str(address))
+        if mailbox is None or mailbox.session is None or mailbox.told_low:
+            return
+        if min(left.one_time, left.one_time_kem) < limits.ONE_TIME_REFILL_BELOW:
+            mailbox.told_low = True
+            mailbox.session.say(KeysLow(left.one_time, left.one_time_kem))
+
+    # ------------------------------------------------------------ manifests
+
+    def manifest_get(self, session: Session, asked: ManifestGet, _now: float) -> None:
+        """An account's newest manifest."""
+        try:
+            user_id = canonical_user_id(asked.user_id)
+        except BadAddress:
+            session.refuse(Code.UNKNOWN_USER, ref=asked.ref)
+            return
+
+        def job(connection: Connection) -> Code | Published:
+            return people.published(connection, user_id) or Code.UNKNOWN_USER
+
+        def done(account: Published) -> None:
+            session.say(
+                messages.Manifest(
+                    asked.ref, account.account_key, account.manifest, account.manifest_signature
+                )
+            )
+
+        desk.ask(session, self._store.read, job, done, ref=asked.ref)
+
+    def manifest_put(self, session: Session, asked: ManifestPut, _now: float) -> None:
+        """Publish the next manifest of one's own account."""
+        user_id, server_id = session.device.user_id, self._store.server_id
+
+        def check(connection: Connection) -> Code | Replacement:
+            old = people.published(connection, user_id)
+            if old is None:
+                return Code.UNKNOWN_USER
+            try:
+                new = verify.check_manifest(
+                    old.account_key,
+                    asked.manifest,
+                    asked.manifest_signature,
+                    user_id=user_id,
+                    server_id=server_id,
+                )
+            except PeerError:
+                return Code.BAD_KEYS
+            try:
+                verify.check_successor(old.decoded(), old.manifest, new)
+            except PeerError:
+                return Code.MANIFEST_CONFLICT
+            return Replacement(user_id, asked.manifest, asked.manifest_signature, new)
+
+        def checked(new: Replacement) -> None:
+            desk.ask(
+                session,
+                self._store.write,
+                lambda connection: people.replace_manifest(connection, new),
+                lambda left_out: self._replaced(session, asked, new, left_out),
+                ref=asked.ref,
+            )
+
+        desk.ask(session, self._store.check, check, checked, ref=asked.ref)
+
+    def _replaced(
+        self, session: Session, asked: ManifestPut, new: Replacement, left_out: list[str]
+    ) -> None:
+        self._post.manifest_changed(new.user_id, new.decoded.counter)
+        session.say(Ok(asked.ref))
+        for device in left_out:
+            mailbox = self._post.loaded_mailbox(f"{new.user_id}/{device}")
+            if mailbox is not None and mailbox.session is not None:
+                mailbox.session.refuse(Code.LOGIN_REFUSED)
+
+
+def _signed_keys(put: KeysPut) -> list[_Signed]:
+    """Every key of an upload that carries a signature, with what it is for."""
+    signed: list[_Signed] = []
+    if put.signed_prekey is not None:
+        signed.append((PrekeyKind.SIGNED_X25519, put.signed_prekey))
+    if put.last_resort is not None:
+        signed.append((PrekeyKind.LAST_RESORT_KEM, put.last_resort))
+    signed += [(PrekeyKind.ONE_TIME_KEM, key) for key in put.one_time_kem]
+    return signed

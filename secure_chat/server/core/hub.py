@@ -1,0 +1,358 @@
+"""The server's logic as the edge sees it: sessions from greeting to farewell."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from secure_chat.errors import BadAddress, Code, ProtocolError
+from secure_chat.protocol import messages
+from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
+from secure_chat.protocol.frames import Frame, encode_frame
+from secure_chat.protocol.messages import (
+    Ack,
+    Chat,
+    HeaderError,
+    Hello,
+    KeysGet,
+    KeysPut,
+    List,
+    Login,
+    ManifestGet,
+    ManifestPut,
+    Message,
+    Phase,
+    Ping,
+    Pm,
+    Pong,
+    Register,
+    Watch,
+    decode_client_header,
+    encode_header,
+)
+from secure_chat.protocol.wiretypes import Challenge
+from secure_chat.server.core import wire
+from secure_chat.server.core.admission import Admission, Found, welcome
+from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.desk import note_bug
+from secure_chat.server.core.directory import Directory
+from secure_chat.server.core.post import Post, check_body
+from secure_chat.server.core.presence import PresenceBoard
+from secure_chat.server.core.session import Session, Stage
+from secure_chat.server.core.settings import Settings
+from secure_chat.server.core.wire import PmHeader
+from secure_chat.server.interfaces import Connection, Loop
+from secure_chat.server.store import Store, mail
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], int]
+Handler = Callable[[Session, Any, bytes, float], None]
+
+_SCAN_SECONDS: Final = 1.0
+_EXPIRE_SECONDS: Final = 600.0
+_EXPIRE_ROWS: Final = 500
+_UNREAD: Final = 8 * 1024 * 1024
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Hub:
+    """Implements `secure_chat.server.interfaces.Core`. Every method runs on the I/O thread."""
+
+    def __init__(
+        self, store: Store, loop: Loop, settings: Settings, *, clock: Clock = wall_clock
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._sessions: dict[Connection, Session] = {}
+        self._presence = PresenceBoard()
+        self._post = Post(store, settings, clock)
+        self._admission = Admission(store, settings, clock, self._enter)
+        self._directory = Directory(store, settings, clock, self._presence, self._post)
+        self._requests = Buckets(settings.requests)
+        self._now = 0.0
+        self._scanned_at = 0.0
+        self._expired_at: float | None = None
+        self._age: tuple[float, int] | None = None  # a moment on both clocks
+        self._draining = False
+        self._told = False
+        self._handlers: dict[type[Message], Handler] = self._table()
+        store.attach(lambda call: loop.call_soon(partial(self._results, call)))
+
+    def _table(self) -> dict[type[Message], Handler]:
+        """Who answers each type of message: the one table, as in messages.py."""
+        admission, directory = self._admission, self._directory
+        return {
+            Register: _bodiless(admission.register),
+            Login: _bodiless(admission.login),
+            List: self._limited(directory.users),
+            Watch: self._limited(directory.watch),
+            Pm: self._pm,
+            Chat: self._chat,
+            Ack: self._ack,
+            Ping: self._ping,
+            KeysPut: self._limited(directory.keys_put),
+            KeysGet: self._limited(directory.keys_get),
+            ManifestGet: self._limited(directory.manifest_get),
+            ManifestPut: self._limited(directory.manifest_put),
+        }
+
+    # ------------------------------------------------------------ the edge's calls
+
+    def opened(self, connection: Connection, now: float) -> None:
+        """Greet."""
+        self._now = now
+        hello = encode_header(
+            Hello(
+                list(messages.VERSIONS),
+                list(messages.FEATURES),
+                self._store.server_id,
+                Challenge(os.urandom(Challenge.size or 0)),
+                self._settings.registration,
+                self._clock(),
+            )
+        )
+        self._sessions[connection] = Session(connection, hello, now, self._leave)
+        connection.send(encode_frame(hello))
+        if self._draining:
+            self._sessions[connection].end(Code.SHUTTING_DOWN)
+
+    def received(self, connection: Connection, frames: list[Frame], now: float) -> None:
+        """Answer frames, in order; after a closing error the rest is not read."""
+        self._now = now
+        session = self._sessions.get(connection)
+        if session is None:
+            return
+        session.heard_at = now
+        for frame in frames:
+            try:
+                self._one(session, frame, now)
+            except HeaderError as wrong:
+                known = wrong.correlation
+                session.refuse(wrong.code, ref=known.ref, id=known.id, detail=str(wrong))
+            except ProtocolError as wrong:
+                session.refuse(wrong.code, detail=str(wrong))
+            except Exception as bug:
+                note_bug(bug)
+                session.refuse(Code.INTERNAL_ERROR)
+            if session.stage is Stage.GONE:
+                break
+
+    def closed(self, connection: Connection, now: float) -> None:
+        """Clean up at once, whoever closed."""
+        self._now = now
+        session = self._sessions.pop(connection, None)
+        if session is not None:
+            self._leave(session)
+
+    def tick(self, now: float) -> None:
+        """Deadlines and gathered work."""
+        self._now = now
+        for work in (self._post.tick, self._presence.tick, self._scan, self._expire, self._finish):
+            try:
+                work(now)
+            except Exception as bug:
+                note_bug(bug)
+
+    def drain(self, now: float) -> None:
+        """Take no more requests, put everything on disk, then say farewell."""
+        self._now = now
+        self._draining = True
+        self._post.drain(now)
+        self._finish(now)
+
+    @property
+    def drained(self) -> bool:
+        """Whether, after `drain`, everything is on disk and all clients have been told."""
+        return self._draining and self._told and not self._sessions
+
+    # ------------------------------------------------------------ one message
+
+    def _one(self, session: Session, frame: Frame, now: float) -> None:
+        if session.stage is Stage.IN and not self._draining:
+            # The two headers that come with every message have a short way; see wire.py.
+            header = wire.read_pm(frame.header)
+            if header is not None:
+                self._route(session, header, frame.body, now)
+                return
+            seq = wire.read_ack(frame.header)
+            if seq is not None and not frame.body:
+                self._take_ack(session, seq)
+                return
+        message = decode_client_header(frame.header)
+        if frame.body and not message.has_body:
+            ref = getattr(message, "ref", None)
+            session.refuse(Code.BAD_FIELD, ref=ref, detail=f"{_name(message)} has no body.")
+        elif self._is_in_phase(session, message):
+            self._handlers[type(message)](session, message, frame.body, now)
+
+    def _is_in_phase(self, session: Session, message: Message) -> bool:
+        """Refuse what may not come now."""
+        before = message.phase is Phase.BEFORE_LOGIN
+        if self._draining:
+            return False  # farewell is on its way: it answers whatever comes now
+        if session.stage is Stage.IN and before:
+            session.refuse(Code.ALREADY_LOGGED_IN)
+        elif session.stage is not Stage.IN and not before:
+            session.refuse(Code.NOT_LOGGED_IN)
+        else:
+            return True
+        return False
+
+    def _limited(self, handler: Callable[[Session, Any, float], None]) -> Handler:
+        """A request that counts against the account's rate."""
+
+        def limited(session: Session, message: Any, _body: bytes, now: float) -> None:
+            wait = self._requests.take(session.account_id, now)
+            if wait:
+                session.refuse(Code.RATE_LIMITED, ref=message.ref, retry_after=wait)
+            else:
+                handler(session, message, now)
+
+        return limited
+
+    def _pm(self, session: Session, message: Pm, body: bytes, now: float) -> None:
+        """A `pm` whose header is not in lower case, or is wrong."""
+        try:
+            to = str(DeviceAddress.parse(message.to))
+        except BadAddress:
+            if not message.transient:
+                session.refuse(Code.UNKNOWN_USER, id=message.id)
+            return
+        header = PmHeader(wire.letters_of(message.id), to, message.manifest, message.transient)
+        self._route(session, header, body, now)
+
+    def _route(self, session: Session, header: PmHeader, body: bytes, now: float) -> None:
+        if check_body(body):
+            self._post.pm(session, header, body, now)
+        else:
+            session.refuse(Code.TOO_LARGE)
+
+    def _chat(self, session: Session, message: Chat, _body: bytes, _now: float) -> None:
+        session.refuse(Code.NOT_SUPPORTED, id=message.id)
+
+    def _ack(self, session: Session, message: Ack, _body: bytes, _now: float) -> None:
+        self._take_ack(session, message.seq)
+
+    def _take_ack(self, session: Session, seq: int) -> None:
+        if not self._post.ack(session, seq):
+            session.refuse(Code.BAD_SEQUENCE)
+
+    def _ping(self, session: Session, _message: Ping, _body: bytes, _now: float) -> None:
+        session.say(Pong())
+
+    # ------------------------------------------------------------ coming and going
+
+    def _enter(self, session: Session, found: Found) -> None:
+        """A login is good: the device's session begins, and replaces an earlier one."""
+        mailbox = self._post.mailbox_of(found.state)
+        earlier = mailbox.session
+        if earlier is not None:
+            earlier.end(Code.REPLACED)
+        state = found.state
+        address = DeviceAddress(UserId(state.user_id), DeviceName(state.device))
+        session.enter(address, state.account_id, mailbox)
+        session.connection.logged_in()
+        session.say(welcome(found, mailbox.acked, self._clock()))
+        self._presence.came(address.user_id)
+        self._post.attach(mailbox, session)
+
+    def _leave(self, session: Session) -> None:
+        """A session ends; safe to call twice."""
+        was_in, session.stage = session.stage is Stage.IN, Stage.GONE
+        self._presence.watch(session, wanted=False)
+        if was_in:
+            self._presence.went(session.device.user_id)
+            if session.own_mailbox.session is session:
+                self._post.detach(session.own_mailbox, self._now)
+
+    def dismiss(self, user_id: str, code: Code) -> None:
+        """End every session of an account now (disabled, deleted)."""
+        for session in list(self._sessions.values()):
+            if session.stage is Stage.IN and session.device.user_id == user_id:
+                session.end(code)
+
+    # ------------------------------------------------------------ time
+
+    def _scan(self, now: float) -> None:
+        """Who did not log in, said nothing for too long, or does not read."""
+        if now - self._scanned_at < _SCAN_SECONDS:
+            return
+        self._scanned_at = now
+        settings = self._settings
+        for session in list(self._sessions.values()):
+            if session.stage is Stage.IN:
+                if now - session.heard_at > settings.idle_seconds:
+                    session.end(Code.IDLE_TIMEOUT)
+                elif session.connection.buffered > _UNREAD:
+                    session.end(Code.SLOW_READER)
+            elif session.stage is Stage.GREETED and (
+                now - session.opened_at > settings.login_seconds
+            ):
+                session.end(Code.LOGIN_TIMEOUT)
+        for buckets in (
+            self._requests,
+            self._admission.logins,
+            self._admission.registrations,
+            self._directory.bundles,
+            self._directory.one_time,
+        ):
+            if len(buckets) > 1_000:
+                buckets.forget_full(now)
+
+    def _expire(self, now: float) -> None:
+        """Retention. Ages are measured on a clock that a jump of the wall clock does not move."""
+        if self._age is None:
+            self._age = (now, self._clock())
+            self._expired_at = now - _EXPIRE_SECONDS + 60  # the first time a minute after the start
+        if self._expired_at is None or now - self._expired_at < _EXPIRE_SECONDS:
+            return
+        self._expired_at = now
+        steady = self._age[1] + int((now - self._age[0]) * 1000)
+        before = steady - self._settings.retention_seconds * 1000
+
+        def job(connection: Any) -> list[mail.Expired]:
+            return mail.expire(connection, before, _EXPIRE_ROWS)
+
+        self._store.write(job, self._expiry_done)
+
+    def _expiry_done(self, outcome: list[mail.Expired] | Exception) -> None:
+        if isinstance(outcome, Exception):
+            return
+        self._post.expired(outcome)
+        if outcome:
+            log.info("retention: %d deliveries expired", len(outcome))
+        if len(outcome) == _EXPIRE_ROWS:
+            self._expired_at = self._now - _EXPIRE_SECONDS  # go on at the next tick
+
+    def _finish(self, _now: float) -> None:
+        """While draining: once nothing is outstanding, tell the clients."""
+        if self._draining and not self._told and not self._post.outstanding:
+            self._told = True
+            for session in list(self._sessions.values()):
+                session.end(Code.SHUTTING_DOWN)
+
+    def _results(self, call: Callable[[], None]) -> None:
+        """Results of the store's threads arrive on the I/O thread."""
+        try:
+            call()
+        except Exception as bug:
+            note_bug(bug)
+
+
+def _bodiless(handler: Callable[[Session, Any, float], None]) -> Handler:
+    def handle(session: Session, message: Any, _body: bytes, now: float) -> None:
+        handler(session, message, now)
+
+    return handle
+
+
+def _name(message: Message) -> str:
+    return str(message.__struct_config__.tag)

@@ -1,0 +1,223 @@
+"""The state of one device's mailbox while it is in use (PROTOCOL.md 3, Delivery).
+
+::
+
+    sequence   1 ... acked | acked+1 ... sent | sent+1 ... tail | last_seq+1 ... reserved
+               forgotten     in flight          on disk (or on   may be given out
+                             (unacknowledged)   its way there)   without asking the disk
+
+A message is pushed at once only when `drained`: nothing earlier waits. What is pushed at once need
+not reach the disk if its acknowledgement is quick. No number is ever used twice: a number is pushed
+only below ``reserved``, the high-water mark that is on disk.
+"""
+
+from collections import deque
+from enum import Enum, auto
+from typing import Final
+
+from secure_chat.errors import Code
+from secure_chat.server.core.session import Session
+from secure_chat.server.core.settings import Settings
+from secure_chat.server.store.mail import DeviceState
+
+RESERVE: Final = 4_096
+"""Sequences are reserved on disk in blocks of so many."""
+
+BUFFERED: Final = 256 * 1024
+"""A connection that has not taken so many bytes yet gets no more pushed."""
+
+PAGE_BYTES: Final = 512 * 1024
+REFILL: Final = 32
+"""A page is read once so many places in the window are free."""
+
+
+class Account:
+    """What the mailboxes of one account share."""
+
+    __slots__ = ("counter", "id", "user_id")
+
+    def __init__(self, account_id: int, user_id: str, counter: int) -> None:
+        self.id = account_id
+        self.user_id = user_id
+        self.counter = counter  # of its newest manifest
+
+
+class Place(Enum):
+    """Where a message is."""
+
+    MEMORY = auto()
+    WRITING = auto()  # handed to the writer, not committed
+    DISK = auto()
+
+
+class Entry:
+    """A message that is in flight, or on its way to the disk."""
+
+    __slots__ = (
+        "body", "counted", "digest", "in_flight", "key", "letters", "place", "sender", "seq",
+        "size", "time", "waiter",
+    )  # fmt: skip
+
+    def __init__(
+        self, key: bytes, letters: bytes, seq: int, sender: bytes, time: int, body: bytes
+    ) -> None:
+        self.key = key  # device ‖ delivery id ‖ sender
+        self.letters = letters
+        self.seq = seq
+        self.sender = sender
+        self.time = time
+        self.body: bytes | None = body
+        self.size = len(body)
+        self.digest = 0
+        self.place = Place.MEMORY
+        self.in_flight = False
+        self.counted = False  # in the mailbox's quotas
+        self.waiter: Session | None = None  # who is to hear `accepted`
+
+    def let_body_go(self) -> int:
+        """Keep only the body's digest, and return it."""
+        if self.body is not None:
+            # The hash of this process, with a key of its own: only the sender itself could be
+            # deceived by a collision.
+            self.digest = hash(self.body)
+            self.body = None
+        return self.digest
+
+    def is_of(self, body: bytes) -> bool:
+        """Whether this is the same message."""
+        return self.body == body if self.body is not None else self.digest == hash(body)
+
+
+class Mailbox:
+    """One device's mailbox. Decides; the `Post` acts."""
+
+    __slots__ = (
+        "account", "acked", "address", "count", "device_id", "early_ack", "ever_sent", "in_flight",
+        "last_seq", "reading", "reserved", "reserving", "senders", "sent", "session", "size",
+        "tag", "tail", "told_low", "used_at", "writing",
+    )  # fmt: skip
+
+    def __init__(self, state: DeviceState, account: Account) -> None:
+        self.device_id = state.device_id
+        self.tag = state.device_id.to_bytes(8, "big")
+        self.address = f"{state.user_id}/{state.device}"
+        self.account = account
+        self.session: Session | None = None
+        self.last_seq = self.reserved = self.reserving = state.last_seq
+        self.acked = self.sent = self.ever_sent = state.acked
+        self.early_ack = 0  # acknowledged before it was sent again on this connection
+        self.tail = state.tail  # highest sequence on disk, or on its way there
+        self.in_flight: deque[Entry] = deque()
+        self.writing: dict[int, Entry] = {}  # not in flight and not on disk yet
+        self.reading = False
+        self.count = sum(load.messages for load in state.loads)
+        self.size = sum(load.size for load in state.loads)
+        self.senders = {load.sender.encode(): load.messages for load in state.loads}
+        self.told_low = False
+        self.used_at = 0.0
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything has been pushed on this connection."""
+        return self.tail <= self.sent
+
+    def may_push(self, window: int) -> bool:
+        """Whether the next message may go straight to the device."""
+        return (
+            self.session is not None
+            and self.tail <= self.sent
+            and self.last_seq < self.reserved
+            and len(self.in_flight) < window
+            and self.session.connection.buffered < BUFFERED
+        )
+
+    def push(self, entry: Entry) -> None:
+        """Note a message as sent on this connection."""
+        entry.in_flight = True
+        self.in_flight.append(entry)
+        self.sent = entry.seq
+        if entry.seq > self.ever_sent:
+            self.ever_sent = entry.seq
+
+    def refusal(self, sender: bytes, size: int, settings: Settings) -> Code | None:
+        """Why the disk takes no more for this mailbox, if so."""
+        if self.senders.get(sender, 0) >= settings.mailbox_messages_per_sender:
+            return Code.QUOTA_EXCEEDED
+        if self.count >= settings.mailbox_messages or self.size + size > settings.mailbox_bytes:
+            return Code.MAILBOX_FULL
+        return None
+
+    def add(self, entry: Entry) -> None:
+        """Count a message that goes to the disk."""
+        if not entry.counted:
+            entry.counted = True
+            self.count += 1
+            self.size += entry.size
+            self.senders[entry.sender] = self.senders.get(entry.sender, 0) + 1
+
+    def remove(self, entry: Entry) -> None:
+        """Count a message no more."""
+        if entry.counted:
+            entry.counted = False
+            self.count -= 1
+            self.size -= entry.size
+            left = self.senders.get(entry.sender, 1) - 1
+            if left:
+                self.senders[entry.sender] = left
+            else:
+                self.senders.pop(entry.sender, None)
+
+    def acknowledge(self, seq: int) -> list[Entry] | None:
+        """Take an acknowledgement: what is done now; None: no such sequence was ever sent."""
+        if seq > self.ever_sent:
+            return None
+        if seq > self.sent:
+            self.early_ack = max(self.early_ack, seq)
+        done: list[Entry] = []
+        while self.in_flight and self.in_flight[0].seq <= seq:
+            entry = self.in_flight.popleft()
+            entry.in_flight = False
+            done.append(entry)
+        if done and done[-1].seq > self.acked:
+            self.acked = done[-1].seq
+        return done
+
+    def attach(self, session: Session) -> None:
+        """A connection of the device logged in: send again what is not acknowledged."""
+        self.session = session
+        self.sent = self.acked
+        self.told_low = False
+
+    def detach(self) -> list[Entry]:
+        """The connection is gone: what was in flight and is not on disk goes there now."""
+        self.session = None
+        self.early_ack = 0
+        unwritten: list[Entry] = []
+        for entry in self.in_flight:
+            entry.in_flight = False
+            self.tail = max(self.tail, entry.seq)
+            if entry.place is not Place.DISK:
+                unwritten.append(entry)
+                self.writing[entry.seq] = entry
+        self.in_flight.clear()
+        return unwritten
+
+    def next_page(self, window: int) -> tuple[int, int, int] | None:
+        """What to read from disk next: (after, before, how many); None: nothing now."""
+        session, room = self.session, window - len(self.in_flight)
+        if session is None or self.reading or self.tail <= self.sent:
+            return None
+        if room < min(REFILL, window) or session.connection.buffered >= BUFFERED:
+            return None
+        # Nothing may overtake what is still on its way to the disk.
+        before = min((seq for seq in self.writing if seq > self.sent), default=self.tail + 1)
+        return (self.sent, before, room) if before > self.sent + 1 else None
+
+    def page_read(self, before: int) -> None:
+        """All that the disk has below ``before`` has been sent."""
+        self.sent = max(self.sent, before - 1)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost by forgetting this object."""
+        return self.session is None and not self.writing and not self.reading

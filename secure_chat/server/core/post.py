@@ -1,0 +1,510 @@
+"""Takes messages from senders and brings them to mailboxes (PROTOCOL.md 3, Delivery).
+
+The sender hears `accepted` when the message is on disk, or when the device has acknowledged it. A
+message that was pushed at once gets a moment for that acknowledgement before it is written.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from secure_chat.errors import Code
+from secure_chat.protocol import limits
+from secure_chat.protocol.addresses import DeviceAddress
+from secure_chat.protocol.wiretypes import DeliveryId
+from secure_chat.server.core import wire
+from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.desk import BUSY_SECONDS, DISK_SECONDS
+from secure_chat.server.core.mailbox import (
+    PAGE_BYTES,
+    RESERVE,
+    Account,
+    Entry,
+    Mailbox,
+    Place,
+)
+from secure_chat.server.core.session import Session, Stage
+from secure_chat.server.core.settings import Settings
+from secure_chat.server.core.wire import PmHeader
+from secure_chat.server.store import Store, mail
+from secure_chat.server.store.mail import Acked, DeviceState, Letter, Stored, Waiting
+
+_REMEMBERED: Final = 16_384
+_HELD: Final = 1_024
+_ACKED_SECONDS: Final = 2.0
+_FORGET_SECONDS: Final = 60.0
+_REFUSED: Final = {Stored.OTHER: Code.DUPLICATE_ID, Stored.NO_DEVICE: Code.UNKNOWN_USER}
+
+_WithMailbox = Callable[["Mailbox | Code"], None]
+
+
+class Post:
+    """All mailboxes in use. Lives on the I/O thread."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._rate = Buckets(settings.messages)
+        self._mailboxes: dict[str, Mailbox] = {}
+        self._accounts: dict[str, Account] = {}
+        self._loading: dict[str, list[_WithMailbox]] = {}
+        self._held = 0  # messages that wait for `_loading`
+        self._pending: dict[bytes, Entry] = {}  # by key: in flight or on the way to the disk
+        self._recent: dict[bytes, int] = {}  # by key: digests of what was acknowledged lately,
+        self._older: dict[bytes, int] = {}  # in two generations, so that memory stays flat
+        self._unwritten: deque[tuple[float, Mailbox, Entry]] = deque()
+        self._retry: list[tuple[float, Mailbox, Entry]] = []
+        self._dirty: dict[Mailbox, bool] = {}  # acknowledged further; whether rows may be on disk
+        self._behind: set[Mailbox] = set()
+        self._acked_at = 0.0
+        self._swept_at = 0.0
+        self.outstanding = 0  # writes that are not committed yet
+
+    # ------------------------------------------------------------ sending
+
+    def pm(self, session: Session, header: PmHeader, body: bytes, now: float) -> None:
+        """A client sends a message."""
+        wait = self._rate.take(session.account_id, now)
+        if wait:
+            self._refuse(session, header, Code.RATE_LIMITED, wait)
+            return
+        mailbox = self._mailboxes.get(header.to)
+        if mailbox is not None:
+            self._route(session, mailbox, header, body, now)
+        elif self._held >= _HELD:
+            self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
+        else:
+            self._held += 1
+            self.with_mailbox(header.to, partial(self._held_route, session, header, body, now))
+
+    def _held_route(
+        self, session: Session, header: PmHeader, body: bytes, now: float, mailbox: Mailbox | Code
+    ) -> None:
+        self._held -= 1
+        if isinstance(mailbox, Code):
+            wait = None if mailbox is Code.UNKNOWN_USER else DISK_SECONDS
+            self._refuse(session, header, mailbox, wait)
+        else:
+            self._route(session, mailbox, header, body, now)
+
+    def _route(
+        self, session: Session, mailbox: Mailbox, header: PmHeader, body: bytes, now: float
+    ) -> None:
+        letters = header.id
+        if header.transient:
+            self._push_transient(session, mailbox, letters, body)
+            return
+        if header.manifest and header.manifest < mailbox.account.counter:
+            self._refuse(session, header, Code.DEVICES_CHANGED)
+            return
+        mailbox.used_at = now
+        key = mailbox.tag + letters + session.stamp
+        if self._is_repetition(session, header, key, body):
+            return
+        entry = Entry(key, letters, mailbox.last_seq + 1, session.stamp, self._clock(), body)
+        entry.waiter = session
+        if mailbox.may_push(self._settings.unacknowledged):
+            self._push(mailbox, entry)
+            self._unwritten.append((now + self._settings.store_after_seconds, mailbox, entry))
+        else:
+            self._to_disk(session, mailbox, header, entry)
+        if mailbox.last_seq + RESERVE // 2 > mailbox.reserving:
+            self._reserve(mailbox)
+
+    def _push_transient(
+        self, session: Session, mailbox: Mailbox, letters: bytes, body: bytes
+    ) -> None:
+        to = mailbox.session
+        if to is not None and not to.connection.buffered:
+            to.connection.send(wire.delivery(letters, 0, self._clock(), session.stamp, body))
+
+    def _is_repetition(self, session: Session, header: PmHeader, key: bytes, body: bytes) -> bool:
+        """Answer a delivery id that is known already; False for a new one."""
+        entry = self._pending.get(key)
+        if entry is not None:
+            if not entry.is_of(body):
+                self._refuse(session, header, Code.DUPLICATE_ID)
+            elif entry.place is Place.DISK:
+                self._say_accepted(session, header.id)
+            else:
+                entry.waiter = session
+            return True
+        digest = self._recent.get(key)
+        if digest is None:
+            digest = self._older.get(key)
+        if digest is None:
+            return False
+        if digest == hash(body):
+            self._say_accepted(session, header.id)
+        else:
+            self._refuse(session, header, Code.DUPLICATE_ID)
+        return True
+
+    def _push(self, mailbox: Mailbox, entry: Entry) -> None:
+        """Send a new message straight to the device."""
+        assert mailbox.session is not None
+        assert entry.body is not None
+        mailbox.last_seq = entry.seq
+        mailbox.push(entry)
+        self._pending[entry.key] = entry
+        mailbox.session.connection.send(
+            wire.delivery(entry.letters, entry.seq, entry.time, entry.sender, entry.body)
+        )
+
+    def _to_disk(self, session: Session, mailbox: Mailbox, header: PmHeader, entry: Entry) -> None:
+        """A message that cannot be pushed now waits on disk."""
+        full = mailbox.refusal(entry.sender, entry.size, self._settings)
+        if not self._write(mailbox, entry, full=full):
+            self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
+        elif full is None:
+            mailbox.last_seq = mailbox.tail = entry.seq
+            mailbox.writing[entry.seq] = entry
+            mailbox.add(entry)
+            self._pending[entry.key] = entry
+            if mailbox.session is not None:
+                self._behind.add(mailbox)
+
+    # ------------------------------------------------------------ the disk
+
+    def _write(
+        self, mailbox: Mailbox, entry: Entry, *, full: Code | None = None, force: bool = False
+    ) -> bool:
+        """Hand a message to the writer; ``full``: only look whether it is there already."""
+        assert entry.body is not None
+        letter = Letter(
+            mailbox.device_id,
+            entry.seq,
+            wire.id_of(entry.letters),
+            entry.sender.decode(),
+            entry.time,
+            entry.body,
+            full is not None,
+        )
+        told = partial(self._written, mailbox, entry, full)
+        if not self._store.store(letter, told, force=force):
+            return False
+        entry.place = Place.WRITING
+        self.outstanding += 1
+        return True
+
+    def _written(
+        self, mailbox: Mailbox, entry: Entry, full: Code | None, outcome: Stored | Exception
+    ) -> None:
+        self.outstanding -= 1
+        if outcome is Stored.YES:
+            entry.place = Place.DISK
+            entry.let_body_go()
+            self._accept(entry)
+        elif isinstance(outcome, Exception):
+            self._write_failed(mailbox, entry)
+        else:
+            mailbox.remove(entry)  # its row is another one, or none
+            if outcome is Stored.ALREADY:
+                self._accept(entry)
+            else:
+                code = full if full is not None and outcome is Stored.NO else _REFUSED[outcome]
+                self._refuse_entry(entry, code)
+        if not entry.in_flight:
+            mailbox.writing.pop(entry.seq, None)
+            if self._pending.get(entry.key) is entry:
+                del self._pending[entry.key]
+        self._pump(mailbox)
+
+    def _write_failed(self, mailbox: Mailbox, entry: Entry) -> None:
+        """Nothing was kept. What is in flight stays so, and is tried again."""
+        mailbox.remove(entry)
+        self._refuse_entry(entry, Code.STORAGE_UNAVAILABLE, DISK_SECONDS)
+        if entry.in_flight:
+            entry.place = Place.MEMORY
+            self._retry.append((0.0, mailbox, entry))
+
+    def _reserve(self, mailbox: Mailbox) -> None:
+        seq = mailbox.last_seq + RESERVE
+
+        def reserved(outcome: Any) -> None:
+            self.outstanding -= 1
+            if isinstance(outcome, Exception):
+                mailbox.reserving = mailbox.reserved  # the next message asks again
+            else:
+                mailbox.reserved = max(mailbox.reserved, seq)
+
+        def job(connection: Any) -> None:
+            mail.reserve(connection, mailbox.device_id, seq)
+
+        if self._store.write(job, reserved):
+            self.outstanding += 1
+            mailbox.reserving = seq
+
+    # ------------------------------------------------------------ receiving
+
+    def ack(self, session: Session, seq: int) -> bool:
+        """A device has everything up to ``seq``; False if it was never sent that."""
+        mailbox = session.own_mailbox
+        done = mailbox.acknowledge(seq)
+        if done is None:
+            return False
+        stored = False
+        for entry in done:
+            stored = self._settle(mailbox, entry) or stored
+        if done:
+            self._dirty[mailbox] = self._dirty.get(mailbox, False) or stored
+        if not mailbox.drained:
+            self._pump(mailbox)
+        return True
+
+    def _settle(self, mailbox: Mailbox, entry: Entry) -> bool:
+        """A message is with its device; whether the disk has to forget it."""
+        self._accept(entry)
+        if self._pending.get(entry.key) is entry:
+            del self._pending[entry.key]
+        self._remember(entry.key, entry.let_body_go())
+        mailbox.remove(entry)
+        return entry.place is not Place.MEMORY
+
+    def _remember(self, key: bytes, digest: int) -> None:
+        self._recent[key] = digest
+        if len(self._recent) >= _REMEMBERED:
+            self._older, self._recent = self._recent, {}
+
+    def attach(self, mailbox: Mailbox, session: Session) -> None:
+        """The device of a mailbox has logged in."""
+        mailbox.attach(session)
+        self._pump(mailbox)
+
+    def detach(self, mailbox: Mailbox, now: float) -> None:
+        """Its connection is gone: what it has not acknowledged goes to the disk."""
+        mailbox.used_at = now
+        for entry in list(mailbox.in_flight):
+            if entry.place is Place.DISK and self._pending.get(entry.key) is entry:
+                del self._pending[entry.key]  # from now on the disk knows its id
+        for entry in mailbox.detach():
+            if entry.place is Place.MEMORY:
+                mailbox.add(entry)
+                self._write(mailbox, entry, force=True)
+
+    def _pump(self, mailbox: Mailbox) -> None:
+        """Read the next page from disk if there is something to send and room for it."""
+        page = mailbox.next_page(self._settings.unacknowledged)
+        if page is None:
+            if mailbox.session is not None and not mailbox.drained:
+                self._behind.add(mailbox)
+            return
+        after, before, most = page
+        session = mailbox.session
+
+        def job(connection: Any) -> list[Waiting]:
+            return mail.page(connection, mailbox.device_id, after, before, most, PAGE_BYTES)
+
+        mailbox.reading = self._store.read(
+            job, partial(self._page_read, mailbox, session, before, most)
+        )
+        self._behind.add(mailbox)
+
+    def _page_read(
+        self,
+        mailbox: Mailbox,
+        session: Session | None,
+        before: int,
+        most: int,
+        outcome: list[Waiting] | Exception,
+    ) -> None:
+        mailbox.reading = False
+        if not isinstance(outcome, Exception) and mailbox.session is session:
+            for waiting in outcome:
+                self._push_stored(mailbox, waiting)
+            size = sum(len(waiting.body) for waiting in outcome)
+            if len(outcome) < most and size < PAGE_BYTES:
+                mailbox.page_read(before)
+        if not isinstance(outcome, Exception):  # after a failure the next tick tries again
+            self._pump(mailbox)
+
+    def _push_stored(self, mailbox: Mailbox, waiting: Waiting) -> None:
+        letters, sender = wire.letters_of(waiting.delivery_id), waiting.sender.encode()
+        entry = Entry(
+            mailbox.tag + letters + sender, letters, waiting.seq, sender, waiting.time, waiting.body
+        )
+        entry.place = Place.DISK
+        entry.counted = True  # since it was written or loaded
+        if waiting.seq <= mailbox.early_ack:
+            mailbox.sent = mailbox.acked = waiting.seq
+            self._settle(mailbox, entry)
+            self._dirty[mailbox] = True
+            return
+        assert mailbox.session is not None
+        mailbox.push(entry)
+        entry.let_body_go()
+        self._pending[entry.key] = entry
+        mailbox.session.connection.send(
+            wire.delivery(letters, waiting.seq, waiting.time, sender, waiting.body)
+        )
+
+    # ------------------------------------------------------------ mailboxes
+
+    def with_mailbox(self, address: str, use: _WithMailbox) -> None:
+        """Call ``use`` with a mailbox, at once or once it is loaded; or with why not."""
+        known = self._mailboxes.get(address)
+        if known is not None:
+            use(known)
+            return
+        waiting = self._loading.get(address)
+        if waiting is not None:
+            waiting.append(use)
+            return
+        self._loading[address] = [use]
+        device = DeviceAddress.parse(address)
+
+        def job(connection: Any) -> DeviceState | None:
+            return mail.load_device(connection, device.user_id, device.device)
+
+        if not self._store.read(job, partial(self._loaded, address)):
+            self._loading_ended(address, Code.OVERLOADED)
+
+    def _loaded(self, address: str, state: DeviceState | Exception | None) -> None:
+        if isinstance(state, Exception):
+            self._loading_ended(address, Code.STORAGE_UNAVAILABLE)
+        elif state is None or state.disabled or state.revoked:
+            self._loading_ended(address, Code.UNKNOWN_USER)
+        else:
+            self._loading_ended(address, self.mailbox_of(state))
+
+    def _loading_ended(self, address: str, result: Mailbox | Code) -> None:
+        for use in self._loading.pop(address, []):
+            use(result)
+
+    def mailbox_of(self, state: DeviceState) -> Mailbox:
+        """The mailbox of a device that was just read from disk."""
+        address = f"{state.user_id}/{state.device}"
+        mailbox = self._mailboxes.get(address)
+        if mailbox is None:
+            account = self._accounts.get(state.user_id)
+            if account is None:
+                account = Account(state.account_id, state.user_id, state.manifest_counter)
+                self._accounts[state.user_id] = account
+            account.counter = max(account.counter, state.manifest_counter)
+            mailbox = self._mailboxes[address] = Mailbox(state, account)
+        return mailbox
+
+    def loaded_mailbox(self, address: str) -> Mailbox | None:
+        """A mailbox, if it is in use."""
+        return self._mailboxes.get(address)
+
+    def manifest_changed(self, user_id: str, counter: int) -> None:
+        """From now on messages for older manifests are refused."""
+        account = self._accounts.get(user_id)
+        if account is not None:
+            account.counter = max(account.counter, counter)
+
+    # ------------------------------------------------------------ time
+
+    def tick(self, now: float) -> None:
+        """Write what nobody acknowledged in time, forget on disk what was, read on."""
+        self._write_late(now)
+        self._flush_acks(now)
+        for mailbox in list(self._behind):
+            if mailbox.session is None or mailbox.drained:
+                self._behind.discard(mailbox)
+            else:
+                self._pump(mailbox)
+        if now - self._swept_at >= _FORGET_SECONDS / 4:
+            self._swept_at = now
+            self._sweep(now)
+
+    def _write_late(self, now: float) -> None:
+        again, self._retry = self._retry, []
+        for _, mailbox, entry in again:
+            self._unwritten.append((now + BUSY_SECONDS, mailbox, entry))
+        while self._unwritten and self._unwritten[0][0] <= now:
+            _, mailbox, entry = self._unwritten.popleft()
+            if not entry.in_flight or entry.place is not Place.MEMORY:
+                continue
+            if self._write(mailbox, entry):
+                mailbox.add(entry)
+            else:
+                self._retry.append((now, mailbox, entry))
+
+    def _flush_acks(self, now: float, *, everything: bool = False) -> None:
+        """Rows go at each tick; a mere number, which only helps old vaults, every other second."""
+        everything = everything or now - self._acked_at >= _ACKED_SECONDS
+        chosen = [m for m, stored in self._dirty.items() if stored or everything]
+        if everything:
+            self._acked_at = now
+        if not chosen:
+            return
+        acks = [Acked(m.device_id, m.acked, self._dirty[m]) for m in chosen]
+        was = {m: self._dirty.pop(m) for m in chosen}
+
+        def acknowledged(outcome: Any) -> None:
+            self.outstanding -= 1
+            if isinstance(outcome, Exception):
+                for mailbox, stored in was.items():
+                    self._dirty[mailbox] = self._dirty.get(mailbox, False) or stored
+
+        def job(connection: Any) -> None:
+            mail.acknowledge(connection, acks)
+
+        if self._store.write(job, acknowledged):
+            self.outstanding += 1
+        else:
+            self._dirty = was | self._dirty
+
+    def _sweep(self, now: float) -> None:
+        """Forget mailboxes that nobody used for a while: the disk has all of them."""
+        self._rate.forget_full(now)
+        for address, mailbox in list(self._mailboxes.items()):
+            if (
+                mailbox.idle
+                and now - mailbox.used_at > _FORGET_SECONDS
+                and mailbox not in self._dirty
+                and mailbox.reserving == mailbox.reserved
+            ):
+                del self._mailboxes[address]
+        used = {mailbox.account.user_id for mailbox in self._mailboxes.values()}
+        self._accounts = {name: a for name, a in self._accounts.items() if name in used}
+
+    def expired(self, gone: list[mail.Expired]) -> None:
+        """Retention has deleted these from the disk."""
+        by_device: dict[int, Mailbox] = {m.device_id: m for m in self._mailboxes.values()}
+        for row in gone:
+            mailbox = by_device.get(row.device_id)
+            if mailbox is not None:
+                entry = next((e for e in mailbox.in_flight if e.seq == row.seq), None)
+                if entry is None:
+                    entry = Entry(b"", b"", row.seq, row.sender.encode(), 0, b"")
+                    entry.size, entry.counted = row.size, True
+                mailbox.remove(entry)
+
+    def drain(self, now: float) -> None:
+        """Put everything on disk that is not there."""
+        for mailbox in list(self._mailboxes.values()):
+            if mailbox.session is not None:
+                self.detach(mailbox, now)
+        self._flush_acks(now, everything=True)
+
+    # ------------------------------------------------------------ answers
+
+    def _accept(self, entry: Entry) -> None:
+        waiter, entry.waiter = entry.waiter, None
+        if waiter is not None:
+            self._say_accepted(waiter, entry.letters)
+
+    def _say_accepted(self, session: Session, letters: bytes) -> None:
+        if session.stage is not Stage.GONE:
+            session.connection.send(wire.accepted(letters))
+
+    def _refuse_entry(self, entry: Entry, code: Code, retry_after: float | None = None) -> None:
+        waiter, entry.waiter = entry.waiter, None
+        if waiter is not None:
+            waiter.refuse(code, id=wire.id_of(entry.letters), retry_after=retry_after)
+
+    def _refuse(
+        self, session: Session, header: PmHeader, code: Code, retry_after: float | None = None
+    ) -> None:
+        if not header.transient:  # those are not answered, whatever happens
+            session.refuse(code, id=DeliveryId(wire.id_of(header.id)), retry_after=retry_after)
+
+
+def check_body(body: bytes) -> bool:
+    """Whether a body leaves room for the header that the server writes before it."""
+    return len(body) <= limits.BODY

@@ -1,0 +1,66 @@
+"""Who is online, and telling those who asked: changes are gathered for a second."""
+
+from secure_chat.protocol import limits
+from secure_chat.protocol.frames import encode_frame
+from secure_chat.protocol.messages import Presence, encode_header
+from secure_chat.server.core.session import Session
+
+
+class PresenceBoard:
+    """An account is online while one of its devices is logged in."""
+
+    def __init__(self) -> None:
+        self._devices: dict[str, int] = {}
+        self._before: dict[str, bool] = {}  # of those who changed: how they were announced last
+        self._watchers: set[Session] = set()
+        self._told_at = 0.0
+
+    def is_online(self, user_id: str) -> bool:
+        """Whether one of the account's devices is logged in."""
+        return user_id in self._devices
+
+    def came(self, user_id: str) -> None:
+        """A device has logged in."""
+        self._before.setdefault(user_id, user_id in self._devices)
+        self._devices[user_id] = self._devices.get(user_id, 0) + 1
+
+    def went(self, user_id: str) -> None:
+        """A device is gone."""
+        self._before.setdefault(user_id, True)
+        left = self._devices[user_id] - 1
+        if left:
+            self._devices[user_id] = left
+        else:
+            del self._devices[user_id]
+
+    def watch(self, session: Session, *, wanted: bool) -> None:
+        """Tell a session of changes from now on, or no longer."""
+        if wanted:
+            self._watchers.add(session)
+        else:
+            self._watchers.discard(session)
+
+    def tick(self, now: float) -> None:
+        """Tell what changed in the last second, if it did not change back."""
+        if now - self._told_at < limits.PRESENCE_SECONDS:
+            return
+        self._told_at = now
+        before, self._before = self._before, {}
+        changed = {user: online for user, was in before.items()
+                   if (online := user in self._devices) is not was}  # fmt: skip
+        if not changed or not self._watchers:
+            return
+        for frame in _frames(changed):
+            for session in self._watchers:
+                session.connection.send(frame)
+
+
+def _frames(changed: dict[str, bool]) -> list[bytes]:
+    """The changes as frames of a bounded size."""
+    names = sorted(changed)
+    frames = []
+    for start in range(0, len(names), limits.PRESENCE_PER_FRAME):
+        part = names[start : start + limits.PRESENCE_PER_FRAME]
+        message = Presence([n for n in part if changed[n]], [n for n in part if not changed[n]])
+        frames.append(encode_frame(encode_header(message)))
+    return frames

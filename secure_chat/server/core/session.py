@@ -1,0 +1,121 @@
+"""One connection's session, and what is said to it."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from secure_chat.errors import CODES, Code
+from secure_chat.protocol.addresses import DeviceAddress
+from secure_chat.protocol.frames import encode_frame
+from secure_chat.protocol.messages import Error, Message, encode_header
+from secure_chat.protocol.wiretypes import DeliveryId
+from secure_chat.server.core.buckets import network_of
+from secure_chat.server.interfaces import Connection
+
+if TYPE_CHECKING:
+    from secure_chat.server.core.mailbox import Mailbox
+
+MOST_JOBS: Final = 64
+"""Requests of one session that may wait for a disk or a signature at the same time."""
+
+
+class Stage(Enum):
+    """How far a session is: GREETED → CHECKING → IN, and from each of them to GONE."""
+
+    GREETED = auto()
+    CHECKING = auto()
+    IN = auto()
+    GONE = auto()
+
+
+class Session:
+    """What the server knows of one connection. Lives on the I/O thread."""
+
+    __slots__ = (
+        "_leave",
+        "account_id",
+        "address",
+        "challenged",
+        "connection",
+        "heard_at",
+        "hello",
+        "jobs",
+        "mailbox",
+        "network",
+        "opened_at",
+        "stage",
+        "stamp",
+        "watching",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        hello: bytes,
+        now: float,
+        leave: "Callable[[Session], None]",
+    ) -> None:
+        self.connection = connection
+        self._leave = leave
+        self.hello = hello  # the greeting's header, as it was sent
+        self.network = network_of(connection.peer)
+        self.stage = Stage.GREETED
+        self.challenged = False  # the challenge has been used
+        self.opened_at = now
+        self.heard_at = now
+        self.jobs = 0
+        self.watching = False
+        self.account_id = 0
+        self.address: DeviceAddress | None = None
+        self.stamp = b""  # the address, as deliveries carry it
+        self.mailbox: Mailbox | None = None
+
+    def enter(self, address: DeviceAddress, account_id: int, mailbox: "Mailbox") -> None:
+        """Log the device in."""
+        self.stage = Stage.IN
+        self.address = address
+        self.account_id = account_id
+        self.stamp = str(address).encode()
+        self.mailbox = mailbox
+
+    @property
+    def device(self) -> DeviceAddress:
+        """The address of a session that is logged in."""
+        assert self.address is not None
+        return self.address
+
+    @property
+    def own_mailbox(self) -> "Mailbox":
+        """The mailbox of a session that is logged in."""
+        assert self.mailbox is not None
+        return self.mailbox
+
+    def say(self, message: Message) -> None:
+        """Send a message, unless the connection is gone."""
+        if self.stage is not Stage.GONE:
+            self.connection.send(encode_frame(encode_header(message)))
+
+    def end(self, code: Code, message: str = "", retry_after: float | None = None) -> None:
+        """Leave at once, then say ``bye`` with the reason."""
+        if self.stage is not Stage.GONE:
+            self._leave(self)
+            self.connection.close(code, message or CODES[code].message, retry_after)
+
+    def refuse(
+        self,
+        code: Code,
+        *,
+        ref: int | None = None,
+        id: DeliveryId | None = None,  # noqa: A002 - the field's name on the wire
+        detail: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        """Answer a request with an error; a code that closes is said as ``bye``."""
+        if self.stage is Stage.GONE:
+            return
+        info = CODES[code]
+        message = detail or info.message
+        if info.closes:
+            self.end(code, message, retry_after)
+        else:
+            self.say(Error(code, message, ref, id, retry_after))

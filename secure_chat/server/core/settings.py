@@ -1,0 +1,49 @@
+"""What an operator may set about the server's behaviour. Times are seconds, sizes bytes."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from secure_chat.protocol import limits
+
+
+class Rate(Struct, frozen=True):
+    """A token bucket: ``burst`` at once, then ``per_second`` on average."""
+
+    per_second: float
+    burst: float
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Defaults suit a server on the open internet."""
+
+    registration: Literal["open", "invite", "closed"] = "invite"
+    login_seconds: float = limits.LOGIN_SECONDS
+    idle_seconds: float = limits.IDLE_SECONDS
+    retention_seconds: int = limits.RETENTION_SECONDS
+
+    mailbox_messages: int = limits.MAILBOX_MESSAGES
+    mailbox_bytes: int = limits.MAILBOX_BYTES
+    mailbox_messages_per_sender: int = limits.MAILBOX_MESSAGES_PER_SENDER
+    unacknowledged: int = limits.UNACKNOWLEDGED
+
+    store_after_seconds: float = 0.2
+    """A pushed message that is not acknowledged for so long is written to disk."""
+
+    requests: Rate = Rate(50, 400)
+    """Of one account: everything but messages, acknowledgements and pings."""
+
+    messages: Rate = Rate(1_000, 4_000)
+    """Of one account."""
+
+    bundles: Rate = Rate(1, 120)
+    """Prekey bundles that one account may fetch."""
+
+    one_time_keys: Rate = Rate(1 / 600, 20)
+    """One-time keys of one device that one account may use up; then it gets the last-resort key."""
+
+    registrations: Rate = Rate(0.2, 200)
+    """From one address (IPv6: from one /64)."""
+
+    logins: Rate = Rate(20, 1_000)
+    """From one address (IPv6: from one /64)."""
