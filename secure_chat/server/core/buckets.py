@@ -10,7 +10,7 @@ _KEYS: Final = 50_000
 
 
 class Buckets:
-    """One token bucket for each key; a key that was quiet for long is forgotten: it has a full one."""
+    """One token bucket for each key; those that are full again are forgotten."""
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate

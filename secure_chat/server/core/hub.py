@@ -54,7 +54,6 @@ Handler = Callable[[Session, Any, bytes, float], None]
 _SCAN_SECONDS: Final = 1.0
 _EXPIRE_SECONDS: Final = 600.0
 _EXPIRE_ROWS: Final = 500
-_UNREAD: Final = 8 * 1024 * 1024
 
 
 def wall_clock() -> int:
@@ -282,7 +281,7 @@ class Hub:
     # ------------------------------------------------------------ time
 
     def _scan(self, now: float) -> None:
-        """Who did not log in, said nothing for too long, or does not read."""
+        """Who did not log in, or said nothing for too long."""
         if now - self._scanned_at < _SCAN_SECONDS:
             return
         self._scanned_at = now
@@ -291,8 +290,6 @@ class Hub:
             if session.stage is Stage.IN:
                 if now - session.heard_at > settings.idle_seconds:
                     session.end(Code.IDLE_TIMEOUT)
-                elif session.connection.buffered > _UNREAD:
-                    session.end(Code.SLOW_READER)
             elif session.stage is Stage.GREETED and (
                 now - session.opened_at > settings.login_seconds
             ):
