@@ -26,7 +26,7 @@ from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import DeviceKey
 from secure_chat.server.core import desk
 from secure_chat.server.core.buckets import Buckets
-from secure_chat.server.core.post import Post
+from secure_chat.server.core.mailboxes import Mailboxes
 from secure_chat.server.core.presence import PresenceBoard
 from secure_chat.server.core.session import Session
 from secure_chat.server.core.settings import Settings
@@ -46,12 +46,12 @@ class Directory:
         settings: Settings,
         clock: Callable[[], int],
         presence: PresenceBoard,
-        post: Post,
+        mailboxes: Mailboxes,
     ) -> None:
         self._store = store
         self._clock = clock
         self._presence = presence
-        self._post = post
+        self._mailboxes = mailboxes
         self.bundles = Buckets(settings.bundles)
         self.one_time = Buckets(settings.one_time_keys)
 
@@ -78,9 +78,8 @@ class Directory:
 
     def keys_put(self, session: Session, asked: KeysPut, _now: float) -> None:
         """Check a device's keys, then publish them."""
-        address, mailbox = session.device, session.own_mailbox
+        address, device_id = session.device, session.device_id
         server_id, now_ms = self._store.server_id, self._clock()
-        device_id = mailbox.device_id
 
         def check(connection: Connection) -> Code | bool:
             state = mail.load_device(connection, address.user_id, address.device)
@@ -98,7 +97,9 @@ class Directory:
             return keys.publish(connection, device_id, asked) or True
 
         def published(_: bool) -> None:
-            mailbox.told_low = False
+            mailbox = self._mailboxes.get(str(address))
+            if mailbox is not None:
+                mailbox.told_low = False
             session.say(Ok(asked.ref))
 
         def checked(_: bool) -> None:
@@ -153,7 +154,7 @@ class Directory:
 
     def _tell_low(self, address: DeviceAddress, left: Stock) -> None:
         """Ask the device for more keys, once until it publishes some."""
-        mailbox = self._post.loaded_mailbox(str(address))
+        mailbox = self._mailboxes.get(str(address))
         if mailbox is None or mailbox.session is None or mailbox.told_low:
             return
         if min(left.one_time, left.one_time_kem) < limits.ONE_TIME_REFILL_BELOW:
@@ -220,10 +221,10 @@ class Directory:
     def _replaced(
         self, session: Session, asked: ManifestPut, new: Replacement, left_out: list[str]
     ) -> None:
-        self._post.manifest_changed(new.user_id, new.decoded.counter)
+        self._mailboxes.manifest_changed(new.user_id, new.decoded.counter)
         session.say(Ok(asked.ref))
         for device in left_out:
-            mailbox = self._post.loaded_mailbox(f"{new.user_id}/{device}")
+            mailbox = self._mailboxes.get(f"{new.user_id}/{device}")
             if mailbox is not None and mailbox.session is not None:
                 mailbox.session.refuse(Code.LOGIN_REFUSED)
 

@@ -74,7 +74,7 @@ class Hub:
         self._presence = PresenceBoard()
         self._post = Post(store, settings, clock)
         self._admission = Admission(store, settings, clock, self._enter)
-        self._directory = Directory(store, settings, clock, self._presence, self._post)
+        self._directory = Directory(store, settings, clock, self._presence, self._post.mailboxes)
         self._requests = Buckets(settings.requests)
         self._now = 0.0
         self._scanned_at = 0.0
@@ -251,13 +251,13 @@ class Hub:
 
     def _enter(self, session: Session, found: Found) -> None:
         """A login is good: the device's session begins, and replaces an earlier one."""
-        mailbox = self._post.mailbox_of(found.state)
+        mailbox = self._post.mailboxes.of(found.state)
         earlier = mailbox.session
         if earlier is not None:
             earlier.end(Code.REPLACED)
         state = found.state
         address = DeviceAddress(UserId(state.user_id), DeviceName(state.device))
-        session.enter(address, state.account_id, mailbox)
+        session.enter(address, state.account_id, state.device_id)
         session.connection.logged_in()
         session.say(welcome(found, mailbox.acked, self._clock()))
         self._presence.came(address.user_id)
@@ -269,8 +269,7 @@ class Hub:
         self._presence.watch(session, wanted=False)
         if was_in:
             self._presence.went(session.device.user_id)
-            if session.own_mailbox.session is session:
-                self._post.detach(session.own_mailbox, self._now)
+            self._post.detach(session, self._now)
 
     def dismiss(self, user_id: str, code: Code) -> None:
         """End every session of an account now (disabled, deleted)."""
@@ -323,7 +322,7 @@ class Hub:
     def _expiry_done(self, outcome: list[mail.Expired] | Exception) -> None:
         if isinstance(outcome, Exception):
             return
-        self._post.expired(outcome)
+        self._post.mailboxes.expired(outcome)
         if outcome:
             log.info("retention: %d deliveries expired", len(outcome))
         if len(outcome) == _EXPIRE_ROWS:

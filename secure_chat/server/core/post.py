@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from secure_chat.errors import Code
 from secure_chat.protocol import limits
-from secure_chat.protocol.addresses import DeviceAddress
 from secure_chat.protocol.wiretypes import DeliveryId
 from secure_chat.server.core import wire
 from secure_chat.server.core.buckets import Buckets
@@ -19,41 +18,37 @@ from secure_chat.server.core.desk import BUSY_SECONDS, DISK_SECONDS
 from secure_chat.server.core.mailbox import (
     PAGE_BYTES,
     RESERVE,
-    Account,
     Entry,
     Mailbox,
     Place,
 )
+from secure_chat.server.core.mailboxes import Mailboxes
+from secure_chat.server.core.recent import RecentIds
 from secure_chat.server.core.session import Session, Stage
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.store import Store, mail
-from secure_chat.server.store.mail import Acked, DeviceState, Letter, Stored, Waiting
+from secure_chat.server.store.mail import Acked, Letter, Stored, Waiting
 
-_REMEMBERED: Final = 16_384
 _HELD: Final = 1_024
 _ACKED_SECONDS: Final = 2.0
-_FORGET_SECONDS: Final = 60.0
+_SWEEP_SECONDS: Final = 15.0
 _REFUSED: Final = {Stored.OTHER: Code.DUPLICATE_ID, Stored.NO_DEVICE: Code.UNKNOWN_USER}
-
-_WithMailbox = Callable[["Mailbox | Code"], None]
 
 
 class Post:
-    """All mailboxes in use. Lives on the I/O thread."""
+    """Brings messages to mailboxes. Lives on the I/O thread."""
 
     def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
         self._rate = Buckets(settings.messages)
-        self._mailboxes: dict[str, Mailbox] = {}
-        self._accounts: dict[str, Account] = {}
-        self._loading: dict[str, list[_WithMailbox]] = {}
-        self._held = 0  # messages that wait for `_loading`
+        self.mailboxes = Mailboxes(store)
+        self._logged_in: dict[Session, Mailbox] = {}
+        self._held = 0  # messages that wait for a mailbox to be loaded
         self._pending: dict[bytes, Entry] = {}  # by key: in flight or on the way to the disk
-        self._recent: dict[bytes, int] = {}  # by key: digests of what was acknowledged lately,
-        self._older: dict[bytes, int] = {}  # in two generations, so that memory stays flat
+        self._recent = RecentIds()
         self._unwritten: deque[tuple[float, Mailbox, Entry]] = deque()
         self._retry: list[tuple[float, Mailbox, Entry]] = []
         self._dirty: dict[Mailbox, bool] = {}  # acknowledged further; whether rows may be on disk
@@ -70,14 +65,16 @@ class Post:
         if wait:
             self._refuse(session, header, Code.RATE_LIMITED, wait)
             return
-        mailbox = self._mailboxes.get(header.to)
+        mailbox = self.mailboxes.get(header.to)
         if mailbox is not None:
             self._route(session, mailbox, header, body, now)
         elif self._held >= _HELD:
             self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
         else:
             self._held += 1
-            self.with_mailbox(header.to, partial(self._held_route, session, header, body, now))
+            self.mailboxes.with_one(
+                header.to, partial(self._held_route, session, header, body, now)
+            )
 
     def _held_route(
         self, session: Session, header: PmHeader, body: bytes, now: float, mailbox: Mailbox | Code
@@ -131,9 +128,7 @@ class Post:
             else:
                 entry.waiter = session
             return True
-        digest = self._recent.get(key)
-        if digest is None:
-            digest = self._older.get(key)
+        digest = self._recent.digest(key)
         if digest is None:
             return False
         if digest == hash(body):
@@ -241,7 +236,9 @@ class Post:
 
     def ack(self, session: Session, seq: int) -> bool:
         """A device has everything up to ``seq``; False if it was never sent that."""
-        mailbox = session.own_mailbox
+        mailbox = self._logged_in.get(session)
+        if mailbox is None:  # draining: what is acknowledged now is sent again after a login
+            return True
         done = mailbox.acknowledge(seq)
         if done is None:
             return False
@@ -259,22 +256,21 @@ class Post:
         self._accept(entry)
         if self._pending.get(entry.key) is entry:
             del self._pending[entry.key]
-        self._remember(entry.key, entry.let_body_go())
+        self._recent.add(entry.key, entry.let_body_go())
         mailbox.remove(entry)
         return entry.place is not Place.MEMORY
 
-    def _remember(self, key: bytes, digest: int) -> None:
-        self._recent[key] = digest
-        if len(self._recent) >= _REMEMBERED:
-            self._older, self._recent = self._recent, {}
-
     def attach(self, mailbox: Mailbox, session: Session) -> None:
         """The device of a mailbox has logged in."""
+        self._logged_in[session] = mailbox
         mailbox.attach(session)
         self._pump(mailbox)
 
-    def detach(self, mailbox: Mailbox, now: float) -> None:
-        """Its connection is gone: what it has not acknowledged goes to the disk."""
+    def detach(self, session: Session, now: float) -> None:
+        """A connection is gone: what its device has not acknowledged goes to the disk."""
+        mailbox = self._logged_in.pop(session, None)
+        if mailbox is None or mailbox.session is not session:
+            return
         mailbox.used_at = now
         for entry in list(mailbox.in_flight):
             if entry.place is Place.DISK and self._pending.get(entry.key) is entry:
@@ -340,62 +336,6 @@ class Post:
             wire.delivery(letters, waiting.seq, waiting.time, sender, waiting.body)
         )
 
-    # ------------------------------------------------------------ mailboxes
-
-    def with_mailbox(self, address: str, use: _WithMailbox) -> None:
-        """Call ``use`` with a mailbox, at once or once it is loaded; or with why not."""
-        known = self._mailboxes.get(address)
-        if known is not None:
-            use(known)
-            return
-        waiting = self._loading.get(address)
-        if waiting is not None:
-            waiting.append(use)
-            return
-        self._loading[address] = [use]
-        device = DeviceAddress.parse(address)
-
-        def job(connection: Any) -> DeviceState | None:
-            return mail.load_device(connection, device.user_id, device.device)
-
-        if not self._store.read(job, partial(self._loaded, address)):
-            self._loading_ended(address, Code.OVERLOADED)
-
-    def _loaded(self, address: str, state: DeviceState | Exception | None) -> None:
-        if isinstance(state, Exception):
-            self._loading_ended(address, Code.STORAGE_UNAVAILABLE)
-        elif state is None or state.disabled or state.revoked:
-            self._loading_ended(address, Code.UNKNOWN_USER)
-        else:
-            self._loading_ended(address, self.mailbox_of(state))
-
-    def _loading_ended(self, address: str, result: Mailbox | Code) -> None:
-        for use in self._loading.pop(address, []):
-            use(result)
-
-    def mailbox_of(self, state: DeviceState) -> Mailbox:
-        """The mailbox of a device that was just read from disk."""
-        address = f"{state.user_id}/{state.device}"
-        mailbox = self._mailboxes.get(address)
-        if mailbox is None:
-            account = self._accounts.get(state.user_id)
-            if account is None:
-                account = Account(state.account_id, state.user_id, state.manifest_counter)
-                self._accounts[state.user_id] = account
-            account.counter = max(account.counter, state.manifest_counter)
-            mailbox = self._mailboxes[address] = Mailbox(state, account)
-        return mailbox
-
-    def loaded_mailbox(self, address: str) -> Mailbox | None:
-        """A mailbox, if it is in use."""
-        return self._mailboxes.get(address)
-
-    def manifest_changed(self, user_id: str, counter: int) -> None:
-        """From now on messages for older manifests are refused."""
-        account = self._accounts.get(user_id)
-        if account is not None:
-            account.counter = max(account.counter, counter)
-
     # ------------------------------------------------------------ time
 
     def tick(self, now: float) -> None:
@@ -407,9 +347,10 @@ class Post:
                 self._behind.discard(mailbox)
             else:
                 self._pump(mailbox)
-        if now - self._swept_at >= _FORGET_SECONDS / 4:
+        if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
-            self._sweep(now)
+            self._rate.forget_full(now)
+            self.mailboxes.sweep(now, self._dirty)
 
     def _write_late(self, now: float) -> None:
         again, self._retry = self._retry, []
@@ -449,37 +390,10 @@ class Post:
         else:
             self._dirty = was | self._dirty
 
-    def _sweep(self, now: float) -> None:
-        """Forget mailboxes that nobody used for a while: the disk has all of them."""
-        self._rate.forget_full(now)
-        for address, mailbox in list(self._mailboxes.items()):
-            if (
-                mailbox.idle
-                and now - mailbox.used_at > _FORGET_SECONDS
-                and mailbox not in self._dirty
-                and mailbox.reserving == mailbox.reserved
-            ):
-                del self._mailboxes[address]
-        used = {mailbox.account.user_id for mailbox in self._mailboxes.values()}
-        self._accounts = {name: a for name, a in self._accounts.items() if name in used}
-
-    def expired(self, gone: list[mail.Expired]) -> None:
-        """Retention has deleted these from the disk."""
-        by_device: dict[int, Mailbox] = {m.device_id: m for m in self._mailboxes.values()}
-        for row in gone:
-            mailbox = by_device.get(row.device_id)
-            if mailbox is not None:
-                entry = next((e for e in mailbox.in_flight if e.seq == row.seq), None)
-                if entry is None:
-                    entry = Entry(b"", b"", row.seq, row.sender.encode(), 0, b"")
-                    entry.size, entry.counted = row.size, True
-                mailbox.remove(entry)
-
     def drain(self, now: float) -> None:
         """Put everything on disk that is not there."""
-        for mailbox in list(self._mailboxes.values()):
-            if mailbox.session is not None:
-                self.detach(mailbox, now)
+        for session in list(self._logged_in):
+            self.detach(session, now)
         self._flush_acks(now, everything=True)
 
     # ------------------------------------------------------------ answers

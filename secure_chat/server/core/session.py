@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from secure_chat.errors import CODES, Code
 from secure_chat.protocol.addresses import DeviceAddress
@@ -11,9 +11,6 @@ from secure_chat.protocol.messages import Error, Message, encode_header
 from secure_chat.protocol.wiretypes import DeliveryId
 from secure_chat.server.core.buckets import network_of
 from secure_chat.server.interfaces import Connection
-
-if TYPE_CHECKING:
-    from secure_chat.server.core.mailbox import Mailbox
 
 MOST_JOBS: Final = 64
 """Requests of one session that may wait for a disk or a signature at the same time."""
@@ -37,10 +34,10 @@ class Session:
         "address",
         "challenged",
         "connection",
+        "device_id",
         "heard_at",
         "hello",
         "jobs",
-        "mailbox",
         "network",
         "opened_at",
         "stage",
@@ -66,29 +63,23 @@ class Session:
         self.jobs = 0
         self.watching = False
         self.account_id = 0
+        self.device_id = 0
         self.address: DeviceAddress | None = None
         self.stamp = b""  # the address, as deliveries carry it
-        self.mailbox: Mailbox | None = None
 
-    def enter(self, address: DeviceAddress, account_id: int, mailbox: "Mailbox") -> None:
+    def enter(self, address: DeviceAddress, account_id: int, device_id: int) -> None:
         """Log the device in."""
         self.stage = Stage.IN
         self.address = address
         self.account_id = account_id
         self.stamp = str(address).encode()
-        self.mailbox = mailbox
+        self.device_id = device_id
 
     @property
     def device(self) -> DeviceAddress:
         """The address of a session that is logged in."""
         assert self.address is not None
         return self.address
-
-    @property
-    def own_mailbox(self) -> "Mailbox":
-        """The mailbox of a session that is logged in."""
-        assert self.mailbox is not None
-        return self.mailbox
 
     def say(self, message: Message) -> None:
         """Send a message, unless the connection is gone."""

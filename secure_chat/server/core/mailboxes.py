@@ -1,0 +1,107 @@
+"""The mailboxes in use: loaded when somebody needs them, forgotten when nobody does."""
+
+from collections.abc import Callable, Container, Iterator
+from functools import partial
+from typing import Any, Final
+
+from secure_chat.errors import Code
+from secure_chat.protocol.addresses import DeviceAddress
+from secure_chat.server.core.mailbox import Account, Entry, Mailbox
+from secure_chat.server.store import Store, mail
+from secure_chat.server.store.mail import DeviceState
+
+_FORGET_SECONDS: Final = 60.0
+
+WithMailbox = Callable[["Mailbox | Code"], None]
+
+
+class Mailboxes:
+    """By address ``user_id/device``. Lives on the I/O thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._mailboxes: dict[str, Mailbox] = {}
+        self._accounts: dict[str, Account] = {}
+        self._loading: dict[str, list[WithMailbox]] = {}
+
+    def __iter__(self) -> Iterator[Mailbox]:
+        return iter(list(self._mailboxes.values()))
+
+    def with_one(self, address: str, use: WithMailbox) -> None:
+        """Call ``use`` with a mailbox, at once or once it is loaded; or with why not."""
+        known = self._mailboxes.get(address)
+        if known is not None:
+            use(known)
+            return
+        waiting = self._loading.get(address)
+        if waiting is not None:
+            waiting.append(use)
+            return
+        self._loading[address] = [use]
+        device = DeviceAddress.parse(address)
+
+        def job(connection: Any) -> DeviceState | None:
+            return mail.load_device(connection, device.user_id, device.device)
+
+        if not self._store.read(job, partial(self._loaded, address)):
+            self._loading_ended(address, Code.OVERLOADED)
+
+    def _loaded(self, address: str, state: DeviceState | Exception | None) -> None:
+        if isinstance(state, Exception):
+            self._loading_ended(address, Code.STORAGE_UNAVAILABLE)
+        elif state is None or state.disabled or state.revoked:
+            self._loading_ended(address, Code.UNKNOWN_USER)
+        else:
+            self._loading_ended(address, self.of(state))
+
+    def _loading_ended(self, address: str, result: Mailbox | Code) -> None:
+        for use in self._loading.pop(address, []):
+            use(result)
+
+    def of(self, state: DeviceState) -> Mailbox:
+        """The mailbox of a device that was just read from disk."""
+        address = f"{state.user_id}/{state.device}"
+        mailbox = self._mailboxes.get(address)
+        if mailbox is None:
+            account = self._accounts.get(state.user_id)
+            if account is None:
+                account = Account(state.account_id, state.user_id, state.manifest_counter)
+                self._accounts[state.user_id] = account
+            account.counter = max(account.counter, state.manifest_counter)
+            mailbox = self._mailboxes[address] = Mailbox(state, account)
+        return mailbox
+
+    def get(self, address: str) -> Mailbox | None:
+        """A mailbox, if it is in use."""
+        return self._mailboxes.get(address)
+
+    def manifest_changed(self, user_id: str, counter: int) -> None:
+        """From now on messages for older manifests are refused."""
+        account = self._accounts.get(user_id)
+        if account is not None:
+            account.counter = max(account.counter, counter)
+
+    def sweep(self, now: float, kept: Container[Mailbox]) -> None:
+        """Forget mailboxes that nobody used for a while: the disk has all of them."""
+        for address, mailbox in list(self._mailboxes.items()):
+            if (
+                mailbox.idle
+                and now - mailbox.used_at > _FORGET_SECONDS
+                and mailbox not in kept
+                and mailbox.reserving == mailbox.reserved
+            ):
+                del self._mailboxes[address]
+        used = {mailbox.account.user_id for mailbox in self._mailboxes.values()}
+        self._accounts = {name: a for name, a in self._accounts.items() if name in used}
+
+    def expired(self, gone: list[mail.Expired]) -> None:
+        """Retention has deleted these from the disk."""
+        by_device: dict[int, Mailbox] = {m.device_id: m for m in self._mailboxes.values()}
+        for row in gone:
+            mailbox = by_device.get(row.device_id)
+            if mailbox is not None:
+                entry = next((e for e in mailbox.in_flight if e.seq == row.seq), None)
+                if entry is None:
+                    entry = Entry(b"", b"", row.seq, row.sender.encode(), 0, b"")
+                    entry.size, entry.counted = row.size, True
+                mailbox.remove(entry)

@@ -1,0 +1,24 @@
+"""Delivery ids of messages that are done, so that a repeated one is answered alike."""
+
+from typing import Final
+
+_REMEMBERED: Final = 16_384
+
+
+class RecentIds:
+    """What was acknowledged lately, in two generations, so that memory stays flat."""
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, int] = {}
+        self._old: dict[bytes, int] = {}
+
+    def add(self, key: bytes, digest: int) -> None:
+        """Remember a message's key and the digest of its body."""
+        self._young[key] = digest
+        if len(self._young) >= _REMEMBERED:
+            self._old, self._young = self._young, {}
+
+    def digest(self, key: bytes) -> int | None:
+        """The digest of the body that had this key; None: not remembered."""
+        digest = self._young.get(key)
+        return self._old.get(key) if digest is None else digest
