@@ -7,10 +7,10 @@ Ratchet document recommends (its sections 5.2 and 7.2).
 import hmac
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from secure_chat.crypto import aead
 from secure_chat.crypto.keys import Secret
 from secure_chat.crypto.labels import KdfLabel
 
@@ -41,18 +41,18 @@ class MessageKey(Secret):
 class HeaderKey(Secret):
     """HK: encrypts the headers of one chain, each with a random nonce."""
 
-    __slots__ = ("_aead",)
+    __slots__ = ("_cipher",)
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(raw)
-        self._aead: ChaCha20Poly1305 | None = None
+        self._cipher: aead.Cipher | None = None
 
     @property
-    def aead(self) -> ChaCha20Poly1305:
+    def cipher(self) -> aead.Cipher:
         """The cipher under this key, made once."""
-        if self._aead is None:
-            self._aead = ChaCha20Poly1305(self.raw)
-        return self._aead
+        if self._cipher is None:
+            self._cipher = aead.cipher(self.raw)
+        return self._cipher
 
 
 class StepSecret(Secret):

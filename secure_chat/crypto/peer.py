@@ -186,6 +186,15 @@ class PeerSessions:
         self._given_up = [*self._given_up, *gone][-limits.SESSION_IDS_KEPT :]
         self._sessions = kept
 
+    def drop_sessions(self) -> None:
+        """Give up every session, as after a restored old state: the next `start` is a restart.
+
+        The ids stay known, so that none of them can be derived again from a repeated message.
+        """
+        ids = [session.id for session in reversed(self._sessions)]
+        self._given_up = [*self._given_up, *ids][-limits.SESSION_IDS_KEPT :]
+        self._sessions = []
+
     # ------------------------------------------------------------ messages
 
     def seal(self, content: bytes, now_ms: int, random: Random) -> bytes:
@@ -268,6 +277,8 @@ class PeerSessions:
 
     def _bound(self, now_ms: int) -> None:
         """All sessions together store at most `limits.SKIP_STORED` keys; the active one first."""
+        if len(self._sessions) == 1:  # its ratchet has seen to that
+            return
         room = limits.SKIP_STORED
         for session in self._sessions:
             skipped = session.ratchet.skipped

@@ -26,6 +26,7 @@ from secure_chat.protocol import limits
 from secure_chat.protocol.encoding import Reader, u8, u32
 
 NONE, OFFER, ANSWER = 0, 1, 2
+_NO_ATTACHMENT = u8(NONE)
 _SIZES = {OFFER: STEP_KEY, ANSWER: STEP_CIPHERTEXT}
 LARGEST = 1 + 4 + STEP_KEY
 """What the step needs of a plaintext at most."""
@@ -40,7 +41,9 @@ class Attachment(NamedTuple):
 
     def encode(self) -> bytes:
         """The bytes in front of the content."""
-        return u8(NONE) if self.kind == NONE else u8(self.kind) + u32(self.step) + self.data
+        if self.kind == NONE:
+            return _NO_ATTACHMENT
+        return u8(self.kind) + u32(self.step) + self.data
 
 
 NOTHING = Attachment(NONE)
@@ -48,10 +51,10 @@ NOTHING = Attachment(NONE)
 
 def split(plaintext: bytes) -> tuple[Attachment, bytes]:
     """The attachment and the content; raise `BadEncoding`."""
+    if plaintext[:1] == _NO_ATTACHMENT:
+        return NOTHING, plaintext[1:]
     reader = Reader(plaintext, "encrypted content")
     kind = reader.number(1)
-    if kind == NONE:
-        return NOTHING, plaintext[1:]
     if kind not in _SIZES:
         raise BadEncoding(what="encrypted content")
     return Attachment(kind, reader.number(4), reader.take(_SIZES[kind])), reader.rest()

@@ -18,10 +18,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
-from secure_chat.crypto import kdf, pq_step
+from secure_chat.crypto import aead, kdf, pq_step
+from secure_chat.crypto.aead import NONCE, TAG
 from secure_chat.crypto.kdf import ChainKey, HeaderKey, MessageKey, RootKey
 from secure_chat.crypto.keys import Encapsulate, RatchetPrivate
 from secure_chat.crypto.padding import is_padded_size, pad, unpad
@@ -36,8 +34,6 @@ from secure_chat.errors import (
 )
 from secure_chat.protocol import limits
 
-NONCE = 12
-TAG = 16
 _HEADER = struct.Struct(">32sIIB")
 HEADER = _HEADER.size
 OVERHEAD = NONCE + HEADER + TAG + TAG
@@ -180,8 +176,8 @@ class Ratchet:
         message_key, next_key = kdf.chain_step(chain.key)
         header = _HEADER.pack(our_key.public, self.previous, chain.number, chain.mix)
         associated = self.associated_data + prefix
-        before = nonce + chain.header.aead.encrypt(nonce, header, associated)
-        body = ChaCha20Poly1305(message_key.raw).encrypt(nonce, padded, associated + before)
+        before = nonce + chain.header.cipher.encrypt(nonce, header, associated)
+        body = aead.cipher(message_key.raw).encrypt(nonce, padded, associated + before)
 
         if step:
             self.root, self.our_key, self.next_sending_header = step[:3]
@@ -232,11 +228,10 @@ class Ratchet:
         plan = self._plan(nonce, sealed[NONCE:_BODY_AT], associated)
         if plan is None:
             return None
-        try:
-            cipher = ChaCha20Poly1305(plan.message_key.raw)
-            padded = cipher.decrypt(nonce, body, associated + before)
-        except InvalidTag:
-            raise DoesNotDecrypt from None
+        cipher = aead.cipher(plan.message_key.raw)
+        padded = aead.unseal(cipher, nonce, body, associated + before)
+        if padded is None:
+            raise DoesNotDecrypt
         attachment, content = pq_step.split(unpad(padded))
         pq = (plan.step.pq if plan.step else self.pq).received(attachment, encapsulate)
         self._commit(plan, pq, now_ms)
@@ -314,9 +309,8 @@ class Ratchet:
 def _open_header(
     key: HeaderKey, nonce: bytes, sealed_header: bytes, associated: bytes
 ) -> Header | None:
-    try:
-        opened = key.aead.decrypt(nonce, sealed_header, associated)
-    except InvalidTag:
+    opened = aead.unseal(key.cipher, nonce, sealed_header, associated)
+    if opened is None:
         return None
     header = Header(*_HEADER.unpack(opened))
     if header.mix > 1:

@@ -1,18 +1,24 @@
 """People with devices and prekeys, for the tests of the encryption."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 
+import msgspec
+
+from secure_chat.crypto import body as bodies
 from secure_chat.crypto import prekeys
 from secure_chat.crypto.identity import LocalDevice, PeerDevice, new_account, peer_from_manifest
 from secure_chat.crypto.keys import AccountSigningKey, KemPrivate, PrekeyPrivate
-from secure_chat.crypto.peer import Opened, PeerSessions
+from secure_chat.crypto.peer import Opened, PeerSessions, read_initial
 from secure_chat.crypto.prekeys import check_bundle
 from secure_chat.crypto.rng import Random
+from secure_chat.protocol import signing
 from secure_chat.protocol.addresses import FIRST_DEVICE, UserId
+from secure_chat.protocol.manifest import Manifest
 from secure_chat.protocol.messages import KemPrekey, Keys, OneTimePrekey, SignedPrekey
 from secure_chat.protocol.signing import PrekeyKind
-from secure_chat.protocol.wiretypes import ServerId
+from secure_chat.protocol.wiretypes import DeviceDhKey, PrekeyPublic, ServerId
 
 SERVER = ServerId(bytes(range(16)))
 NOW = 1_795_348_800_000  # 2026-11-22, in ms
@@ -178,3 +184,64 @@ def talking(*, seed: str = "") -> tuple[Link, Link]:
     assert bob.open(alice.seal("hello")) == "hello"
     assert alice.open(bob.seal("hello yourself")) == "hello yourself"
     return alice, bob
+
+
+def handshake_with(slot: str, point: bytes) -> None:
+    """A whole handshake in which a hostile party uses ``point`` as its key in one slot.
+
+    Whoever places the key signs it as the rightful owner, so that no signature saves the victim.
+    """
+    alice, bob = pair(seed="slots")
+    hostile = alice.person if slot in {"initiator's device key", "ephemeral key"} else bob.person
+    if slot.endswith("device key"):
+        _republish(hostile, DeviceDhKey(point))
+    keys = bob.person.claim()
+    if slot == "signed prekey":
+        old = keys.signed_prekey
+        signed = signing.prekey(
+            PrekeyKind.SIGNED_X25519, bob.person.device.address, SERVER, old.id, point, old.expires
+        )
+        signature = bob.person.device.signing.sign(signed)
+        new = msgspec.structs.replace(old, key=PrekeyPublic(point), signature=signature)
+        keys = msgspec.structs.replace(keys, signed_prekey=new)
+    if slot == "one-time prekey":
+        keys = msgspec.structs.replace(keys, one_time=OneTimePrekey(1, PrekeyPublic(point)))
+    bundle = check_bundle(keys, bob.person.device.address, SERVER, NOW)
+    sessions = PeerSessions(alice.person.device, bundle.peer)
+    sessions.start(bundle, NOW, alice.person.random)
+    body = sessions.seal(b"", NOW, alice.person.random)
+    if slot == "ephemeral key":
+        cut = bodies.decode(body)
+        assert cut.initial is not None
+        body = cut.initial._replace(ephemeral=PrekeyPublic(point)).encode() + cut.sealed
+    sender = read_initial(body)
+    assert sender is not None
+    at_bob = PeerSessions(bob.person.device, sender.peer)
+    before = at_bob.serialize()
+    try:
+        at_bob.open(body, bob.person.store, NOW, bob.person.random)
+    finally:
+        assert at_bob.serialize() == before
+
+
+def _republish(person: Person, dh_key: DeviceDhKey) -> None:
+    """Sign a manifest that names ``dh_key``."""
+    device = person.device
+    entry = msgspec.structs.replace(device.entry, dh_key=dh_key)
+    manifest = Manifest.first(device.address.user_id, SERVER, NOW, entry).encode()
+    person.device = dataclasses.replace(
+        device,
+        manifest=manifest,
+        manifest_signature=person.account.sign(signing.manifest(manifest)),
+    )
+
+
+def offer_in_ratchet(end: Link, point: bytes) -> bytes:
+    """A sealed message of ``end`` whose header names ``point`` as its new ratchet key."""
+    ratchet = end.sessions._sessions[0].ratchet
+    step = ratchet._sending_step(end.person.random)
+    ratchet.root, ratchet.our_key, ratchet.next_sending_header = step[:3]
+    ratchet.sending = step.chain
+    assert ratchet.our_key is not None
+    ratchet.our_key._public = point
+    return end.seal("with a bad key")
