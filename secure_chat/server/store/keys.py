@@ -100,11 +100,12 @@ def _add(connection: Connection, table: Table, device_id: int, rows: list[dict[s
     """Add to a stock. A key that is there already is a repeated request; another one is refused."""
     if not rows:
         return True
-    present: dict[int, bytes] = dict(
-        connection.execute(
+    present: dict[int, bytes] = {
+        row.key_id: row.key
+        for row in connection.execute(
             select(table.c.key_id, table.c.key).where(table.c.device_id == device_id)
-        ).tuples()
-    )
+        )
+    }
     new = {row["key_id"]: row for row in rows if present.get(row["key_id"]) != row["key"]}
     if len({row["key_id"] for row in rows}) != len(rows) or new.keys() & present.keys():
         return False
