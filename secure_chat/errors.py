@@ -449,6 +449,66 @@ class StorageBusy(LocalError):
 # ---------------------------------------------------------------- vault and profiles
 
 
+class ProfileExists(LocalError):
+    """Nothing is overwritten: the folder holds something already."""
+
+    template = "{folder} is not empty; choose another folder for the new profile."
+
+
+class ProfileMissing(LocalError):
+    """No profile where one was to be opened."""
+
+    template = "There is no profile in {folder}."
+
+
+class ProfileInUse(LocalError):
+    """Another process holds the profile's lock."""
+
+    template = "The profile in {folder} is open in another program; close that one first."
+
+
+class ProfileUnwritable(LocalError):
+    """The operating system refuses to read or write the profile; ``reason`` is its sentence."""
+
+    template = "The profile in {folder} cannot be read or written: {reason}."
+
+
+class WrongPassword(LocalError):
+    """The password does not open the vault's key (or key.json was altered: it looks the same)."""
+
+    template = "The password is wrong."
+
+
+class BadPassword(LocalError):
+    """A password that cannot be used for a new vault."""
+
+    template = "This password cannot be used: {reason}."
+
+
+class WeakVaultKey(LocalError):
+    """key.json asks for less work than this program accepts: somebody may have weakened it."""
+
+    template = "The vault's key.json is refused: {reason}."
+
+
+class VaultDamaged(LocalError):
+    """The vault's files were altered or are broken; nothing of them is used."""
+
+    template = "The vault is damaged or was tampered with ({what}); restore it from a backup."
+
+
+class VaultTooNew(LocalError):
+    """A newer program has written this vault."""
+
+    template = "This vault has version {found}; this program knows up to {known}. Update it."
+
+
+class VaultNotEncrypted(LocalError):
+    """The database would be stored in the clear: never continue."""
+
+    template = "The database library cannot encrypt; install apsw-sqlite3mc."
+
+
 # ---------------------------------------------------------------- the client
 
 
@@ -456,6 +516,54 @@ class TextTooLong(LocalError):
     """A text above the limit of a message."""
 
     template = "The text has {size} bytes; a message takes at most {limit}. Send it as a file."
+
+
+class BadText(LocalError):
+    """A text that cannot be sent at all."""
+
+    template = "This text cannot be sent: {reason}."
+
+
+class KeyUnknown(LocalError):
+    """A contact's key is needed and not known yet."""
+
+    template = "The key of {user_id} is not known yet; open the conversation while online."
+
+
+class ClockOff(LocalError):
+    """The server's clock and ours are far apart; ``minutes`` is the distance."""
+
+    template = "The clocks of this machine and of the server differ by {minutes} minutes."
+
+
+class ConnectionSilent(LocalError):
+    """The server has not answered for too long."""
+
+    template = "The server has not answered for {seconds} seconds."
+
+
+class UnexpectedAnswer(PeerError):
+    """The server sent something that does not belong here."""
+
+    template = "The server sent an unexpected answer ({what})."
+
+
+class ReusedDeliveryId(PeerError):
+    """A delivery id that was seen came again with another body."""
+
+    template = "The server delivered another message under an id that was used before; refused."
+
+
+class SenderDiffers(PeerError):
+    """The server names one sender, the encryption proves another."""
+
+    template = "A message was offered as from {claimed}, but its keys are of {proven}; refused."
+
+
+class Unreadable(PeerError):
+    """A message that does not open; ``reason`` is the error of the layer that refused it."""
+
+    template = "A message of {sender} could not be read: {reason}"
 
 
 class SafetyNumberDiffers(LocalError):

@@ -1,0 +1,62 @@
+"""Files that only their owner may read, under any umask (and on Windows, the profile's own ACL)."""
+
+import os
+import stat
+from pathlib import Path
+
+from secure_chat.errors import ProfileUnwritable
+
+_FOLDER = stat.S_IRWXU
+_FILE = stat.S_IRUSR | stat.S_IWUSR
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create ``folder`` and its missing parents with mode 0700; raise `ProfileUnwritable`."""
+    try:
+        for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
+            missing.mkdir(mode=_FOLDER)
+            missing.chmod(_FOLDER)  # the umask may have taken rights that we need
+        folder.chmod(_FOLDER)
+    except OSError as wrong:
+        raise ProfileUnwritable(folder=folder, reason=wrong.strerror) from None
+
+
+def create_private_file(path: Path, content: bytes = b"") -> None:
+    """Create a new file with mode 0600 and its content on disk; raise `ProfileUnwritable`."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY, _FILE)
+        with os.fdopen(handle, "wb") as file:
+            tighten(path)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as wrong:
+        raise ProfileUnwritable(folder=path.parent, reason=wrong.strerror) from None
+
+
+def open_private_file(path: Path) -> int:
+    """A descriptor of ``path`` for reading and writing, created if it is missing."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _BINARY, _FILE)
+        tighten(path)
+    except OSError as wrong:
+        raise ProfileUnwritable(folder=path.parent, reason=wrong.strerror) from None
+    return handle
+
+
+def tighten(path: Path) -> None:
+    """Give an existing file or folder the mode it must have."""
+    path.chmod(_FOLDER if path.is_dir() else _FILE)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in ``folder`` survive a power loss (POSIX; Windows does so by itself)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

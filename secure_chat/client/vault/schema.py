@@ -1,0 +1,134 @@
+"""The vault's tables, and the steps from each version of them to the next.
+
+`MIGRATIONS[n]` leads from version n to n + 1. A step that was released never changes; every later
+change is a new step at the end. Times are milliseconds since 1970.
+"""
+
+import apsw
+
+from secure_chat.errors import VaultTooNew
+
+_FIRST = """
+-- Who we are. The secrets and the server id are absent until the first verified connection.
+CREATE TABLE profile (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  user_id TEXT NOT NULL,
+  device TEXT NOT NULL,
+  link TEXT NOT NULL,
+  ca_file TEXT,
+  server_id BLOB,
+  account_secret BLOB,
+  signing_secret BLOB,
+  dh_secret BLOB,
+  mls_secret BLOB,
+  manifest BLOB,
+  manifest_signature BLOB,
+  register_sent INTEGER NOT NULL DEFAULT 0,
+  registered INTEGER NOT NULL DEFAULT 0,
+  acked INTEGER NOT NULL DEFAULT 0,        -- last mailbox sequence that is safe in this vault
+  key_version INTEGER NOT NULL DEFAULT 0,  -- of the prekey set that was made last
+  keys_rotated INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Private parts of published prekeys; retired ones wait for late messages.
+CREATE TABLE prekeys (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('signed', 'last_resort', 'one_time', 'one_time_kem')),
+  secret BLOB NOT NULL,
+  public BLOB NOT NULL,                    -- as published, to publish it again after a crash
+  retired INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- A contact is known by its account key; pending_* is another key that nobody has accepted.
+CREATE TABLE contacts (
+  user_id TEXT PRIMARY KEY,
+  account_key BLOB,
+  manifest BLOB,
+  counter INTEGER NOT NULL DEFAULT 0,
+  pending_key BLOB,
+  pending_manifest BLOB,
+  pending_counter INTEGER NOT NULL DEFAULT 0,
+  first_seen INTEGER NOT NULL DEFAULT 0,
+  changed INTEGER NOT NULL DEFAULT 0,
+  verified INTEGER NOT NULL DEFAULT 0,
+  engaged INTEGER NOT NULL DEFAULT 0,      -- we wrote to them or opened the conversation
+  rebuilt INTEGER NOT NULL DEFAULT 0       -- when we set up a lost session last
+) STRICT;
+
+-- All ratchet sessions with one device of one identity.
+CREATE TABLE sessions (
+  user_id TEXT NOT NULL,
+  device TEXT NOT NULL,
+  account_key BLOB NOT NULL,
+  state BLOB NOT NULL,
+  PRIMARY KEY (user_id, device, account_key)
+) STRICT;
+
+-- What a conversation shows. A content id is the sender's: ours and theirs never meet.
+CREATE TABLE messages (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id TEXT NOT NULL,
+  content_id BLOB NOT NULL,
+  ours INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  claimed_time INTEGER NOT NULL DEFAULT 0,
+  state TEXT NOT NULL,
+  problem TEXT NOT NULL DEFAULT '',
+  unread INTEGER NOT NULL DEFAULT 0,
+  notice TEXT NOT NULL DEFAULT '',         -- kind of a line of our own, '' for a message
+  repeated INTEGER NOT NULL DEFAULT 1,     -- how often a notice was due in a row
+  UNIQUE (user_id, ours, content_id)
+) STRICT;
+CREATE INDEX messages_of ON messages (user_id, number);
+CREATE INDEX messages_unread ON messages (user_id) WHERE unread = 1;
+
+-- Contents that we owe somebody; a text stays until its receipt came.
+CREATE TABLE outgoing (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id TEXT NOT NULL,
+  content_id BLOB NOT NULL,
+  kind INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  account_key BLOB,                        -- the identity it was queued for; NULL: none known
+  created INTEGER NOT NULL,
+  accepted INTEGER NOT NULL DEFAULT 0      -- when the server took every copy
+) STRICT;
+CREATE INDEX outgoing_of ON outgoing (user_id, accepted, id);
+
+-- The outbox: one ciphertext for each device, made once and repeated until it is accepted.
+CREATE TABLE copies (
+  delivery_id BLOB PRIMARY KEY,
+  outgoing INTEGER NOT NULL REFERENCES outgoing (id) ON DELETE CASCADE,
+  device TEXT NOT NULL,
+  body BLOB NOT NULL,
+  accepted INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (outgoing, device)
+) STRICT;
+
+-- Deliveries that were handled.
+CREATE TABLE seen (
+  delivery_id BLOB PRIMARY KEY,
+  digest BLOB NOT NULL,
+  time INTEGER NOT NULL
+) STRICT;
+CREATE INDEX seen_time ON seen (time);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
+    """Bring the tables up to date, each step whole or not at all; raise `VaultTooNew`."""
+    found = int(db.pragma("user_version"))
+    if found > len(migrations):
+        raise VaultTooNew(found=found, known=len(migrations))
+    for version in range(found, len(migrations)):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.execute(migrations[version])
+            db.execute(f"PRAGMA user_version = {version + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
