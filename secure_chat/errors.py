@@ -524,6 +524,12 @@ class BadText(LocalError):
     template = "This text cannot be sent: {reason}."
 
 
+class NotToYourself(LocalError):
+    """A conversation with one's own account."""
+
+    template = "{user_id} is your own account; choose somebody else."
+
+
 class KeyUnknown(LocalError):
     """A contact's key is needed and not known yet."""
 
@@ -540,6 +546,15 @@ class ConnectionSilent(LocalError):
     """The server has not answered for too long."""
 
     template = "The server has not answered for {seconds} seconds."
+
+
+class RestoredVault(LocalError):
+    """The server has seen more of this device than its vault knows: the vault is an old copy."""
+
+    template = (
+        "This profile is an older copy of itself. New encrypted sessions are set up with your "
+        "contacts; what arrived after the copy was made may be missing here."
+    )
 
 
 class UnexpectedAnswer(PeerError):
@@ -560,10 +575,22 @@ class SenderDiffers(PeerError):
     template = "A message was offered as from {claimed}, but its keys are of {proven}; refused."
 
 
+class SenderUnknown(PeerError):
+    """No session opens a message, and it begins none."""
+
+    template = "A message offered as from {claimed} belongs to no session that is known here."
+
+
 class Unreadable(PeerError):
     """A message that does not open; ``reason`` is the error of the layer that refused it."""
 
     template = "A message of {sender} could not be read: {reason}"
+
+
+class OwnMessage(PeerError):
+    """A message of our own came back as somebody else's."""
+
+    template = "The server offered a message of our own as received; refused."
 
 
 class SafetyNumberDiffers(LocalError):

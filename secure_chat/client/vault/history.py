@@ -10,6 +10,7 @@ from secure_chat.protocol.addresses import UserId
 _COLUMNS = (
     "content_id, number, user_id, ours, text, time, state, claimed_time, notice, problem, repeated"
 )
+_END = 2**62
 _SELECT = f"SELECT {_COLUMNS} FROM messages "  # noqa: S608 - constant columns
 
 
@@ -94,16 +95,17 @@ def page(
     """The last ``limit`` messages before a number, in order."""
     rows = db.execute(
         f"{_SELECT} WHERE user_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
-        (user_id, 2**62 if before is None else before, limit),
+        (user_id, _END if before is None else before, limit),
     )
     return [_message(row) for row in rows][::-1]
 
 
-def mark_read(db: apsw.Connection, user_id: UserId) -> list[ContentId]:
-    """Everything in a conversation was seen; returns what had not been before."""
+def mark_read(db: apsw.Connection, user_id: UserId, up_to: int | None) -> list[ContentId]:
+    """A conversation was seen up to a number (None: all); returns what had not been before."""
     rows = db.execute(
-        "UPDATE messages SET unread = 0 WHERE user_id = ? AND unread = 1 RETURNING content_id",
-        (user_id,),
+        "UPDATE messages SET unread = 0 WHERE user_id = ? AND unread = 1 AND number <= ?"
+        " RETURNING content_id",
+        (user_id, _END if up_to is None else up_to),
     )
     return [ContentId(content_id) for (content_id,) in rows]
 

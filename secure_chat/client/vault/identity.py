@@ -104,7 +104,7 @@ def standing(db: apsw.Connection) -> Standing:
     return Standing(bool(sent), bool(registered), acked, key_version, rotated)
 
 
-def set_register_sent(db: apsw.Connection, sent: bool) -> None:  # noqa: FBT001 - a column
+def set_register_sent(db: apsw.Connection, *, sent: bool) -> None:
     """Whether a registration may have reached the server: then a login is tried first."""
     db.execute("UPDATE profile SET register_sent = ?", (int(sent),))
 

@@ -36,9 +36,12 @@ def newest_public(db: apsw.Connection, kind: Kind) -> bytes | None:
     return None if row is None else row[0]
 
 
-def retire_prekeys(db: apsw.Connection, now_ms: int) -> None:
-    """Others replace the present ones; late messages may still need these."""
-    db.execute("UPDATE prekeys SET retired = ? WHERE retired = 0", (now_ms,))
+def retire_signed(db: apsw.Connection, now_ms: int) -> None:
+    """Others replace the signed and last-resort keys; late messages may still need these."""
+    db.execute(
+        "UPDATE prekeys SET retired = ? WHERE retired = 0 AND kind IN ('signed', 'last_resort')",
+        (now_ms,),
+    )
 
 
 def purge_prekeys(db: apsw.Connection, retired_before_ms: int) -> None:

@@ -180,6 +180,11 @@ def copies(db: apsw.Connection, owed: int) -> list[Copy]:
     return [Copy(DeliveryId(i), number, d, body, bool(a)) for i, number, d, body, a in rows]
 
 
+def forget_copies(db: apsw.Connection) -> None:
+    """A restored vault: its ciphertexts belong to sessions that are gone."""
+    db.execute("DELETE FROM copies")
+
+
 def add_copy(db: apsw.Connection, copy: Copy) -> None:
     """Keep a ciphertext, in the transaction that advanced its ratchet."""
     db.execute(
@@ -223,11 +228,12 @@ def copy_accepted(db: apsw.Connection, owed: Owed, delivery_id: DeliveryId, now_
 
 def finish(db: apsw.Connection, owed: Owed, now_ms: int) -> None:
     """Nothing is left to send of a content."""
-    if owed.is_text:
-        db.execute("UPDATE outgoing SET accepted = ? WHERE id = ?", (now_ms, owed.number))
-        db.execute("DELETE FROM copies WHERE outgoing = ?", (owed.number,))
-    else:
+    if not owed.is_text:
         drop(db, owed.number)
+        return
+    db.execute("UPDATE outgoing SET accepted = ? WHERE id = ?", (now_ms, owed.number))
+    db.execute("DELETE FROM copies WHERE outgoing = ?", (owed.number,))
+    db.execute("DELETE FROM outgoing WHERE id = ? AND confirmed = 1", (owed.number,))
 
 
 def drop(db: apsw.Connection, owed: int) -> None:
@@ -236,11 +242,12 @@ def drop(db: apsw.Connection, owed: int) -> None:
 
 
 def confirmed(db: apsw.Connection, user_id: UserId, content_id: ContentId) -> None:
-    """The other device has it."""
+    """A device has it: nobody will ask for it again. Copies for other devices still go out."""
     db.execute(
-        "DELETE FROM outgoing WHERE user_id = ? AND content_id = ? AND kind = ?",
+        "UPDATE outgoing SET confirmed = 1 WHERE user_id = ? AND content_id = ? AND kind = ?",
         (user_id, content_id, int(Type.TEXT)),
     )
+    db.execute("DELETE FROM outgoing WHERE user_id = ? AND confirmed = 1 AND accepted > 0", (user_id,))
 
 
 def purge(db: apsw.Connection, accepted_before_ms: int) -> None:

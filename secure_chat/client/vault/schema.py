@@ -92,7 +92,8 @@ CREATE TABLE outgoing (
   payload BLOB NOT NULL,
   account_key BLOB,                        -- the identity it was queued for; NULL: none known
   created INTEGER NOT NULL,
-  accepted INTEGER NOT NULL DEFAULT 0      -- when the server took every copy
+  accepted INTEGER NOT NULL DEFAULT 0,     -- when the server took every copy
+  confirmed INTEGER NOT NULL DEFAULT 0     -- a receipt came
 ) STRICT;
 CREATE INDEX outgoing_of ON outgoing (user_id, accepted, id);
 

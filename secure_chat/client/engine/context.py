@@ -1,0 +1,142 @@
+"""What the parts of the engine's core share, and the outputs that they collect.
+
+Only the network thread uses these. Time and randomness are given, never taken.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import apsw
+
+from secure_chat.client.content import CONTENT_ID_BYTES, ContentId
+from secure_chat.client.events import Event, Problem
+from secure_chat.client.vault import Vault, identity
+from secure_chat.client.vault.keys import SessionName, save_session, session
+from secure_chat.crypto.identity import LocalDevice
+from secure_chat.crypto.peer import PeerSessions
+from secure_chat.crypto.rng import Random
+from secure_chat.errors import Refused, SecureChatError, UnexpectedAnswer
+from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.manifest import decode_manifest
+from secure_chat.protocol.messages import ClientMessage, Error, ServerMessage
+
+_Answer = TypeVar("_Answer")
+
+
+class Context:
+    """Vault, our own keys, the time of the present call, and what it puts out."""
+
+    def __init__(self, vault: Vault, user_id: UserId, random: Random) -> None:
+        self.vault = vault
+        self.user_id = user_id
+        self.random = random
+        self.online = False  # logged in
+        self.ready = False  # and sure that this vault is not an old copy: see `KeyStock`
+        self.now = 0.0
+        self.now_ms = 0
+        self.messages: list[tuple[ClientMessage, bytes]] = []
+        self.events: list[Event] = []
+        self._sessions: dict[SessionName, PeerSessions] = {}
+        self._our: LocalDevice | None = None
+        with vault.read() as db:
+            self.account = identity.account(db)
+
+    @property
+    def our(self) -> LocalDevice:
+        """Our device. Exists from the first greeting on."""
+        assert self.account is not None, "keys are made when a greeting arrives"
+        return self.account.device
+
+    @property
+    def our_counter(self) -> int:
+        """The counter of our own manifest."""
+        return decode_manifest(self.our.manifest).counter
+
+    def at(self, now: float, now_ms: int) -> None:
+        """The time of the call that begins: seconds of a monotonic clock, ms since 1970."""
+        self.now, self.now_ms = now, now_ms
+
+    def send(self, message: ClientMessage, body: bytes = b"") -> None:
+        """Put out a message to the server."""
+        self.messages.append((message, body))
+
+    def emit(self, event: Event) -> None:
+        """Put out an event for the faces."""
+        self.events.append(event)
+
+    def problem(self, error: SecureChatError, user_id: UserId | None = None) -> None:
+        """Say something that a person should know."""
+        self.emit(Problem(error, user_id))
+
+    def new_content_id(self) -> ContentId:
+        """A name for a content."""
+        return ContentId(self.random(CONTENT_ID_BYTES))
+
+    @contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """A vault transaction; if it fails, no event of it and no ratchet step of it remains."""
+        events, messages = len(self.events), len(self.messages)
+        try:
+            with self.vault.write() as db:
+                yield db
+        except BaseException:
+            del self.events[events:]
+            del self.messages[messages:]
+            self._sessions.clear()
+            raise
+
+    def sessions(self, db: apsw.Connection, name: SessionName) -> PeerSessions | None:
+        """The sessions with a device, if there are any."""
+        known = self._sessions.get(name)
+        if known is None and (stored := session(db, name)) is not None:
+            known = self._sessions[name] = PeerSessions.load(self.our, stored)
+        return known
+
+    def store_sessions(
+        self, db: apsw.Connection, name: SessionName, sessions: PeerSessions
+    ) -> None:
+        """Keep sessions as they are now."""
+        save_session(db, name, sessions.serialize())
+        self._sessions[name] = sessions
+
+    def forget_sessions(self) -> None:
+        """Read them from the vault again at their next use."""
+        self._sessions.clear()
+
+
+class Requests:
+    """Questions to the server that wait for their answer, by ``ref``."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._next = 1
+        self._waiting: dict[int, tuple[type, Callable[..., None], Callable[[Refused], None]]] = {}
+
+    def ask(
+        self,
+        build: Callable[[int], ClientMessage],
+        expected: type[_Answer],
+        answered: Callable[[_Answer], None],
+        refused: Callable[[Refused], None],
+    ) -> None:
+        """Send ``build(ref)``; one of the two is called, unless the connection ends first."""
+        ref, self._next = self._next, self._next % (2**32 - 1) + 1
+        self._waiting[ref] = (expected, answered, refused)
+        self._context.send(build(ref))
+
+    def answer(self, ref: int, message: ServerMessage) -> None:
+        """An answer arrived. Raises `UnexpectedAnswer` if nobody asked for it."""
+        expected, answered, refused = self._waiting.pop(ref, (None, None, None))
+        if expected is None or answered is None or refused is None:
+            raise UnexpectedAnswer(what=f"{type(message).__name__} to no question")
+        if isinstance(message, Error):
+            refused(Refused(message.code, message.message, message.retry_after))
+        elif isinstance(message, expected):
+            answered(message)
+        else:
+            raise UnexpectedAnswer(what=type(message).__name__)
+
+    def disconnected(self) -> None:
+        """Nothing of the old connection will be answered."""
+        self._waiting.clear()

@@ -1,0 +1,227 @@
+"""Receiving, as a pipeline of named steps; every delivery ends in exactly one way.
+
+1. *deduplicate*: a delivery id that was handled is acknowledged in silence, if its body is the same;
+2. *identify*: whose sessions can open it, the stamped sender's first; an initial message names its
+   sender by keys, and the server's stamp must agree;
+3. *open*: decrypt; nothing changes if that fails;
+4. *take in*: the new ratchet state, the plaintext, the deletion of a used one-time key and the
+   delivery id, in one transaction;
+5. *acknowledge*, after the transaction is on disk.
+
+What fails in 2-4 becomes a line in the conversation, is remembered and acknowledged, so that no
+message stalls the ones behind it.
+"""
+
+import hashlib
+from typing import NoReturn
+
+import apsw
+from msgspec import Struct
+
+from secure_chat.client import content
+from secure_chat.client.engine.context import Context
+from secure_chat.client.engine.contents import Contents
+from secure_chat.client.engine.trust import TrustKeeper
+from secure_chat.client.vault import contacts, identity, keys
+from secure_chat.client.vault.contacts import Contact, Identity
+from secure_chat.client.vault.keys import SessionName, VaultPrekeys
+from secure_chat.crypto.peer import InitialSender, Opened, PeerSessions, read_initial
+from secure_chat.errors import (
+    BadAddress,
+    BadEncoding,
+    OwnMessage,
+    PeerError,
+    ReusedDeliveryId,
+    SecureChatError,
+    SenderDiffers,
+    SenderUnknown,
+    TooManySkippedMessages,
+    UndecryptableMessage,
+    UnknownPrekey,
+    Unreadable,
+)
+from secure_chat.protocol.addresses import DeviceAddress, UserId
+from secure_chat.protocol.messages import Ack, Delivery
+
+UNREADABLE = "unreadable"
+
+
+class _Open(Struct, frozen=True):
+    """An opened message with the sessions that opened it."""
+
+    name: SessionName
+    sessions: PeerSessions
+    opened: Opened
+
+
+class Inbox:
+    """Takes in deliveries, in the order in which they come."""
+
+    def __init__(self, context: Context, trust: TrustKeeper, contents: Contents) -> None:
+        self._context = context
+        self._trust = trust
+        self._contents = contents
+        self._to_acknowledge = 0
+
+    def deliver(self, delivery: Delivery, body: bytes) -> None:
+        """Handle one delivery; it is acknowledged by the next `acknowledge`."""
+        digest = hashlib.sha256(body).digest()
+        known = self._deduplicate(delivery, digest)
+        if known is None:
+            self._handle(delivery, body, digest)
+        elif known != digest:
+            self._context.problem(ReusedDeliveryId(), _stamped_user(delivery))
+        self._to_acknowledge = max(self._to_acknowledge, delivery.seq)
+
+    def acknowledge(self) -> None:
+        """Tell the server how far the vault has everything: once for all that came together."""
+        if self._to_acknowledge:
+            self._context.send(Ack(self._to_acknowledge))
+            self._to_acknowledge = 0
+
+    def disconnected(self) -> None:
+        """Sequences of the old connection come again."""
+        self._to_acknowledge = 0
+
+    # ------------------------------------------------------------ the steps
+
+    def _deduplicate(self, delivery: Delivery, digest: bytes) -> bytes | None:
+        """The digest under which this delivery id is known."""
+        with self._context.vault.read() as db:
+            known = keys.was_seen(db, delivery.id)
+        if known == digest and delivery.seq:
+            # Seen before, perhaps under another sequence: that one is safe here as well.
+            with self._context.vault.write() as db:
+                identity.set_acked(db, delivery.seq)
+        return known
+
+    def _handle(self, delivery: Delivery, body: bytes, digest: bytes) -> None:
+        try:
+            with self._context.transaction() as db:
+                self._remember(db, delivery, digest)
+                opened = self._open(db, delivery, body)
+                self._take_in(db, opened)
+        except PeerError as wrong:
+            self._refuse(delivery, digest, wrong)
+
+    def _open(self, db: apsw.Connection, delivery: Delivery, body: bytes) -> _Open:
+        stamped = _stamp(delivery)
+        if stamped is not None and stamped.user_id == self._context.user_id:
+            raise OwnMessage
+        initial = read_initial(body)
+        if initial is None:
+            found = self._open_with_known(db, stamped, body)
+        else:
+            _must_agree(stamped, initial.address)
+            found = self._open_initial(db, initial, body)
+        _must_agree(stamped, found.name.address)
+        return found
+
+    def _open_initial(self, db: apsw.Connection, initial: InitialSender, body: bytes) -> _Open:
+        """The sender is known by its manifest; that it holds the keys shows when it opens."""
+        context = self._context
+        name = SessionName(initial.address, initial.account_key)
+        sessions = context.sessions(db, name)
+        if sessions is None or not sessions.peer.same_keys(initial.peer):
+            sessions = PeerSessions(context.our, initial.peer)
+        opened = sessions.open(body, VaultPrekeys(db), context.now_ms, context.random)
+        told = Identity(initial.account_key, initial.manifest_bytes, initial.manifest.counter)
+        self._trust.learn(db, initial.address.user_id, told, by_device=initial.peer.entry)
+        return _Open(name, sessions, opened)
+
+    def _open_with_known(
+        self, db: apsw.Connection, stamped: DeviceAddress | None, body: bytes
+    ) -> _Open:
+        """Sessions are found by their keys: the stamped sender's are tried first, then all."""
+        context = self._context
+        first = None if stamped is None else stamped.user_id
+        reason: PeerError | None = None
+        for name in keys.session_names(db, first):
+            sessions = context.sessions(db, name)
+            if sessions is None or not self._is_current(db, name):
+                continue
+            try:
+                opened = sessions.open(body, VaultPrekeys(db), context.now_ms, context.random)
+            except PeerError as wrong:
+                # The first refusal is the stamped sender's: the one that says most.
+                reason = reason or wrong
+                continue
+            return _Open(name, sessions, opened)
+        if reason is not None and first is not None:
+            raise reason
+        _nobody(first)
+
+    def _is_current(self, db: apsw.Connection, name: SessionName) -> bool:
+        contact = contacts.get(db, name.address.user_id)
+        return name.account_key in _accepted_keys(contact)
+
+    def _take_in(self, db: apsw.Connection, found: _Open) -> None:
+        context, opened = self._context, found.opened
+        context.store_sessions(db, found.name, found.sessions)
+        for used in (opened.used_one_time, opened.used_kem):
+            if used is not None:
+                keys.drop_used(db, used)
+        user_id = found.name.address.user_id
+        try:
+            taken = content.decode(opened.content)
+        except BadEncoding as wrong:
+            # It was the contact's own words, so the ratchet has moved on; only the content is bad.
+            self._say_unreadable(db, user_id, wrong)
+        else:
+            self._contents.take_in(db, found.name, taken)
+        if found.sessions.wants_turn(context.now_ms):
+            self._contents.wants_turn(db, user_id)
+
+    def _remember(self, db: apsw.Connection, delivery: Delivery, digest: bytes) -> None:
+        keys.mark_seen(db, delivery.id, digest, self._context.now_ms)
+        identity.set_acked(db, delivery.seq)
+
+    def _refuse(self, delivery: Delivery, digest: bytes, wrong: PeerError) -> None:
+        """The message is skipped, with a line that says so."""
+        user_id = _stamped_user(delivery)
+        with self._context.transaction() as db:
+            self._remember(db, delivery, digest)
+            self._say_unreadable(db, user_id, wrong)
+        if user_id is not None and isinstance(wrong, _SESSION_LOST):
+            self._contents.could_not_read(user_id)
+
+    def _say_unreadable(
+        self, db: apsw.Connection, user_id: UserId | None, wrong: PeerError
+    ) -> None:
+        error: SecureChatError = wrong
+        if not isinstance(wrong, SenderDiffers | OwnMessage | SenderUnknown):
+            error = Unreadable(sender=user_id or "somebody", reason=wrong)
+        if user_id is not None and user_id != self._context.user_id:
+            kind = f"{UNREADABLE} {type(wrong).__name__}"
+            self._trust.notice(db, user_id, kind, str(error))
+        self._context.problem(error, user_id)
+
+
+_SESSION_LOST = (UndecryptableMessage, UnknownPrekey, TooManySkippedMessages, SenderUnknown)
+"""Refusals that another session would heal."""
+
+
+def _accepted_keys(contact: Contact) -> set[bytes]:
+    """Under which keys a contact's messages are read: an announced change is read, and said."""
+    return {i.account_key for i in (contact.identity, contact.pending) if i is not None}
+
+
+def _stamp(delivery: Delivery) -> DeviceAddress | None:
+    return None if delivery.sender is None else DeviceAddress.parse(delivery.sender)
+
+
+def _stamped_user(delivery: Delivery) -> UserId | None:
+    try:
+        stamped = _stamp(delivery)
+    except BadAddress:
+        return None
+    return None if stamped is None else stamped.user_id
+
+
+def _must_agree(stamped: DeviceAddress | None, proven: DeviceAddress) -> None:
+    if stamped is not None and stamped != proven:
+        raise SenderDiffers(claimed=stamped, proven=proven)
+
+
+def _nobody(claimed: UserId | None) -> NoReturn:
+    raise SenderUnknown(claimed=claimed or "somebody")

@@ -1,0 +1,374 @@
+"""Sending: one content at a time in each conversation, encrypted once, repeated until accepted.
+
+A conversation waits while one of its messages is on the way, while a question about the other's
+keys is open, after a refusal (until the time the server named, or the person's word), and while the
+other's key is one that nobody has accepted. Other conversations go on.
+"""
+
+from collections.abc import Callable
+
+import apsw
+import msgspec
+from msgspec import Struct
+
+from secure_chat.client import content
+from secure_chat.client.engine.context import Context, Requests
+from secure_chat.client.engine.trust import TrustKeeper
+from secure_chat.client.events import ConversationChanged, MessageChanged, MessageState
+from secure_chat.client.vault import contacts, history, outbox
+from secure_chat.client.vault.contacts import Contact, Identity
+from secure_chat.client.vault.keys import SessionName
+from secure_chat.client.vault.outbox import Copy, Owed
+from secure_chat.crypto.peer import PeerSessions
+from secure_chat.crypto.prekeys import Bundle, check_bundle
+from secure_chat.errors import CODES, Code, Refused, SecureChatError
+from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
+from secure_chat.protocol.messages import Error, Keys, KeysGet, Manifest, ManifestGet, Pm
+from secure_chat.protocol.wiretypes import DeliveryId
+
+_FIRST_WAIT = 5.0
+_LONGEST_WAIT = 300.0
+
+
+class _Lane:
+    """Where one conversation's outbox stands on this connection."""
+
+    def __init__(self) -> None:
+        self.on_the_way: set[DeliveryId] = set()
+        self.asking = False
+        self.halted: SecureChatError | None = None
+        self.retry_at: float | None = None
+        self.wait = _FIRST_WAIT
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.on_the_way) or self.asking
+
+    def go_on(self) -> None:
+        self.halted = None
+        self.retry_at = None
+
+
+class _Sealed(Struct, frozen=True):
+    """What is ready to leave, or which device's keys are missing first."""
+
+    counter: int = 0
+    copies: tuple[Copy, ...] = ()
+    missing: DeviceName | None = None
+
+
+class Outbox:
+    """Moves what the vault says we owe to the server."""
+
+    def __init__(self, context: Context, requests: Requests, trust: TrustKeeper) -> None:
+        self._context = context
+        self._requests = requests
+        self._trust = trust
+        self._lanes: dict[UserId, _Lane] = {}
+        self._on_the_way: dict[DeliveryId, UserId] = {}
+
+    # ------------------------------------------------------------ when to look
+
+    def pump_all(self) -> None:
+        """Everything that waits may try."""
+        with self._context.vault.read() as db:
+            waiting = outbox.users_waiting(db)
+        for user_id in waiting:
+            self.pump(user_id)
+
+    def written(self, user_id: UserId) -> None:
+        """The person wrote something: it goes out, or says why not yet."""
+        lane = self._lane(user_id)
+        if lane.halted is not None and lane.retry_at is not None:
+            self._show_halt(user_id, lane.halted)
+        else:
+            self.retry(user_id)
+
+    def retry(self, user_id: UserId) -> None:
+        """The person asks for another try."""
+        self._lane(user_id).go_on()
+        self.pump(user_id)
+
+    def tick(self) -> None:
+        """Conversations whose time has come try again."""
+        for user_id, lane in list(self._lanes.items()):
+            if lane.retry_at is not None and lane.retry_at <= self._context.now:
+                lane.go_on()
+                self.pump(user_id)
+
+    @property
+    def next_retry(self) -> float | None:
+        """When `tick` has something to do."""
+        return min((l.retry_at for l in self._lanes.values() if l.retry_at is not None), default=None)
+
+    def disconnected(self) -> None:
+        """All that was on the way is repeated on the next connection."""
+        self._lanes.clear()
+        self._on_the_way.clear()
+
+    def pump(self, user_id: UserId) -> None:
+        """Send what comes next in a conversation, if anything does and nothing forbids it."""
+        lane = self._lane(user_id)
+        context = self._context
+        if not context.ready or lane.busy or lane.halted is not None:
+            return
+        with context.transaction() as db:
+            contact = contacts.get(db, user_id)
+            owed = outbox.first_waiting(db, user_id)
+            if owed is None:
+                return
+            if not _meant_for(owed, contact):
+                self._trust.hold(db, user_id)
+                return
+            sealed = None if contact.identity is None else self._seal(db, owed, contact.identity)
+        if sealed is None:
+            self.fetch_manifest(user_id)
+        elif sealed.missing is not None:
+            self._fetch_keys(DeviceAddress(user_id, sealed.missing))
+        else:
+            self._send(user_id, sealed)
+
+    # ------------------------------------------------------------ encrypting and sending
+
+    def _seal(self, db: apsw.Connection, owed: Owed, identity: Identity) -> _Sealed:
+        """Encrypt for each device that has no copy yet; the ratchets advance in this transaction."""
+        devices = [entry.name for entry in identity.manifest.devices]
+        outbox.drop_copies(db, owed.number, set(devices))
+        present = {copy.device for copy in outbox.copies(db, owed.number)}
+        for device in devices:
+            if device not in present:
+                sessions = self._ready_sessions(db, owed.user_id, device, identity)
+                if sessions is None:
+                    return _Sealed(missing=device)
+                self._seal_copy(db, owed, device, identity, sessions)
+        copies = tuple(c for c in outbox.copies(db, owed.number) if not c.accepted)
+        return _Sealed(identity.counter, copies)
+
+    def _ready_sessions(
+        self, db: apsw.Connection, user_id: UserId, device: DeviceName, identity: Identity
+    ) -> PeerSessions | None:
+        name = SessionName(DeviceAddress(user_id, device), identity.account_key)
+        sessions = self._context.sessions(db, name)
+        if sessions is None or sessions.peer.entry != identity.manifest.device(device):
+            return None  # none yet, or with keys that the device no longer has
+        return sessions if sessions.ready else None
+
+    def _seal_copy(
+        self,
+        db: apsw.Connection,
+        owed: Owed,
+        device: DeviceName,
+        identity: Identity,
+        sessions: PeerSessions,
+    ) -> None:
+        context = self._context
+        head = content.Content(
+            owed.content_id,
+            owed.created,
+            content.Turn(),
+            own_counter=context.our_counter,
+            their_counter=identity.counter,
+        )
+        plain = content.assemble(head, owed.kind, owed.payload)
+        body = sessions.seal(plain, context.now_ms, context.random)
+        name = SessionName(DeviceAddress(owed.user_id, device), identity.account_key)
+        context.store_sessions(db, name, sessions)
+        delivery_id = DeliveryId(context.random(DeliveryId.size or 0))
+        outbox.add_copy(db, Copy(delivery_id, owed.number, device, body))
+
+    def _send(self, user_id: UserId, sealed: _Sealed) -> None:
+        lane = self._lane(user_id)
+        for copy in sealed.copies:
+            lane.on_the_way.add(copy.delivery_id)
+            self._on_the_way[copy.delivery_id] = user_id
+            to = str(DeviceAddress(user_id, DeviceName(copy.device)))
+            self._context.send(Pm(copy.delivery_id, to, sealed.counter), copy.body)
+
+    # ------------------------------------------------------------ what the server says of it
+
+    def accepted(self, delivery_id: DeliveryId) -> None:
+        """A copy is on the server's disk, or with the recipient's device."""
+        user_id = self._arrived(delivery_id)
+        context = self._context
+        with context.transaction() as db:
+            owed = outbox.find(db, delivery_id)
+            if owed is not None and outbox.copy_accepted(db, owed, delivery_id, context.now_ms):
+                self._show(db, owed, MessageState.ACCEPTED)
+        if user_id is not None:
+            self._lane(user_id).wait = _FIRST_WAIT
+            self.pump(user_id)
+
+    def refused(self, error: Error) -> None:
+        """A copy was not taken: only this conversation stops, and says why."""
+        assert error.id is not None
+        user_id = self._arrived(error.id)
+        if user_id is None:
+            return
+        refusal = Refused(error.code, error.message, error.retry_after)
+        if error.code is Code.DEVICES_CHANGED:
+            with self._context.vault.read() as db:
+                identity = contacts.get(db, user_id).identity
+            self.fetch_manifest(user_id, above=identity.counter if identity is not None else 0)
+            return
+        if error.code is Code.DUPLICATE_ID:
+            with self._context.transaction() as db:
+                outbox.drop_copy(db, error.id)  # another try needs another id
+        self._halt(user_id, refusal)
+
+    def _arrived(self, delivery_id: DeliveryId) -> UserId | None:
+        user_id = self._on_the_way.pop(delivery_id, None)
+        if user_id is not None:
+            self._lane(user_id).on_the_way.discard(delivery_id)
+        return user_id
+
+    def _halt(self, user_id: UserId, error: SecureChatError) -> None:
+        lane, context = self._lane(user_id), self._context
+        lane.halted = error
+        if isinstance(error, Refused) and CODES[error.code].retry:
+            lane.retry_at = context.now + (error.retry_after or lane.wait)
+            lane.wait = min(lane.wait * 2, _LONGEST_WAIT)
+        with context.transaction() as db:
+            owed = outbox.first_waiting(db, user_id)
+            if owed is not None and not owed.is_text and lane.retry_at is None:
+                outbox.drop(db, owed.number)  # a receipt that can never arrive
+        self._show_halt(user_id, error)
+        context.problem(error, user_id)
+
+    def _show_halt(self, user_id: UserId, error: SecureChatError) -> None:
+        """Every text that waits says what it waits for."""
+        with self._context.transaction() as db:
+            for owed in outbox.waiting(db, user_id):
+                self._show(db, owed, MessageState.HELD, str(error))
+
+    def _show(
+        self, db: apsw.Connection, owed: Owed, state: MessageState, problem: str = ""
+    ) -> None:
+        if not owed.is_text:
+            return
+        waiting = (MessageState.WAITING, MessageState.HELD)
+        changed = history.set_state(
+            db, owed.user_id, owed.content_id, state, problem, only_from=waiting
+        )
+        if changed is not None:
+            self._context.emit(MessageChanged(changed))
+            self._context.emit(ConversationChanged(history.conversation(db, owed.user_id)))
+
+    # ------------------------------------------------------------ the other's keys
+
+    def fetch_manifest(self, user_id: UserId, above: int = 0) -> None:
+        """Ask whose key and which devices; ``above``: a counter that the answer must exceed."""
+        lane = self._lane(user_id)
+        if lane.asking or not self._context.online:
+            return
+        lane.asking = True
+
+        def answered(answer: Manifest) -> None:
+            lane.asking = False
+            self._guarded(user_id, lambda: self._learn(user_id, answer, above))
+
+        self._requests.ask(
+            lambda ref: ManifestGet(ref, user_id), Manifest, answered, self._asked(user_id, lane)
+        )
+
+    def _learn(self, user_id: UserId, answer: Manifest, above: int) -> None:
+        told = self._trust.check(user_id, answer)
+        with self._context.transaction() as db:
+            self._trust.learn(db, user_id, told)
+        if told.counter <= above:
+            raise Refused(Code.DEVICES_CHANGED)
+
+    def rebuild(self, user_id: UserId) -> None:
+        """Set up another session with each device of a contact whose messages do not open."""
+        with self._context.vault.read() as db:
+            identity = contacts.get(db, user_id).identity
+        lane = self._lane(user_id)
+        if identity is not None and self._context.ready and not lane.busy:
+            for entry in identity.manifest.devices:
+                self._fetch_keys(DeviceAddress(user_id, entry.name), lost=True)
+
+    def _fetch_keys(self, address: DeviceAddress, *, lost: bool = False) -> None:
+        """Claim a bundle of a device and start a session with it."""
+        lane = self._lane(address.user_id)
+        lane.asking = True
+
+        def answered(answer: Keys) -> None:
+            lane.asking = False
+            self._guarded(address.user_id, lambda: self._start(address, answer, lost=lost))
+
+        self._requests.ask(
+            lambda ref: KeysGet(ref, str(address)),
+            Keys,
+            answered,
+            self._asked(address.user_id, lane),
+        )
+
+    def _start(self, address: DeviceAddress, answer: Keys, *, lost: bool) -> None:
+        context = self._context
+        bundle = check_bundle(answer, address, context.our.server_id, context.now_ms)
+        counter = bundle.peer.manifest_counter
+        told = Identity(answer.account_key, answer.manifest, counter)
+        with context.transaction() as db:
+            contact = self._trust.learn(db, address.user_id, told)
+            if not _is_of(contact, bundle):
+                return
+            name = SessionName(address, bundle.peer.account_key)
+            sessions = context.sessions(db, name)
+            if sessions is None or not sessions.peer.same_keys(bundle.peer):
+                sessions = PeerSessions(context.our, bundle.peer)
+            # A contact that knew a session of ours must prefer this one to it.
+            anew = contact.rebuilt > 0
+            sessions.start(bundle, context.now_ms, context.random, anew=anew)
+            context.store_sessions(db, name, sessions)
+            if lost:
+                owe_session_lost(context, db, contact)
+
+    def _asked(self, user_id: UserId, lane: _Lane) -> Callable[[Refused], None]:
+        def refused(refusal: Refused) -> None:
+            lane.asking = False
+            self._halt(user_id, refusal)
+
+        return refused
+
+    def _guarded(self, user_id: UserId, step: Callable[[], None]) -> None:
+        """Take a step; what is wrong with the other's keys stops the conversation, visibly."""
+        try:
+            step()
+        except SecureChatError as wrong:
+            self._halt(user_id, wrong)
+        else:
+            self.pump(user_id)
+
+    def _lane(self, user_id: UserId) -> _Lane:
+        return self._lanes.setdefault(user_id, _Lane())
+
+
+def owe_session_lost(context: Context, db: apsw.Connection, contact: Contact) -> None:
+    """Tell a contact that a session was lost, so that what it has not confirmed comes again."""
+    assert contact.identity is not None
+    contacts.put(db, msgspec.structs.replace(contact, rebuilt=context.now_ms))
+    outbox.owe(
+        db,
+        contact.user_id,
+        context.new_content_id(),
+        content.SessionLost(),
+        contact.identity.account_key,
+        context.now_ms,
+    )
+
+
+def _meant_for(owed: Owed, contact: Contact) -> bool:
+    """Whether a content may be encrypted to the key that its contact has now."""
+    if contact.pending is not None:
+        return False
+    identity = contact.identity
+    return identity is None or owed.account_key in {None, identity.account_key}
+
+
+def _is_of(contact: Contact, bundle: Bundle) -> bool:
+    """Whether a bundle belongs to the identity that we encrypt to."""
+    known = contact.identity
+    return (
+        contact.pending is None
+        and known is not None
+        and known.account_key == bundle.peer.account_key
+    )

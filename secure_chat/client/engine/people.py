@@ -1,0 +1,88 @@
+"""Who is on the server, and who is here now: the list in pages, then presence as it changes."""
+
+from secure_chat.client.engine.context import Context, Requests
+from secure_chat.client.engine.trust import TrustKeeper
+from secure_chat.client.events import PeopleChanged, Person
+from secure_chat.client.vault import contacts
+from secure_chat.errors import BadAddress, Refused
+from secure_chat.protocol.addresses import UserId, canonical_user_id
+from secure_chat.protocol.messages import List, Ok, Presence, Users, Watch
+
+
+class Roster:
+    """Keeps the list current from login to the end of the connection."""
+
+    def __init__(self, context: Context, requests: Requests, trust: TrustKeeper) -> None:
+        self._context = context
+        self._requests = requests
+        self._trust = trust
+        self._known: set[UserId] = set()
+
+    @property
+    def everybody(self) -> list[Person]:
+        """All accounts that the server named, and all contacts, by name; without ourselves."""
+        with self._context.vault.read() as db:
+            trust = {one.user_id: one.trust for one in contacts.everybody(db)}
+        names = (self._known | set(trust)) - {self._context.user_id}
+        return [Person(n, n in self._trust.online, trust.get(n)) for n in sorted(names)]
+
+    def welcomed(self) -> None:
+        """Ask for changes first, then for the list, so that no change falls between them."""
+        self._requests.ask(lambda ref: Watch(ref, presence=True), Ok, self._watching, self._refused)
+
+    def disconnected(self) -> None:
+        """Nobody is seen as here any more."""
+        if self._trust.online:
+            self._trust.online.clear()
+            self._tell_all()
+
+    def changed(self, presence: Presence) -> None:
+        """People came and went."""
+        came, went = _names(presence.online), _names(presence.offline)
+        self._trust.online.update(came)
+        self._trust.online.difference_update(went)
+        self._known |= came | went
+        self._tell(came | went)
+
+    def _watching(self, _: Ok) -> None:
+        self._ask_page("")
+
+    def _ask_page(self, after: str) -> None:
+        self._requests.ask(
+            lambda ref: List(ref, after), Users, lambda page: self._page(page, after), self._refused
+        )
+
+    def _page(self, page: Users, after: str) -> None:
+        here = _names([entry.user_id for entry in page.users if entry.online])
+        named = _names([entry.user_id for entry in page.users])
+        self._known |= named
+        self._trust.online |= here
+        self._trust.online -= named - here
+        last = page.users[-1].user_id if page.users else ""
+        if page.more and last > after:
+            self._tell(named)
+            self._ask_page(last)
+        else:
+            self._tell_all()
+
+    def _refused(self, refusal: Refused) -> None:
+        self._context.problem(refusal)
+
+    def _tell(self, names: set[UserId]) -> None:
+        people = tuple(person for person in self.everybody if person.user_id in names)
+        if people:
+            self._context.emit(PeopleChanged(people))
+
+    def _tell_all(self) -> None:
+        self._context.emit(PeopleChanged(tuple(self.everybody), complete=True))
+
+
+def _names(texts: list[str]) -> set[UserId]:
+    """The valid ones: a name that breaks the rule is nobody's."""
+    names = set()
+    for text in texts:
+        try:
+            names.add(canonical_user_id(text))
+        except BadAddress:
+            continue
+    return names
