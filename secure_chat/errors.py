@@ -548,6 +548,12 @@ class ConnectionSilent(LocalError):
     template = "The server has not answered for {seconds} seconds."
 
 
+class EngineFailed(LocalError):
+    """A mistake in this program; its log has the details."""
+
+    template = "The program made a mistake ({detail}) and connects again; its log says more."
+
+
 class RestoredVault(LocalError):
     """The server has seen more of this device than its vault knows: the vault is an old copy."""
 

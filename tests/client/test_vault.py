@@ -231,7 +231,8 @@ def test_a_second_process_gets_a_clear_error(folder: Path) -> None:
         encoding="utf-8",
         env={**os.environ, "PYTHONUTF8": "1"},
     ) as other:
-        assert other.stdin is not None and other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout is not None
         other.stdin.write(PASSWORD + "\n")
         other.stdin.flush()
         assert other.stdout.readline() == "open\n"
@@ -269,9 +270,14 @@ def test_nothing_is_overwritten_and_missing_is_said(folder: Path, tmp_path: Path
 def test_a_failed_transaction_leaves_nothing(folder: Path) -> None:
     """All of a transaction or none of it."""
     vault = Vault.create(folder, PASSWORD)
-    with pytest.raises(ZeroDivisionError), vault.write() as db:
-        db.execute("INSERT INTO seen VALUES (x'01', x'02', 3)")
-        _ = 1 // 0
+
+    def fail() -> None:
+        with vault.write() as db:
+            db.execute("INSERT INTO seen VALUES (x'01', x'02', 3)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with vault.read() as db:
         assert db.execute("SELECT count(*) FROM seen").get == 0
     vault.close()

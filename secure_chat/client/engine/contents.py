@@ -45,9 +45,7 @@ class Contents:
             case content.SessionLost():
                 self._session_lost(db, name)
             case content.Unknown(show=True):
-                self._trust.notice(
-                    db, user_id, "needs-newer", NEEDS_NEWER.format(user_id=user_id)
-                )
+                self._trust.notice(db, user_id, "needs-newer", NEEDS_NEWER.format(user_id=user_id))
             case _:
                 pass  # a turn, or something unknown that wants silence
         identity = contacts.get(db, user_id).identity

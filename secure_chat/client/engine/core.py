@@ -1,9 +1,9 @@
 """The engine without threads and sockets: server messages and intents in, messages and events out.
 
 `Core` owns no connection. Whoever owns one calls, always from the same thread, and with the time:
-`greeted` when a verified connection has its greeting, `received` for what arrives, `intent` for what
-a person did, `tick` at `next_deadline`, `disconnected` at the end; after each call it sends and
-publishes what `take` returns.
+`greeted` when a verified connection has its greeting, `received` for what arrives, `intent` for
+what a person did, `tick` at `next_deadline`, `disconnected` at the end; after each call it sends
+and publishes what `take` returns.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ class Wrote(Intent, frozen=True):
 
 
 class WantsKey(Intent, frozen=True):
-    """The conversation was opened: whose key is it?"""
+    """The conversation was opened: find out whose key it is."""
 
 
 class WantsRetry(Intent, frozen=True):
@@ -186,6 +186,10 @@ class Core:
         for part in (self._requests, self._stock, self._roster, self._outbox, self._inbox):
             part.disconnected()
 
+    def problem(self, error: SecureChatError) -> None:
+        """Something failed around the core that a person should know."""
+        self._context.problem(error)
+
     # ------------------------------------------------------------ what goes out
 
     def take(self) -> tuple[list[tuple[ClientMessage, bytes]], list[Event]]:
@@ -282,7 +286,7 @@ class Core:
         self._roster.welcomed()
 
     def _restored(self, welcome: Welcome) -> None:
-        """This vault is an older copy: nothing of its sessions and prekeys may be used again."""
+        """The vault is an older copy: nothing of its sessions and prekeys may be used again."""
         context = self._context
         with context.transaction() as db:
             keys.drop_all(db)

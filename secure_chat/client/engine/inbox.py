@@ -1,6 +1,7 @@
 """Receiving, as a pipeline of named steps; every delivery ends in exactly one way.
 
-1. *deduplicate*: a delivery id that was handled is acknowledged in silence, if its body is the same;
+1. *deduplicate*: a delivery id that was handled is acknowledged in silence, if the body is the
+   same;
 2. *identify*: whose sessions can open it, the stamped sender's first; an initial message names its
    sender by keys, and the server's stamp must agree;
 3. *open*: decrypt; nothing changes if that fails;
@@ -13,14 +14,14 @@ message stalls the ones behind it.
 """
 
 import hashlib
-from typing import NoReturn
+import logging
 
 import apsw
 from msgspec import Struct
 
 from secure_chat.client import content
-from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.contents import Contents
+from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.vault import contacts, identity, keys
 from secure_chat.client.vault.contacts import Contact, Identity
@@ -29,6 +30,7 @@ from secure_chat.crypto.peer import InitialSender, Opened, PeerSessions, read_in
 from secure_chat.errors import (
     BadAddress,
     BadEncoding,
+    LocalError,
     OwnMessage,
     PeerError,
     ReusedDeliveryId,
@@ -42,6 +44,8 @@ from secure_chat.errors import (
 )
 from secure_chat.protocol.addresses import DeviceAddress, UserId
 from secure_chat.protocol.messages import Ack, Delivery
+
+_log = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable"
 
@@ -103,6 +107,12 @@ class Inbox:
                 self._take_in(db, opened)
         except PeerError as wrong:
             self._refuse(delivery, digest, wrong)
+        except LocalError:
+            raise  # the vault: nothing is remembered, and the server keeps the message
+        except Exception as bug:
+            # A mistake of this program must not make one message stop all that follow.
+            _log.exception("a message could not be handled")
+            self._refuse(delivery, digest, BadEncoding(what=f"message ({type(bug).__name__})"))
 
     def _open(self, db: apsw.Connection, delivery: Delivery, body: bytes) -> _Open:
         stamped = _stamp(delivery)
@@ -149,7 +159,7 @@ class Inbox:
             return _Open(name, sessions, opened)
         if reason is not None and first is not None:
             raise reason
-        _nobody(first)
+        raise SenderUnknown(claimed=first or "somebody")
 
     def _is_current(self, db: apsw.Connection, name: SessionName) -> bool:
         contact = contacts.get(db, name.address.user_id)
@@ -221,7 +231,3 @@ def _stamped_user(delivery: Delivery) -> UserId | None:
 def _must_agree(stamped: DeviceAddress | None, proven: DeviceAddress) -> None:
     if stamped is not None and stamped != proven:
         raise SenderDiffers(claimed=stamped, proven=proven)
-
-
-def _nobody(claimed: UserId | None) -> NoReturn:
-    raise SenderUnknown(claimed=claimed or "somebody")

@@ -99,7 +99,10 @@ class Outbox:
     @property
     def next_retry(self) -> float | None:
         """When `tick` has something to do."""
-        return min((l.retry_at for l in self._lanes.values() if l.retry_at is not None), default=None)
+        return min(
+            (lane.retry_at for lane in self._lanes.values() if lane.retry_at is not None),
+            default=None,
+        )
 
     def disconnected(self) -> None:
         """All that was on the way is repeated on the next connection."""
@@ -131,7 +134,7 @@ class Outbox:
     # ------------------------------------------------------------ encrypting and sending
 
     def _seal(self, db: apsw.Connection, owed: Owed, identity: Identity) -> _Sealed:
-        """Encrypt for each device that has no copy yet; the ratchets advance in this transaction."""
+        """Encrypt for each device without a copy; the ratchets advance in this transaction."""
         devices = [entry.name for entry in identity.manifest.devices]
         outbox.drop_copies(db, owed.number, set(devices))
         present = {copy.device for copy in outbox.copies(db, owed.number)}

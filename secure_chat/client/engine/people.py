@@ -26,6 +26,10 @@ class Roster:
         names = (self._known | set(trust)) - {self._context.user_id}
         return [Person(n, n in self._trust.online, trust.get(n)) for n in sorted(names)]
 
+    def is_online(self, user_id: UserId) -> bool:
+        """Whether somebody is here now, as far as we know."""
+        return user_id in self._trust.online
+
     def welcomed(self) -> None:
         """Ask for changes first, then for the list, so that no change falls between them."""
         self._requests.ask(lambda ref: Watch(ref, presence=True), Ok, self._watching, self._refused)

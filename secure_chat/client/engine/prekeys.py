@@ -171,9 +171,7 @@ class _Maker:
         context = self._context
         now, random, our = context.now_ms, context.random, context.our
         private, signed = new_signed_prekey(our, self._id(), now, random)
-        kem_private, last = new_kem_prekey(
-            our, PrekeyKind.LAST_RESORT_KEM, self._id(), now, random
-        )
+        kem_private, last = new_kem_prekey(our, PrekeyKind.LAST_RESORT_KEM, self._id(), now, random)
         with context.transaction() as db:
             keys.purge_prekeys(db, now - limits.PREKEY_KEPT * _MS)
             keys.retire_signed(db, now)
@@ -221,11 +219,15 @@ def _frames(
     frame = KeysPut(_LARGEST_REF, version, signed, last_resort, restart=restart)
     frames = [frame]  # first and small: it carries the version, and perhaps the restart
     size = _fits(version, curve, limits.KEYS_PER_FRAME)
-    for start in range(0, len(curve), size):
-        frames.append(KeysPut(_LARGEST_REF, version, one_time=curve[start : start + size]))
+    frames += [
+        KeysPut(_LARGEST_REF, version, one_time=curve[start : start + size])
+        for start in range(0, len(curve), size)
+    ]
     size = _fits(version, kem, limits.KEYS_PER_FRAME)
-    for start in range(0, len(kem), size):
-        frames.append(KeysPut(_LARGEST_REF, version, one_time_kem=kem[start : start + size]))
+    frames += [
+        KeysPut(_LARGEST_REF, version, one_time_kem=kem[start : start + size])
+        for start in range(0, len(kem), size)
+    ]
     return frames
 
 

@@ -119,9 +119,7 @@ class TrustKeeper:
         self._context.emit(ConversationChanged(history.conversation(db, user_id)))
 
     def _first_use(self, db: apsw.Connection, contact: Contact, told: Identity) -> Contact:
-        known = msgspec.structs.replace(
-            contact, identity=told, first_seen=self._context.now_ms
-        )
+        known = msgspec.structs.replace(contact, identity=told, first_seen=self._context.now_ms)
         contacts.put(db, known)
         outbox.bind(db, known.user_id, told.account_key)
         self.announce(db, known)

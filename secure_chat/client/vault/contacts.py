@@ -1,5 +1,7 @@
 """Rows of other people: their account key, how far it is trusted, and another key that waits."""
 
+from typing import Any
+
 import apsw
 from msgspec import Struct
 
@@ -107,16 +109,16 @@ def _identity(key: bytes | None, manifest: bytes | None, counter: int) -> Identi
     return Identity(AccountKey(key), ManifestBytes(manifest), counter)
 
 
-def _contact(row: tuple[object, ...]) -> Contact:
+def _contact(row: tuple[Any, ...]) -> Contact:
     user_id, key, manifest, counter, pending, pending_manifest, pending_counter, *rest = row
     first_seen, changed, verified, engaged, rebuilt = rest
     return Contact(
-        UserId(user_id),  # type: ignore[arg-type]
-        _identity(key, manifest, counter),  # type: ignore[arg-type]
-        _identity(pending, pending_manifest, pending_counter),  # type: ignore[arg-type]
-        first_seen,  # type: ignore[arg-type]
-        changed,  # type: ignore[arg-type]
-        verified,  # type: ignore[arg-type]
+        UserId(user_id),
+        _identity(key, manifest, counter),
+        _identity(pending, pending_manifest, pending_counter),
+        first_seen,
+        changed,
+        verified,
         bool(engaged),
-        rebuilt,  # type: ignore[arg-type]
+        rebuilt,
     )

@@ -1,5 +1,7 @@
 """Rows of conversations: what a person sees."""
 
+from typing import Any
+
 import apsw
 
 from secure_chat.client.content import ContentId
@@ -89,9 +91,7 @@ def set_state(
     return None if row is None else _by_number(db, row[0])
 
 
-def page(
-    db: apsw.Connection, user_id: UserId, before: int | None, limit: int
-) -> list[Message]:
+def page(db: apsw.Connection, user_id: UserId, before: int | None, limit: int) -> list[Message]:
     """The last ``limit`` messages before a number, in order."""
     rows = db.execute(
         f"{_SELECT} WHERE user_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
@@ -128,7 +128,7 @@ def conversations(db: apsw.Connection) -> list[Conversation]:
         " WHERE engaged = 1 AND user_id NOT IN (SELECT user_id FROM messages)"
         " ORDER BY 2 DESC, 1"
     ).fetchall()
-    return [conversation(db, UserId(user_id)) for user_id, _ in rows]
+    return [conversation(db, UserId(str(user_id))) for user_id, _ in rows]
 
 
 def _by_number(db: apsw.Connection, number: int) -> Message:
@@ -137,19 +137,19 @@ def _by_number(db: apsw.Connection, number: int) -> Message:
     return _message(row)
 
 
-def _message(row: tuple[object, ...]) -> Message:
+def _message(row: tuple[Any, ...]) -> Message:
     content_id, number, user_id, ours, text, time, state, claimed, notice, problem, repeated = row
     if notice and repeated != 1:
         problem = f"{problem} ({repeated}×)"
     return Message(
-        content_id=content_id,  # type: ignore[arg-type]
-        number=number,  # type: ignore[arg-type]
-        user_id=UserId(user_id),  # type: ignore[arg-type]
+        content_id=content_id,
+        number=number,
+        user_id=UserId(user_id),
         ours=bool(ours),
-        text=text,  # type: ignore[arg-type]
-        time=time,  # type: ignore[arg-type]
+        text=text,
+        time=time,
         state=MessageState(state),
-        claimed_time=claimed,  # type: ignore[arg-type]
+        claimed_time=claimed,
         is_notice=bool(notice),
-        problem=problem,  # type: ignore[arg-type]
+        problem=problem,
     )

@@ -46,9 +46,7 @@ def retire_signed(db: apsw.Connection, now_ms: int) -> None:
 
 def purge_prekeys(db: apsw.Connection, retired_before_ms: int) -> None:
     """Delete what no message in a mailbox can need any more."""
-    db.execute(
-        "DELETE FROM prekeys WHERE retired > 0 AND retired < ?", (retired_before_ms,)
-    )
+    db.execute("DELETE FROM prekeys WHERE retired > 0 AND retired < ?", (retired_before_ms,))
 
 
 def drop_all(db: apsw.Connection) -> None:
@@ -112,10 +110,10 @@ def save_session(db: apsw.Connection, name: SessionName, state: bytes) -> None:
     db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?)", (*_key(name), state))
 
 
-def drop_session(db: apsw.Connection, name: SessionName) -> None:
-    """Forget the sessions with a device."""
+def drop_sessions_but(db: apsw.Connection, user_id: UserId, account_key: AccountKey) -> None:
+    """Forget the sessions with every other identity of a contact."""
     db.execute(
-        "DELETE FROM sessions WHERE user_id = ? AND device = ? AND account_key = ?", _key(name)
+        "DELETE FROM sessions WHERE user_id = ? AND account_key <> ?", (user_id, bytes(account_key))
     )
 
 

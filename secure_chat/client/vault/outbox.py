@@ -4,6 +4,8 @@ A content waits until the server took a copy for each device, and a text stays a
 receipt came. A copy's bytes are made once and repeated as they are.
 """
 
+from typing import Any
+
 import apsw
 from msgspec import Struct
 
@@ -154,9 +156,7 @@ def readdress(db: apsw.Connection, user_id: UserId, account_key: AccountKey) -> 
     )
 
 
-def send_again(
-    db: apsw.Connection, user_id: UserId, account_key: AccountKey
-) -> list[ContentId]:
+def send_again(db: apsw.Connection, user_id: UserId, account_key: AccountKey) -> list[ContentId]:
     """Contents that the same identity has not confirmed are queued anew, under new delivery ids."""
     db.execute(
         "DELETE FROM copies WHERE outgoing IN"
@@ -208,7 +208,7 @@ def drop_copy(db: apsw.Connection, delivery_id: DeliveryId) -> None:
 def find(db: apsw.Connection, delivery_id: DeliveryId) -> Owed | None:
     """The content that a delivery id belongs to."""
     row = db.execute(
-        f"{_SELECT} WHERE id = (SELECT outgoing FROM copies WHERE delivery_id = ?)",
+        f"{_SELECT} WHERE id = (SELECT outgoing FROM copies WHERE delivery_id = ?)",  # noqa: S608
         (bytes(delivery_id),),
     ).fetchone()
     return None if row is None else _owed(row)
@@ -247,7 +247,9 @@ def confirmed(db: apsw.Connection, user_id: UserId, content_id: ContentId) -> No
         "UPDATE outgoing SET confirmed = 1 WHERE user_id = ? AND content_id = ? AND kind = ?",
         (user_id, content_id, int(Type.TEXT)),
     )
-    db.execute("DELETE FROM outgoing WHERE user_id = ? AND confirmed = 1 AND accepted > 0", (user_id,))
+    db.execute(
+        "DELETE FROM outgoing WHERE user_id = ? AND confirmed = 1 AND accepted > 0", (user_id,)
+    )
 
 
 def purge(db: apsw.Connection, accepted_before_ms: int) -> None:
@@ -255,14 +257,14 @@ def purge(db: apsw.Connection, accepted_before_ms: int) -> None:
     db.execute("DELETE FROM outgoing WHERE accepted > 0 AND accepted < ?", (accepted_before_ms,))
 
 
-def _owed(row: tuple[object, ...]) -> Owed:
+def _owed(row: tuple[Any, ...]) -> Owed:
     number, user_id, content_id, kind, payload, account_key, created = row
     return Owed(
-        number,  # type: ignore[arg-type]
-        UserId(user_id),  # type: ignore[arg-type]
-        ContentId(content_id),  # type: ignore[arg-type]
+        number,
+        UserId(user_id),
+        ContentId(content_id),
         Type(kind),
-        payload,  # type: ignore[arg-type]
-        None if account_key is None else AccountKey(account_key),  # type: ignore[arg-type]
-        created,  # type: ignore[arg-type]
+        payload,
+        None if account_key is None else AccountKey(account_key),
+        created,
     )

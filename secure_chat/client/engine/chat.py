@@ -1,0 +1,305 @@
+"""What the faces hold: intents in, events out. See `secure_chat.client.api.Engine`.
+
+An intent changes the vault in the calling thread, so that it is on disk when the method returns,
+and then wakes the network thread, which does what the vault says. Events leave in the order of the
+transactions that they tell of.
+"""
+
+import queue
+import threading
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
+
+import apsw
+import msgspec
+
+from secure_chat.client import content
+from secure_chat.client.content import CONTENT_ID_BYTES, ContentId
+from secure_chat.client.engine.core import Core, Decided, WantsKey, WantsRetry, Wrote
+from secure_chat.client.engine.network import Network
+from secure_chat.client.engine.trust import accept_pending, released
+from secure_chat.client.events import Conversation as Line
+from secure_chat.client.events import (
+    ConversationChanged,
+    Event,
+    Message,
+    MessageAdded,
+    MessageState,
+    PeopleChanged,
+    Person,
+    Safety,
+)
+from secure_chat.client.link import Endpoint
+from secure_chat.client.profile import Profile
+from secure_chat.client.vault import contacts, history, identity, keys, outbox
+from secure_chat.client.vault.contacts import Contact
+from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
+from secure_chat.crypto.rng import Random, system_random
+from secure_chat.errors import KeyUnknown, NotToYourself, SafetyNumberDiffers
+from secure_chat.protocol.addresses import UserId, canonical_user_id
+from secure_chat.protocol.wiretypes import AccountKey
+
+_STOP_SECONDS = 5.0
+_Result = TypeVar("_Result")
+
+
+class ChatEngine:
+    """The running client of one profile, which it closes at the end."""
+
+    def __init__(self, profile: Profile, random: Random = system_random) -> None:
+        self._profile = profile
+        self._vault = profile.vault
+        self._random = random
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._emitting = threading.Lock()  # held from a commit until its events are in the queue
+        self._core = Core(profile, random)
+        self._network = Network(self._core, self._endpoint, self._publish)
+        self._started = False
+
+    # ------------------------------------------------------------ the connection
+
+    @property
+    def events(self) -> "queue.SimpleQueue[Event]":
+        """Everything that happens, in order."""
+        return self._events
+
+    def start(self) -> None:
+        """Connect, register if that has not happened yet, and stay connected."""
+        if not self._started:
+            self._started = True
+            self._network.start()
+
+    def stop(self) -> None:
+        """Disconnect, finish the vault's transactions, release the profile. Blocks up to 5 s."""
+        if self._started:
+            self._network.stop(_STOP_SECONDS)
+        self._profile.close()
+
+    def reconnect(self) -> None:
+        """Connect now, after STOPPED or during a wait."""
+        self._network.reconnect()
+
+    def _endpoint(self) -> Endpoint:
+        link = self._profile.link
+        with self._vault.read() as db:
+            known = identity.whoami(db)[4]
+        return Endpoint(link.server, known or link.server_id, link.pins, self._profile.ca_file)
+
+    # ------------------------------------------------------------ what is known
+
+    @property
+    def user_id(self) -> UserId:
+        """Our own account."""
+        return self._profile.user_id
+
+    @property
+    def our_fingerprint(self) -> str:
+        """Our account's fingerprint, in groups; empty before the first connection."""
+        account = self._core.account
+        return "" if account is None else account_fingerprint(account.device.account_key)
+
+    def people(self) -> list[Person]:
+        """Everybody known, by name."""
+        return self._core.roster.everybody
+
+    def conversations(self) -> list[Line]:
+        """All conversations, the newest first."""
+        with self._vault.read() as db:
+            return history.conversations(db)
+
+    def history(
+        self, user_id: UserId, before: int | None = None, limit: int = 100
+    ) -> list[Message]:
+        """A page of a conversation in order, ending before number ``before`` (None: the end)."""
+        with self._vault.read() as db:
+            return history.page(db, canonical_user_id(user_id), before, limit)
+
+    def safety(self, user_id: UserId) -> Safety | None:
+        """Fingerprints and safety number, once the contact's key is known.
+
+        Of a contact whose key has changed it shows the new key, the one to decide on.
+        """
+        with self._vault.read() as db:
+            contact = contacts.get(db, canonical_user_id(user_id))
+        if contact.shown is None or contact.trust is None:
+            return None
+        return Safety(
+            user_id=contact.user_id,
+            our_fingerprint=self.our_fingerprint,
+            their_fingerprint=account_fingerprint(contact.shown.account_key),
+            safety_number=self._safety_number(contact, contact.shown.account_key),
+            trust=contact.trust,
+            first_seen=contact.first_seen,
+            changed=contact.changed,
+            verified=0 if contact.pending is not None else contact.verified,
+        )
+
+    # ------------------------------------------------------------ conversations
+
+    def open_conversation(self, user_id: UserId) -> None:
+        """Fetch the contact's keys if needed, so that `safety` can answer; marks as read."""
+        other = self._other(user_id)
+        contact = self._change(lambda db: self._seen(db, other, None, engage=True))
+        if contact.identity is None or contact.pending is not None:
+            self._network.post(WantsKey(other))
+        self._network.post(Wrote(other))
+
+    def mark_read(self, user_id: UserId, number: int) -> None:
+        """The person has seen this conversation up to and with message ``number``."""
+        other = self._other(user_id)
+        self._change(lambda db: self._seen(db, other, number, engage=True))
+        self._network.post(Wrote(other))
+
+    def send_text(self, user_id: UserId, text: str) -> bytes:
+        """Put a text into the outbox; returns its content id. Raises `TextTooLong`, `BadText`."""
+        other = self._other(user_id)
+        line = Message(
+            content_id=self._random(CONTENT_ID_BYTES),
+            number=0,
+            user_id=other,
+            ours=True,
+            text=content.checked_text(text),
+            time=_now_ms(),
+            state=MessageState.WAITING,
+        )
+        self._change(lambda db: self._queue(db, line))
+        self._network.post(Wrote(other))
+        return line.content_id
+
+    def retry(self, user_id: UserId) -> None:
+        """Try a halted outbox again."""
+        self._network.post(WantsRetry(self._other(user_id)))
+
+    # ------------------------------------------------------------ trust
+
+    def mark_verified(self, user_id: UserId, safety_number: str) -> None:
+        """The person compared this number. Raises `SafetyNumberDiffers`, `KeyUnknown`."""
+        other = self._other(user_id)
+
+        def verify(db: apsw.Connection) -> tuple[None, list[Event]]:
+            contact = contacts.get(db, other)
+            if contact.shown is None:
+                raise KeyUnknown(user_id=other)
+            number = self._safety_number(contact, contact.shown.account_key)
+            if _digits(safety_number) != "".join(number):
+                raise SafetyNumberDiffers(user_id=other)
+            if contact.pending is None:
+                known = msgspec.structs.replace(contact, verified=_now_ms())
+                contacts.put(db, known)
+                return None, self._standing(db, known)
+            return None, self._accept(db, contact, verified=_now_ms())
+
+        self._change(verify)
+        self._network.post(Decided(other))
+
+    def accept_changed_key(self, user_id: UserId) -> None:
+        """The person accepts a changed key; held messages go out to it."""
+        other = self._other(user_id)
+
+        def accept(db: apsw.Connection) -> tuple[None, list[Event]]:
+            contact = contacts.get(db, other)
+            if contact.pending is None:
+                return None, []
+            return None, self._accept(db, contact, verified=0)
+
+        self._change(accept)
+        self._network.post(Decided(other))
+
+    # ------------------------------------------------------------ inside transactions
+
+    def _queue(self, db: apsw.Connection, line: Message) -> tuple[None, list[Event]]:
+        contacts.engage(db, line.user_id)
+        known = contacts.get(db, line.user_id)
+        added = history.add(db, line)
+        assert added is not None, "content ids are random"
+        outbox.owe(
+            db,
+            line.user_id,
+            ContentId(line.content_id),
+            content.Text(line.text),
+            None if known.identity is None else known.identity.account_key,
+            line.time,
+        )
+        return None, [
+            MessageAdded(added),
+            ConversationChanged(history.conversation(db, line.user_id)),
+        ]
+
+    def _seen(
+        self, db: apsw.Connection, user_id: UserId, up_to: int | None, *, engage: bool
+    ) -> tuple[Contact, list[Event]]:
+        if engage:
+            contacts.engage(db, user_id)
+        contact = contacts.get(db, user_id)
+        read = history.mark_read(db, user_id, up_to)
+        if not read:
+            return contact, []
+        if contact.identity is not None:
+            outbox.owe_receipt(
+                db,
+                user_id,
+                read,
+                contact.identity.account_key,
+                _now_ms(),
+                ContentId(self._random(CONTENT_ID_BYTES)),
+                read=True,
+            )
+        return contact, [ConversationChanged(history.conversation(db, user_id))]
+
+    def _accept(self, db: apsw.Connection, contact: Contact, *, verified: int) -> list[Event]:
+        known = accept_pending(db, contact, verified=verified)
+        assert known.identity is not None
+        keys.drop_sessions_but(db, known.user_id, known.identity.account_key)
+        return [*released(db, known), *self._standing(db, known)]
+
+    def _standing(self, db: apsw.Connection, contact: Contact) -> list[Event]:
+        user_id = contact.user_id
+        online = self._core.roster.is_online(user_id)
+        return [
+            PeopleChanged((Person(user_id, online, contact.trust),)),
+            ConversationChanged(history.conversation(db, user_id)),
+        ]
+
+    # ------------------------------------------------------------ helpers
+
+    def _other(self, user_id: str) -> UserId:
+        """The canonical name of somebody else. Raises `BadAddress`, `NotToYourself`."""
+        name = canonical_user_id(user_id)
+        if name == self.user_id:
+            raise NotToYourself(user_id=name)
+        return name
+
+    def _safety_number(self, contact: Contact, key: AccountKey) -> tuple[str, ...]:
+        account = self._core.account
+        if account is None:
+            raise KeyUnknown(user_id=self.user_id)
+        our = account.device
+        return safety_number(
+            (our.address.user_id, our.account_key), (contact.user_id, key), our.server_id
+        )
+
+    def _change(self, change: Callable[[apsw.Connection], tuple[_Result, list[Event]]]) -> _Result:
+        """One transaction of the calling thread, and its events after it."""
+        with self._emitting:
+            with self._vault.write() as db:
+                result, events = change(db)
+            for event in events:
+                self._events.put(event)
+        return result
+
+    def _publish(self, events: list[Event]) -> None:
+        with self._emitting:
+            for event in events:
+                self._events.put(event)
+
+
+def _digits(typed: str) -> str:
+    """The digits of a safety number as somebody typed it, in any script, without the gaps."""
+    kept = (one for one in typed if not one.isspace() and one not in "-_\u200c\u200e\u200f")
+    return "".join(str(unicodedata.digit(one, "?")) for one in kept)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
