@@ -19,10 +19,12 @@ from secure_chat.client.events import (
 from secure_chat.client.profile import create_profile, open_profile
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink, ServerAddress
+from secure_chat.protocol.messages import ServerMessage
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.store import Store
+from tests.client.meddler import Meddler
 from tests.transport.support import Authority, Identity
 
 PASSWORD = "a password"
@@ -33,12 +35,11 @@ _E = TypeVar("_E", bound=Event)
 class Server:
     """A server that can stop and come back on its port with its data."""
 
-    def __init__(
-        self, folder: Path, identity: Identity, settings: Settings | None = None
-    ) -> None:
+    def __init__(self, folder: Path, identity: Identity, settings: Settings | None = None) -> None:
         self.folder = folder
         self.identity = identity
         self.settings = settings or Settings(registration="open")
+        self.meddler = Meddler()
         self._port = 0
         self._running: tuple[Store, NetServer] | None = None
         self.start()
@@ -57,11 +58,16 @@ class Server:
         server = NetServer(
             ("127.0.0.1", self._port),
             self.identity.context,
-            lambda loop: Hub(store, loop, self.settings),
+            lambda loop: self.meddler.around(Hub(store, loop, self.settings)),
         )
         server.start()
         self._port = server.port
         self._running = store, server
+
+    def push(self, message: ServerMessage, body: bytes = b"") -> None:
+        """A hostile server says something to everybody who is connected."""
+        assert self._running is not None
+        self._running[1].call_soon(lambda: self.meddler.push(message, body))
 
     def stop(self) -> None:
         if self._running is not None:

@@ -141,7 +141,7 @@ class ChatEngine:
     def open_conversation(self, user_id: UserId) -> None:
         """Fetch the contact's keys if needed, so that `safety` can answer; marks as read."""
         other = self._other(user_id)
-        contact = self._change(lambda db: self._seen(db, other, None, engage=True))
+        contact = self._change(lambda db: self._seen(db, other, None))
         if contact.identity is None or contact.pending is not None:
             self._network.post(WantsKey(other))
         self._network.post(Wrote(other))
@@ -149,7 +149,7 @@ class ChatEngine:
     def mark_read(self, user_id: UserId, number: int) -> None:
         """The person has seen this conversation up to and with message ``number``."""
         other = self._other(user_id)
-        self._change(lambda db: self._seen(db, other, number, engage=True))
+        self._change(lambda db: self._seen(db, other, number))
         self._network.post(Wrote(other))
 
     def send_text(self, user_id: UserId, text: str) -> bytes:
@@ -210,8 +210,11 @@ class ChatEngine:
     # ------------------------------------------------------------ inside transactions
 
     def _queue(self, db: apsw.Connection, line: Message) -> tuple[None, list[Event]]:
-        contacts.engage(db, line.user_id)
         known = contacts.get(db, line.user_id)
+        if not known.engaged:
+            # An answer ends being strangers: what came before is confirmed with it.
+            contacts.engage(db, line.user_id)
+            self._owe_receipt(db, known, history.received(db, line.user_id), read=False)
         added = history.add(db, line)
         assert added is not None, "content ids are random"
         outbox.owe(
@@ -228,25 +231,29 @@ class ChatEngine:
         ]
 
     def _seen(
-        self, db: apsw.Connection, user_id: UserId, up_to: int | None, *, engage: bool
+        self, db: apsw.Connection, user_id: UserId, up_to: int | None
     ) -> tuple[Contact, list[Event]]:
-        if engage:
-            contacts.engage(db, user_id)
+        contacts.engage(db, user_id)
         contact = contacts.get(db, user_id)
         read = history.mark_read(db, user_id, up_to)
         if not read:
             return contact, []
-        if contact.identity is not None:
+        self._owe_receipt(db, contact, read, read=True)
+        return contact, [ConversationChanged(history.conversation(db, user_id))]
+
+    def _owe_receipt(
+        self, db: apsw.Connection, contact: Contact, of: list[ContentId], *, read: bool
+    ) -> None:
+        if of and contact.identity is not None:
             outbox.owe_receipt(
                 db,
-                user_id,
-                read,
+                contact.user_id,
+                of,
                 contact.identity.account_key,
                 _now_ms(),
                 ContentId(self._random(CONTENT_ID_BYTES)),
-                read=True,
+                read=read,
             )
-        return contact, [ConversationChanged(history.conversation(db, user_id))]
 
     def _accept(self, db: apsw.Connection, contact: Contact, *, verified: int) -> list[Event]:
         known = accept_pending(db, contact, verified=verified)

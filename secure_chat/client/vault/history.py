@@ -110,6 +110,16 @@ def mark_read(db: apsw.Connection, user_id: UserId, up_to: int | None) -> list[C
     return [ContentId(content_id) for (content_id,) in rows]
 
 
+def received(db: apsw.Connection, user_id: UserId) -> list[ContentId]:
+    """All that somebody sent us."""
+    rows = db.execute(
+        "SELECT content_id FROM messages WHERE user_id = ? AND ours = 0 AND notice = ''"
+        " ORDER BY number",
+        (user_id,),
+    )
+    return [ContentId(content_id) for (content_id,) in rows]
+
+
 def conversation(db: apsw.Connection, user_id: UserId) -> Conversation:
     """The line of one conversation in the list."""
     unread = db.execute(
