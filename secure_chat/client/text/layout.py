@@ -1,0 +1,123 @@
+"""From logical text to lines that can be drawn from left to right.
+
+The order matters: wrapping happens on the logical text (reordering first would put the lines of a
+paragraph bottom up), by the width of the joined forms (they are narrower than isolated letters).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from secure_chat.client.text.levels import MIRRORS, has_rtl, is_rtl, levels, visual_order
+from secure_chat.client.text.shape import shape
+
+_WORDS = re.compile(r"\S+\s*|\s+")
+_CACHED_WORDS = 4096
+
+
+class Line(NamedTuple):
+    """One line ready to draw: in visual order, with its paragraph's direction."""
+
+    text: str
+    rtl: bool
+    width: int  # as measured, without trailing spaces
+
+
+class TextLayout:
+    """Wraps, joins and reorders for one font.
+
+    ``measure`` gives the width of a string as the toolkit draws it; ``toolkit_shapes`` says that
+    the toolkit joins and reorders by itself (macOS), so that lines stay in logical order.
+    """
+
+    def __init__(self, measure: Callable[[str], int], *, toolkit_shapes: bool = False) -> None:
+        self._measure = measure
+        self._toolkit_shapes = toolkit_shapes
+        self._word_width = lru_cache(_CACHED_WORDS)(self._joined_width)
+
+    def line(self, text: str, *, rtl: bool | None = None) -> str:
+        """One line in visual order; its direction from its first strong letter unless given."""
+        return self._visual(text, None, rtl=is_rtl(text) if rtl is None else rtl)
+
+    def wrap(self, text: str, width: int) -> list[Line]:
+        """All lines of ``text`` at most ``width`` wide (one character at least a line)."""
+        lines: list[Line] = []
+        for paragraph in text.split("\n"):
+            rtl = is_rtl(paragraph)
+            mixed = rtl or has_rtl(paragraph)
+            of_paragraph = (
+                levels(paragraph, rtl=rtl) if mixed and not self._toolkit_shapes else None
+            )
+            for start, end in self._breaks(paragraph, max(width, 1)):
+                logical = paragraph[start:end].rstrip()
+                part = of_paragraph[start : start + len(logical)] if of_paragraph else None
+                visual = self._visual(logical, part, rtl=rtl)
+                lines.append(Line(visual, rtl, self._measure(visual)))
+        return lines
+
+    def _visual(self, text: str, text_levels: list[int] | None, *, rtl: bool) -> str:
+        if self._toolkit_shapes:
+            return text
+        if not rtl and (text.isascii() or not has_rtl(text)):
+            return text if text.isascii() else "".join(shape(text))
+        if text_levels is None:
+            text_levels = levels(text, rtl=rtl)
+        shaped = shape(text)
+        for i, char in enumerate(text):
+            if text_levels[i] & 1 and char in MIRRORS:  # L4
+                shaped[i] = MIRRORS[char]
+        # L3 is left out on purpose: fonts draw right-to-left marks over what comes next, so in
+        # a turned run a mark belongs before its letter, where the turning has put it.
+        return "".join(shaped[i] for i in visual_order(text, text_levels, rtl=rtl))
+
+    def _joined_width(self, word: str) -> int:
+        return self._measure(word if self._toolkit_shapes else "".join(shape(word)))
+
+    def _breaks(self, text: str, width: int) -> Iterator[tuple[int, int]]:
+        """Where lines start and end, in logical order: between words, or in long ones."""
+        start = at = used = 0
+        for match in _WORDS.finditer(text):
+            word = match.group()
+            bare = self._word_width(word.rstrip())
+            if used and used + bare > width:
+                yield start, at
+                start, used = at, 0
+            if bare > width:
+                for cut in self._cuts(word, width):
+                    yield start, at + cut
+                    start = at + cut
+                used = self._joined_width(text[start : match.end()])
+            else:
+                used += self._word_width(word)
+            at = match.end()
+        yield start, len(text)
+
+    def _cuts(self, word: str, width: int) -> Iterator[int]:
+        """Positions at which an over-long word is cut; never between a letter and its marks."""
+        widths = [self._word_width(form) for form in shape(word)]
+        start = used = 0
+        for at, glyph in enumerate(widths):
+            used += glyph
+            if used <= width or at == start:
+                continue
+            # The forms at a cut may be wider than those inside the word: check, and step back.
+            cut = at
+            while cut > start + 1 and self._joined_width(word[start:cut]) > width:
+                cut -= 1
+            start = _before_marks(word, cut, start)
+            used = sum(widths[start : at + 1])
+            yield start
+
+
+def _before_marks(word: str, cut: int, start: int) -> int:
+    """``cut`` moved so that it does not part a letter from its marks, but makes progress."""
+    moved = cut
+    while moved < len(word) and moved > start and unicodedata.combining(word[moved]):
+        moved -= 1
+    if moved > start:
+        return moved
+    while cut < len(word) and unicodedata.combining(word[cut]):
+        cut += 1
+    return cut
