@@ -1,0 +1,87 @@
+"""The words of the window in the person's language (gettext catalogues under ``locale/``).
+
+A message's English text is its key. ``scripts/catalogues.py`` finds the keys in the code: they are
+the arguments of ``words(...)``, ``words.plural(...)`` and ``N_(...)``, and the templates of the
+errors. A text that a catalogue lacks appears in English.
+"""
+
+import gettext
+import locale
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from secure_chat.errors import Refused, SecureChatError
+
+_LOCALE = Path(__file__).parent / "locale"
+_DOMAIN = "secure_chat"
+_PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+
+
+class Language(NamedTuple):
+    """A language of the interface, named in itself."""
+
+    code: str
+    name: str
+    rtl: bool
+
+
+LANGUAGES: Final = (Language("en", "English", rtl=False), Language("fa", "فارسی", rtl=True))
+
+
+def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools know
+    """Mark ``text`` for the catalogues; it is translated where it is shown."""
+    return text
+
+
+def system_language() -> str:
+    """The language that the system asks for, if we have it; English otherwise."""
+    try:
+        code = (locale.getlocale()[0] or "en")[:2].lower()
+    except ValueError:  # a locale name that Python cannot parse
+        return "en"
+    return code if code in {language.code for language in LANGUAGES} else "en"
+
+
+class Words:
+    """Translates into one language. Immutable: another language is another object."""
+
+    def __init__(self, code: str = "en") -> None:
+        self.language = next((one for one in LANGUAGES if one.code == code), LANGUAGES[0])
+        self._catalogue = gettext.translation(
+            _DOMAIN, _LOCALE, languages=[self.language.code], fallback=True
+        )
+
+    @property
+    def rtl(self) -> bool:
+        """Whether the interface runs from right to left."""
+        return self.language.rtl
+
+    def __call__(self, text: str, **facts: object) -> str:
+        """``text`` in this language, with ``{name}`` filled from ``facts``."""
+        translated = self._catalogue.gettext(text)
+        return translated.format_map(facts) if facts else translated
+
+    def plural(self, one: str, many: str, number: int, **facts: object) -> str:
+        """The form for ``number``, which also fills ``{number}`` in digits of the language."""
+        translated = self._catalogue.ngettext(one, many, number)
+        return translated.format_map({"number": self.digits(number), **facts})
+
+    def digits(self, value: object) -> str:
+        """A number, time or date in the language's digits. Never for safety numbers."""
+        text = str(value)
+        return text.translate(_PERSIAN_DIGITS) if self.language.code == "fa" else text
+
+    def error(self, error: SecureChatError) -> str:
+        """What an error says, translated where its template is in the catalogue."""
+        if isinstance(error, Refused):
+            return self._catalogue.gettext(str(error))
+        return _filled(self._catalogue.gettext(error.template), error.facts) or str(error)
+
+
+def _filled(template: str, facts: Mapping[str, object]) -> str:
+    """The template with its facts; nothing if a translation names a fact that is not there."""
+    try:
+        return template.format_map(facts)
+    except (KeyError, IndexError, ValueError):
+        return ""

@@ -1,0 +1,375 @@
+"""The conversation screen without its widgets: events and actions in, rows and texts out."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+
+from secure_chat.client.api import Engine
+from secure_chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    Conversation,
+    ConversationChanged,
+    Event,
+    KeyChanged,
+    Message,
+    MessageAdded,
+    MessageChanged,
+    PeopleChanged,
+    Problem,
+)
+from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.clock import Clock, Times, system_clock
+from secure_chat.client.presenter.connection import Connection
+from secure_chat.client.presenter.people import People, trust_word
+from secure_chat.client.presenter.rows import (
+    Action,
+    BannerRow,
+    ComposerRow,
+    HeaderRow,
+    Mark,
+    PanelRow,
+    PersonRow,
+    Tone,
+)
+from secure_chat.client.presenter.timeline import Change, Reset, Timeline
+from secure_chat.client.presenter.trust import panel
+from secure_chat.errors import SecureChatError
+from secure_chat.protocol.addresses import UserId
+
+_log = logging.getLogger(__name__)
+_PAGE = 200  # messages read from the vault at a time
+_EVENTS_A_POLL = 500  # so that a flood of events cannot hold the window's thread
+
+
+class Part(Enum):
+    """A part of the screen that has to be drawn again."""
+
+    PEOPLE = auto()
+    HEADER = auto()
+    PANEL = auto()
+    BANNER = auto()
+    COMPOSER = auto()
+    PROBLEM = auto()
+    TITLE = auto()
+
+
+class Chat:
+    """All that the conversation screen shows, and all that a person can do there.
+
+    Only the window's thread calls it. `changed` and `row_changes` gather what has to be drawn; the
+    window takes them after each `poll` and after each action.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        words: Words,
+        *,
+        clock: Clock = system_clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._people = People(engine.user_id)
+        self._connection = Connection(monotonic)
+        self._drafts: dict[UserId, str] = {}
+        self.selected: UserId | None = None
+        self.problem = ""
+        self.looking = True  # the person has this window in front
+        self.changed: set[Part] = set(Part)
+        self.row_changes: list[Change] = []
+        self.speak(words)
+        self._people.update(engine.people())
+        for conversation in engine.conversations():
+            self._people.put(conversation)
+
+    # ------------------------------------------------------------ language
+
+    def speak(self, words: Words) -> None:
+        """Another language from now on; everything is drawn again."""
+        self._ = words
+        self._times = Times(words, self._clock)
+        self._timeline = Timeline(words, self._times)
+        self.changed = set(Part)
+        if self.selected is not None:
+            self._read_history(self.selected)
+
+    # ------------------------------------------------------------ what is drawn
+
+    @property
+    def title(self) -> str:
+        """The window's title: unread messages first, so that a task bar shows them."""
+        name = f"secure_chat · {self._engine.user_id}"
+        unread = self._people.unread
+        return f"({self._.digits(unread)}) {name}" if unread else name
+
+    @property
+    def our_name(self) -> UserId:
+        """Who we are."""
+        return self._engine.user_id
+
+    @property
+    def people(self) -> list[PersonRow]:
+        """The list of people."""
+        return self._people.rows(self.selected, self._, self._times)
+
+    @property
+    def people_hint(self) -> str:
+        """What stands in the place of an empty list."""
+        if self._people.search:
+            return self._("Nobody of that name.")
+        return self._("Nobody else is here yet. Invite a friend with an invite link.")
+
+    @property
+    def timeline(self) -> Timeline:
+        """The rows of the selected conversation."""
+        return self._timeline
+
+    @property
+    def banner(self) -> BannerRow | None:
+        """How the connection stands, unless all is well."""
+        return self._connection.banner(self._)
+
+    @property
+    def secured(self) -> str:
+        """How the connection is protected, for the foot of the list."""
+        return self._connection.secured(self._)
+
+    @property
+    def header(self) -> HeaderRow | None:
+        """Who the selected conversation is with."""
+        if self.selected is None:
+            return None
+        online = self._people.is_online(self.selected)
+        mark = self._people.mark(self.selected)
+        status = self._("here now") if online else self._("not here: messages wait on the server")
+        return HeaderRow(self.selected, status, online, mark, trust_word(mark, self._))
+
+    @property
+    def warning(self) -> BannerRow | None:
+        """What stands between the person and sending in this conversation."""
+        if self.selected is None or self._people.mark(self.selected) is not Mark.CHANGED:
+            return None
+        name = self.selected
+        return BannerRow(
+            Tone.DANGER,
+            self._(
+                "The key of {name} is not the one you knew: a new device or a new account, or "
+                "somebody who pretends to be {name}. Nothing is sent until you have compared the "
+                "safety number with {name} over another channel, or decided to go on without.",
+                name=name,
+            ),
+            self._("Compare the safety number"),
+            Action.COMPARE,
+        )
+
+    @property
+    def composer(self) -> ComposerRow:
+        """Whether writing is possible."""
+        if self.selected is None:
+            return ComposerRow(enabled=False, hint="")
+        if self.warning is not None:
+            return ComposerRow(enabled=False, hint=self._("Sending waits for your decision."))
+        return ComposerRow(enabled=True, hint=self._("Write to {name}", name=self.selected))
+
+    @property
+    def panel(self) -> PanelRow:
+        """Fingerprints and trust."""
+        safety = self._engine.safety(self.selected) if self.selected is not None else None
+        return panel(
+            self._engine.user_id,
+            self._engine.our_fingerprint,
+            self.selected,
+            safety,
+            self._,
+            self._times,
+        )
+
+    @property
+    def draft(self) -> str:
+        """What was being written in the selected conversation."""
+        return self._drafts.get(self.selected, "") if self.selected is not None else ""
+
+    # ------------------------------------------------------------ what a person does
+
+    def find(self, text: str) -> None:
+        """Narrow the list."""
+        self._people.search = text
+        self.changed.add(Part.PEOPLE)
+
+    def select(self, user_id: UserId) -> None:
+        """Open a conversation."""
+        if user_id == self.selected:
+            return
+        self.selected = user_id
+        self._read_history(user_id)
+        self._do(lambda: self._engine.open_conversation(user_id))
+        self.changed |= set(Part)
+
+    def select_next(self, step: int) -> None:
+        """The conversation so many lines further down (up: negative)."""
+        rows = self.people
+        if not rows:
+            return
+        here = next((i for i, row in enumerate(rows) if row.selected), -1 if step > 0 else 0)
+        self.select(rows[(here + step) % len(rows)].user_id)
+
+    def keep_draft(self, text: str) -> None:
+        """Remember what is being written while another conversation is open."""
+        if self.selected is None:
+            return
+        if text.strip():
+            self._drafts[self.selected] = text
+        else:
+            self._drafts.pop(self.selected, None)
+
+    def send(self, text: str) -> bool:
+        """Send to the selected contact; False leaves the text in the composer."""
+        text = text.strip()
+        user_id = self.selected
+        if not text or user_id is None or not self.composer.enabled:
+            return False
+        sent = self._do(lambda: self._engine.send_text(user_id, text))
+        if sent:
+            self._drafts.pop(user_id, None)
+        return sent
+
+    def load_earlier(self) -> bool:
+        """Read an earlier page of the conversation; whether there was one."""
+        first = self._timeline.first_number
+        if self.selected is None or first is None or self._timeline.complete:
+            return False
+        page = self._engine.history(self.selected, before=first, limit=_PAGE)
+        self._timeline.complete = len(page) < _PAGE
+        if page:
+            self.row_changes.append(self._timeline.load_earlier(page))
+        return bool(page)
+
+    def mark_verified(self, safety_number: tuple[str, ...]) -> bool:
+        """The person compared these groups with the contact, and they are the same."""
+        user_id = self.selected
+        if user_id is None:
+            return False
+        number = " ".join(safety_number)
+        self.changed |= {Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE}
+        return self._do(lambda: self._engine.mark_verified(user_id, number))
+
+    def accept_changed_key(self) -> bool:
+        """Go on with a changed key that nobody compared."""
+        user_id = self.selected
+        if user_id is None:
+            return False
+        self.changed |= {Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE}
+        return self._do(lambda: self._engine.accept_changed_key(user_id))
+
+    def act(self, action: Action) -> None:
+        """A button in a banner that needs no dialogue."""
+        if action is Action.RECONNECT:
+            self._do(self._engine.reconnect)
+        elif action is Action.RETRY and self.selected is not None:
+            user_id = self.selected
+            self._do(lambda: self._engine.retry(user_id))
+
+    def dismiss_problem(self) -> None:
+        """The person has read it."""
+        self.problem = ""
+        self.changed.add(Part.PROBLEM)
+
+    def look(self, *, looking: bool) -> None:
+        """The window came to the front or went away: what is in front counts as read."""
+        self.looking = looking
+        if looking:
+            self._read_selected()
+
+    def report(self, text: str) -> None:
+        """Say something that went wrong, already in words."""
+        self.problem = text
+        self.changed.add(Part.PROBLEM)
+
+    # ------------------------------------------------------------ what the engine tells
+
+    def poll(self, first: Iterable[Event] = ()) -> None:
+        """Take in what has happened since the last call, at most a few hundred events."""
+        for event in first:
+            self._take(event)
+        for _ in range(_EVENTS_A_POLL):
+            if self._engine.events.empty():
+                break
+            self._take(self._engine.events.get_nowait())
+        if self._connection.tick():
+            self.changed.add(Part.BANNER)
+
+    def take_changes(self) -> tuple[set[Part], list[Change]]:
+        """What has to be drawn, and forget it."""
+        changed, self.changed = self.changed, set()
+        rows, self.row_changes = self.row_changes, []
+        return changed, rows
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case ConnectionChanged():
+                self._connection.take(event)
+                self.changed |= {Part.BANNER}
+                if event.state is not ConnectionState.ONLINE:
+                    self.changed |= {Part.HEADER, Part.PEOPLE}
+            case PeopleChanged(people=people, complete=complete):
+                self._people.update(people, complete=complete)
+                self.changed |= {Part.PEOPLE, Part.HEADER}
+                if any(person.user_id == self.selected for person in people):
+                    self.changed |= {Part.PANEL, Part.COMPOSER}
+            case ConversationChanged(conversation=conversation):
+                self._take_conversation(conversation)
+            case MessageAdded(message=message) | MessageChanged(message=message):
+                self._take_message(message)
+            case KeyChanged(user_id=user_id):
+                self.changed |= {Part.PEOPLE}
+                if user_id == self.selected:
+                    self.changed |= {Part.HEADER, Part.PANEL, Part.COMPOSER}
+            case Problem(error=error, user_id=user_id):
+                said = self._.error(error)
+                self.report(f"{user_id}: {said}" if user_id is not None else said)
+            case _:
+                _log.warning("Unknown event %s", type(event).__name__)
+
+    def _take_conversation(self, conversation: Conversation) -> None:
+        self._people.put(conversation)
+        self.changed |= {Part.PEOPLE, Part.TITLE}
+        if conversation.user_id == self.selected:
+            self.changed |= {Part.HEADER, Part.PANEL, Part.COMPOSER}
+            self._read_selected()
+
+    def _take_message(self, message: Message) -> None:
+        if message.user_id != self.selected:
+            return
+        change = self._timeline.put(message)
+        if change is not None:
+            self.row_changes.append(change)
+
+    def _read_selected(self) -> None:
+        """What a person is looking at counts as read."""
+        user_id = self.selected
+        if user_id is None or not self.looking:
+            return
+        conversation = self._people.conversation(user_id)
+        if conversation is not None and conversation.unread:
+            self._do(lambda: self._engine.open_conversation(user_id))
+
+    def _read_history(self, user_id: UserId) -> None:
+        self._timeline = Timeline(self._, self._times)
+        page = self._engine.history(user_id, limit=_PAGE)
+        self._timeline.complete = len(page) < _PAGE
+        self.row_changes = [self._timeline.load(page)]
+
+    def _do(self, ask: Callable[[], object]) -> bool:
+        """Ask the engine for something; a refusal is said, and answered with False."""
+        try:
+            ask()
+        except SecureChatError as error:
+            self.report(self._.error(error))
+            return False
+        return True
+
+
+__all__ = ["Chat", "Part", "Reset"]

@@ -1,0 +1,239 @@
+"""The sign-in screen without its widgets: fields, mistakes beside them, and what runs meanwhile."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from secure_chat.client.api import Engine
+from secure_chat.client.events import ConnectionChanged, ConnectionState, Event
+from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.accounts import Accounts, KnownProfile
+from secure_chat.client.presenter.jobs import Job
+from secure_chat.client.presenter.strength import SHORTEST, Strength, strength
+from secure_chat.errors import BadAddress, BadInviteLink, Code, Refused, SecureChatError
+from secure_chat.protocol.addresses import canonical_user_id
+from secure_chat.protocol.invite import SCHEME, InviteLink, ServerAddress
+
+_log = logging.getLogger(__name__)
+
+
+class Field(StrEnum):
+    """Where a mistake is said."""
+
+    LINK = "link"
+    NAME = "name"
+    PASSWORD = "password"  # noqa: S105 - the field's name
+    REPEAT = "repeat"
+    CA_FILE = "ca_file"
+    WHOLE = "whole"  # under the form
+
+
+class Stage(StrEnum):
+    """What the screen is doing."""
+
+    FORM = "form"
+    WORKING = "working"  # keys are made or unlocked
+    REGISTERING = "registering"  # the server has not answered yet
+    DONE = "done"
+
+
+@dataclass
+class Entered:
+    """What stands in the fields."""
+
+    link: str = ""
+    name: str = ""
+    password: str = ""
+    repeat: str = ""
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Entered for {self.name!r}, password redacted>"
+
+
+_FIELD_OF_CODE = {
+    Code.NAME_TAKEN: Field.NAME,
+    Code.BAD_USER_ID: Field.NAME,
+    Code.BAD_INVITE: Field.LINK,
+    Code.REGISTRATION_CLOSED: Field.LINK,
+}
+
+
+class SignIn:
+    """Turns what was entered into a running engine, or into mistakes beside the fields."""
+
+    def __init__(self, accounts: Accounts, words: Words) -> None:
+        self._ = words
+        self._accounts = accounts
+        self.stage = Stage.FORM
+        self.mistakes: dict[Field, str] = {}
+        self.engine: Engine | None = None
+        self.seen: deque[Event] = deque()
+        """Events taken from the engine meanwhile; the conversation screen starts with them."""
+        self._job: Job[Engine] | None = None
+        self._ending: Job[None] | None = None
+        self._is_new = False
+
+    def speak(self, words: Words) -> None:
+        """Another language from now on."""
+        self._ = words
+        self.mistakes.clear()
+
+    @property
+    def profiles(self) -> Sequence[KnownProfile]:
+        """Who has signed in here before."""
+        return self._accounts.known()
+
+    @property
+    def progress(self) -> str:
+        """What is going on, in words; nothing while the form waits."""
+        if self.stage is Stage.WORKING:
+            return self._("Making your keys…") if self._is_new else self._("Unlocking…")
+        if self.stage is Stage.REGISTERING:
+            return self._("Registering with the server…")
+        return ""
+
+    def link_summary(self, text: str) -> str:
+        """What a pasted link says, for the line under the field; nothing while it is wrong."""
+        try:
+            link = read_link(text)
+        except BadInviteLink:
+            return ""
+        if link.pins:
+            return self._("Server {server}, recognised by its key.", server=str(link.server))
+        return self._("Server {server}, checked by its certificate.", server=str(link.server))
+
+    def strength_of(self, password: str, name: str) -> tuple[Strength, str]:
+        """The bar under the password, and its word."""
+        step = strength(password, name)
+        return step, (
+            self._("Weak: easy to guess"),
+            self._("Fair: longer is better"),
+            self._("Good"),
+            self._("Strong"),
+        )[step]
+
+    def create(self, entered: Entered) -> bool:
+        """Check the fields and begin; False and `mistakes` if something is wrong."""
+        self.mistakes = self._check(entered)
+        if self.mistakes or self.stage is not Stage.FORM:
+            return False
+        link, name = read_link(entered.link), canonical_user_id(entered.name.strip())
+        ca_file = Path(entered.ca_file.strip()) if entered.ca_file.strip() else None
+        password = entered.password
+        self._begin(lambda: self._accounts.create(link, name, password, ca_file), is_new=True)
+        return True
+
+    def open(self, profile: KnownProfile, password: str) -> bool:
+        """Unlock a profile that exists."""
+        self.mistakes = {}
+        if not password:
+            self.mistakes[Field.PASSWORD] = self._("Enter your password.")
+        if self.mistakes or self.stage is not Stage.FORM:
+            return False
+        self._begin(lambda: self._accounts.open(profile, password), is_new=False)
+        return True
+
+    def _begin(self, work: Callable[[], Engine], *, is_new: bool) -> None:
+        self._is_new = is_new
+        self.stage = Stage.WORKING
+        self._job = Job(work, "sign-in")
+
+    def poll(self) -> bool:
+        """Look for an outcome; whether anything changed. Called by the window every few ms."""
+        before = self.stage, dict(self.mistakes)
+        if self.stage is Stage.WORKING and self._job is not None and self._job.done:
+            self._finish_job(self._job)
+        elif self.stage is Stage.REGISTERING and self.engine is not None:
+            self._read_events(self.engine)
+        return before != (self.stage, self.mistakes)
+
+    def cancel(self) -> None:
+        """Give up waiting for the server."""
+        if self.stage is Stage.REGISTERING:
+            self._give_up({})
+
+    def _finish_job(self, job: Job[Engine]) -> None:
+        self._job = None
+        self.stage = Stage.FORM
+        try:
+            engine = job.result()
+        except SecureChatError as error:
+            self.mistakes = {self._field_of(error): self._.error(error)}
+        except Exception as error:  # the thread's failure must reach the person, in words
+            _log.error("Signing in failed: %s", type(error).__name__)
+            self.mistakes = {
+                Field.WHOLE: self._("Signing in failed ({kind}).", kind=type(error).__name__)
+            }
+        else:
+            self.engine = engine
+            engine.start()
+            self.stage = Stage.REGISTERING if self._is_new else Stage.DONE
+
+    def _read_events(self, engine: Engine) -> None:
+        while self.stage is Stage.REGISTERING and not engine.events.empty():
+            event = engine.events.get_nowait()
+            self.seen.append(event)
+            if not isinstance(event, ConnectionChanged):
+                continue
+            if event.state is ConnectionState.ONLINE:
+                self.stage = Stage.DONE
+            elif event.problem is not None:
+                self._give_up({self._field_of(event.problem): self._.error(event.problem)})
+
+    def _give_up(self, mistakes: dict[Field, str]) -> None:
+        """Back to the form: a profile that never registered is of no use to anybody."""
+        engine, self.engine = self.engine, None
+        self.seen.clear()
+        self.stage, self.mistakes = Stage.FORM, mistakes
+        if engine is not None:
+            self._ending = Job(lambda: self._accounts.discard(engine), "sign-in-undo")
+
+    def _field_of(self, error: SecureChatError) -> Field:
+        if isinstance(error, Refused):
+            return _FIELD_OF_CODE.get(error.code, Field.WHOLE)
+        if isinstance(error, BadInviteLink):
+            return Field.LINK
+        if isinstance(error, BadAddress):
+            return Field.NAME
+        if "Password" in type(error).__name__:
+            return Field.PASSWORD
+        return Field.LINK if self._is_new and self.stage is Stage.REGISTERING else Field.WHOLE
+
+    def _check(self, entered: Entered) -> dict[Field, str]:
+        mistakes: dict[Field, str] = {}
+        if not entered.link.strip():
+            mistakes[Field.LINK] = self._(
+                "Paste the invite link, or write the server as host:port."
+            )
+        else:
+            try:
+                read_link(entered.link)
+            except BadInviteLink as error:
+                mistakes[Field.LINK] = self._.error(error)
+        try:
+            canonical_user_id(entered.name.strip())
+        except BadAddress:
+            mistakes[Field.NAME] = self._(
+                "3 to 32 of the letters a-z, digits and _ . - are possible, first a letter."
+            )
+        if len(entered.password) < SHORTEST:
+            mistakes[Field.PASSWORD] = self._.plural(
+                "At least {number} character.", "At least {number} characters.", SHORTEST
+            )
+        elif entered.password != entered.repeat:
+            mistakes[Field.REPEAT] = self._("This is not the same password.")
+        if entered.ca_file.strip() and not Path(entered.ca_file.strip()).is_file():
+            mistakes[Field.CA_FILE] = self._("There is no such file.")
+        return mistakes
+
+
+def read_link(text: str) -> InviteLink:
+    """An invite link, or only a server's address; raises `BadInviteLink`."""
+    text = text.strip()
+    if text.lower().startswith(f"{SCHEME}:"):
+        return InviteLink.parse(text)
+    return InviteLink(ServerAddress.parse(text))

@@ -1,0 +1,150 @@
+"""Where the rows of a long list are, when only those in view have ever been measured.
+
+A row's height is an estimate until it is drawn once. Heights stand in a Fenwick tree, so that
+a new height and the row at a position cost O(log n), with 100,000 rows as with ten.
+"""
+
+from collections.abc import Iterable
+
+
+class Heights:
+    """Heights in pixels, summed on demand."""
+
+    def __init__(self, heights: Iterable[int] = ()) -> None:
+        self._heights: list[int] = []
+        self._tree: list[int] = [0]
+        self.reset(heights)
+
+    def __len__(self) -> int:
+        return len(self._heights)
+
+    def __getitem__(self, index: int) -> int:
+        return self._heights[index]
+
+    def reset(self, heights: Iterable[int]) -> None:
+        """Other rows altogether."""
+        self._heights = list(heights)
+        tree = [0, *self._heights]
+        for i in range(1, len(tree)):
+            parent = i + (i & -i)
+            if parent < len(tree):
+                tree[parent] += tree[i]
+        self._tree = tree
+
+    def append(self, height: int) -> None:
+        """A row at the end."""
+        self._heights.append(height)
+        i = len(self._heights)
+        total, child = height, 1
+        while child < (i & -i):
+            total += self._tree[i - child]
+            child *= 2
+        self._tree.append(total)
+
+    def set(self, index: int, height: int) -> int:
+        """A row's measured height; returns the difference."""
+        change = height - self._heights[index]
+        if change:
+            self._heights[index] = height
+            i = index + 1
+            while i < len(self._tree):
+                self._tree[i] += change
+                i += i & -i
+        return change
+
+    def top(self, index: int) -> int:
+        """The sum of all heights before row ``index``."""
+        total, i = 0, index
+        while i > 0:
+            total += self._tree[i]
+            i -= i & -i
+        return total
+
+    @property
+    def total(self) -> int:
+        """The height of everything."""
+        return self.top(len(self._heights))
+
+    def at(self, position: int) -> int:
+        """The row that covers ``position``; the first or last one beyond the ends."""
+        index, remaining = 0, position
+        step = 1 << (len(self._tree).bit_length() - 1)
+        while step:
+            following = index + step
+            if following < len(self._tree) and self._tree[following] <= remaining:
+                index, remaining = following, remaining - self._tree[following]
+            step //= 2
+        return min(index, max(len(self._heights) - 1, 0))
+
+
+class Viewport:
+    """A window of ``height`` pixels onto rows of varying height.
+
+    Rows above the view that turn out higher than estimated move the view along, so that what a
+    person looks at stays where it is; a view that stood at the end stays at the end.
+    """
+
+    def __init__(self) -> None:
+        self.heights = Heights()
+        self.top = 0
+        self.height = 1
+        self.at_end = True
+
+    def show(self, estimates: Iterable[int]) -> None:
+        """Other rows, shown from the end."""
+        self.heights.reset(estimates)
+        self.at_end = True
+        self.settle()
+
+    def prepend(self, estimates: list[int]) -> None:
+        """Earlier rows, in front; the view stays on what it shows."""
+        self.heights.reset([*estimates, *(self.heights[i] for i in range(len(self.heights)))])
+        self.top += sum(estimates)
+
+    def append(self, estimate: int) -> None:
+        """A row at the end; followed only if the end was in view."""
+        self.heights.append(estimate)
+        self.settle()
+
+    def measured(self, index: int, height: int) -> None:
+        """The real height of a row that was drawn."""
+        above = self.heights.top(index) < self.top
+        change = self.heights.set(index, height)
+        if above and not self.at_end:
+            self.top += change
+
+    def scroll_to(self, top: int) -> None:
+        """Look at ``top``, or as near as there is something."""
+        self.top = max(0, min(top, self.heights.total - self.height))
+        self.at_end = self.top >= self.heights.total - self.height
+        self.settle()
+
+    def scroll_by(self, pixels: int) -> None:
+        """Move down, or up for a negative number."""
+        self.scroll_to(self.top + pixels)
+
+    def reveal(self, index: int) -> None:
+        """Scroll as little as needed to have a row in view."""
+        start = self.heights.top(index)
+        end = start + self.heights[index]
+        if start < self.top:
+            self.scroll_to(start)
+        elif end > self.top + self.height:
+            self.scroll_to(end - self.height)
+
+    def settle(self) -> None:
+        """Stay within what there is after heights have changed."""
+        last = max(0, self.heights.total - self.height)
+        self.top = last if self.at_end else max(0, min(self.top, last))
+
+    def visible(self) -> range:
+        """The rows that are at least partly in view."""
+        if not len(self.heights):
+            return range(0)
+        return range(self.heights.at(self.top), self.heights.at(self.top + self.height - 1) + 1)
+
+    @property
+    def fractions(self) -> tuple[float, float]:
+        """For a scrollbar: where the view starts and ends, of 1."""
+        total = max(self.heights.total, 1)
+        return self.top / total, min(1.0, (self.top + self.height) / total)

@@ -1,0 +1,174 @@
+"""The window itself: one Tk root, a screen in it, and a clock that polls the presenter."""
+
+import logging
+import signal
+import tkinter as tk
+import traceback
+from types import TracebackType
+
+from secure_chat.client.api import Engine
+from secure_chat.client.i18n import LANGUAGES, Words, system_language
+from secure_chat.client.presenter.accounts import Accounts
+from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.presenter.signin import SignIn, Stage
+from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.signin_view import SignInView
+from secure_chat.client.window.system import before_the_first_window, set_scaling
+from secure_chat.client.window.ui import Ui
+
+_log = logging.getLogger(__name__)
+_POLL_MS = 40
+_SIZE, _SMALLEST = (1120, 720), (720, 480)
+
+
+class App:
+    """Everything on Tk's thread. The engine has threads of its own and is only polled here."""
+
+    def __init__(self, options: Options, accounts: Accounts, settings: Settings) -> None:
+        before_the_first_window()
+        self._options, self._settings = options, settings
+        self.root = tk.Tk(className="secure_chat")
+        self.root.withdraw()
+        self.root.report_callback_exception = self._on_exception
+        set_scaling(self.root)
+        self._words = Words(settings.language)
+        self._ui = Ui(self.root, settings, self._words)
+        self._signin = SignIn(accounts, self._words)
+        self._engine: Engine | None = None
+        self.chat: Chat | None = None
+        self.screen: SignInView | ChatView | None = None
+        self._stopping = False
+        self._place()
+        self._show()
+        self.root.protocol("WM_DELETE_WINDOW", self.close)
+        self.root.bind("<FocusIn>", lambda event: self._look(event, looking=True))
+        self.root.bind("<FocusOut>", lambda event: self._look(event, looking=False))
+        self.root.bind("<Control-q>", lambda _: self.close())
+        self.root.deiconify()
+        self._tick()
+
+    def run(self) -> int:
+        """Until the window is closed; 0."""
+        before = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: self.close())
+        try:
+            self.root.mainloop()
+        finally:
+            signal.signal(signal.SIGINT, before)
+            if self._engine is not None:
+                self._engine.stop()
+        return 0
+
+    def close(self) -> None:
+        """Close the window; `run` then stops the engine, which no longer has a screen to freeze."""
+        self._stopping = True
+        self.root.destroy()
+
+    # ------------------------------------------------------------ screens
+
+    def _place(self) -> None:
+        ui, root = self._ui, self.root
+        width = min(ui.px(_SIZE[0]), root.winfo_screenwidth() * 95 // 100)
+        height = min(ui.px(_SIZE[1]), root.winfo_screenheight() * 90 // 100)
+        root.geometry(f"{width}x{height}")
+        root.minsize(min(width, ui.px(_SMALLEST[0])), min(height, ui.px(_SMALLEST[1])))
+
+    def _show(self) -> None:
+        """The screen for where we are: signing in, or talking."""
+        if self.screen is not None:
+            self.screen.destroy()
+        self.screen = None
+        if self.chat is not None:
+            self.screen = ChatView(self.root, self._ui, self.chat, self._settings, self._corner)
+        else:
+            self.root.title("secure_chat")
+            self.screen = SignInView(self.root, self._ui, self._signin, self._options, self._corner)
+        self.screen.pack(fill="both", expand=True)
+
+    def _corner(self, parent: tk.Misc) -> tk.Frame:
+        """The switches that every screen has: language and theme."""
+        ui = self._ui
+        corner = ui.frame(parent)
+        other = next(one for one in LANGUAGES if one != self._words.language)
+        # Each language is named in itself, whatever the interface speaks.
+        ui.button(corner, other.name, lambda: self.speak(other.code), "Quiet").pack(side=ui.start)  # type: ignore[arg-type]
+        dark = self._settings.theme == "dark"
+        text = ui.words("Light") if dark else ui.words("Dark")
+        ui.button(corner, text, self.switch_theme, "Quiet").pack(side=ui.end)  # type: ignore[arg-type]
+        return corner
+
+    def speak(self, code: str) -> None:
+        """Another language, at once."""
+        self._settings.language = code
+        self._words = Words(code)
+        self._signin.speak(self._words)
+        self._rebuild()
+
+    def switch_theme(self) -> None:
+        """Light becomes dark, dark light."""
+        self._settings.theme = "light" if self._settings.theme == "dark" else "dark"
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._settings.save()
+        if isinstance(self.screen, ChatView) and self.chat is not None:
+            self.chat.keep_draft(self.screen.composer.written)
+        self._ui = Ui(self.root, self._settings, self._words)
+        if self.chat is not None:
+            self.chat.speak(self._words)
+        self._show()
+
+    # ------------------------------------------------------------ time
+
+    def _tick(self) -> None:
+        if self._stopping:
+            return
+        try:
+            self._poll()
+        finally:  # one bad event must not stop the clock
+            self.root.after(_POLL_MS, self._tick)
+
+    def _poll(self) -> None:
+        if self.chat is not None and isinstance(self.screen, ChatView):
+            self.chat.poll()
+            self.screen.refresh()
+        elif isinstance(self.screen, SignInView) and self._signin.poll():
+            self.screen.refresh()
+            if self._signin.stage is Stage.DONE and self._signin.engine is not None:
+                self._start_chat(self._signin.engine)
+
+    def _start_chat(self, engine: Engine) -> None:
+        self._engine = engine
+        self.chat = Chat(engine, self._words)
+        self.chat.poll(self._signin.seen)
+        self._show()
+        if isinstance(self.screen, ChatView):
+            self.screen.search.focus_set()
+
+    def _look(self, event: "tk.Event[tk.Misc]", *, looking: bool) -> None:
+        if self.chat is not None and event.widget is self.root:
+            self.chat.look(looking=looking)
+
+    # ------------------------------------------------------------ failures
+
+    def _on_exception(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        """A callback failed: say so in words; log where, but never what (it may be a message)."""
+        where = " < ".join(
+            f"{frame.name}:{frame.lineno}" for frame in reversed(traceback.extract_tb(trace)[-4:])
+        )
+        _log.error("The window failed with %s in %s", kind.__name__, where)
+        text = self._words(
+            "Something in the window went wrong ({kind}). Your messages are safe; if it happens "
+            "again, restart the program.",
+            kind=kind.__name__,
+        )
+        if self.chat is not None:
+            self.chat.report(text)
+
+
+def language_of(options: Options) -> str:
+    """The language to start with where none is remembered."""
+    return options.language or system_language()

@@ -1,0 +1,157 @@
+"""Where a message is written: several lines, Enter sends, Shift+Enter starts a new line."""
+
+import tkinter as tk
+from collections.abc import Callable
+
+from secure_chat.client.presenter.rows import ComposerRow
+from secure_chat.client.text import clean, is_rtl
+from secure_chat.client.text.levels import has_rtl
+from secure_chat.client.window.ui import Ui
+
+_MOST_LINES = 7
+_PREVIEW_LINES = 3
+
+
+class Composer(tk.Frame):
+    """A Text that grows with what is written, and the button beside it."""
+
+    def __init__(self, parent: tk.Misc, ui: Ui, on_send: Callable[[str], bool]) -> None:
+        super().__init__(parent, background=ui.colors.surface)
+        self._ui = ui
+        self._on_send = on_send
+        self._enabled = True
+        self._hint = ""
+        self._build()
+
+    def _build(self) -> None:
+        ui, colors = self._ui, self._ui.colors
+        self._preview = tk.Label(
+            self, background=colors.surface, foreground=colors.muted, font=ui.fonts["small"],
+            justify="right", anchor="e", padx=ui.px(14), borderwidth=0,
+        )  # fmt: skip
+        row = ui.frame(self, colors.surface)
+        row.pack(side="bottom", fill="x", padx=ui.px(12), pady=ui.px(10))
+        self.button = ui.button(row, ui.words("Send"), self.send, "Accent")
+        self.button.pack(side=ui.end, anchor="s")  # type: ignore[arg-type]
+        self.text = tk.Text(
+            row, height=1, wrap="word", undo=True, maxundo=200, font=ui.fonts["text"], width=10,
+            background=colors.ground, foreground=colors.text, insertbackground=colors.accent,
+            insertwidth=2, selectbackground=colors.accent, selectforeground=colors.on_accent,
+            borderwidth=0, highlightthickness=2, highlightbackground=colors.line,
+            highlightcolor=colors.accent, padx=ui.px(10), pady=ui.px(7),
+        )  # fmt: skip
+        gap = (0, ui.px(8)) if ui.end == "right" else (ui.px(8), 0)
+        self.text.pack(side=ui.start, fill="x", expand=True, padx=gap)  # type: ignore[arg-type]
+        self.text.tag_configure("rtl", justify="right")
+        self.text.tag_configure("hint", foreground=colors.muted)
+        self._hint_label = tk.Label(
+            self.text, background=colors.ground, foreground=colors.muted, font=ui.fonts["text"],
+            borderwidth=0, cursor="xterm",
+        )  # fmt: skip
+        self._hint_label.bind("<Button-1>", lambda _: self.text.focus_set())
+        self.text.bind("<Return>", self._on_return)
+        self.text.bind("<KP_Enter>", self._on_return)
+        self.text.bind("<Shift-Return>", lambda _: None)
+        self.text.bind("<Tab>", self._leave_forwards)
+        self.text.bind("<Shift-Tab>", self._leave_backwards)
+        if self.tk.call("tk", "windowingsystem") == "x11":
+            self.text.bind("<ISO_Left_Tab>", self._leave_backwards)
+        self.text.bind("<<Modified>>", self._on_modified)
+        self.text.bind("<Configure>", lambda _: self._refresh())
+
+    # ------------------------------------------------------------ from the presenter
+
+    def show(self, state: ComposerRow) -> None:
+        """Whether writing is possible, and what the empty field says."""
+        self._enabled, self._hint = state.enabled, state.hint
+        self.text.configure(state="normal" if state.enabled else "disabled")
+        self.button.state(["!disabled"] if state.enabled else ["disabled"])
+        self._refresh()
+
+    @property
+    def written(self) -> str:
+        """What stands in the field."""
+        return self.text.get("1.0", "end-1c")
+
+    def put(self, text: str) -> None:
+        """Another text: a draft, or nothing."""
+        state = str(self.text.cget("state"))
+        self.text.configure(state="normal")
+        self.text.delete("1.0", "end")
+        self.text.insert("1.0", text)
+        self.text.edit_reset()
+        self.text.configure(state=state)  # type: ignore[arg-type]
+        self._refresh()
+
+    # ------------------------------------------------------------ keys
+
+    def send(self) -> None:
+        """Send what is written; it stays if it cannot be sent."""
+        if self._enabled and self._on_send(self.written):
+            self.put("")
+        self.text.focus_set()
+
+    def _on_return(self, event: "tk.Event[tk.Misc]") -> str | None:
+        shift = 1
+        if isinstance(event.state, int) and event.state & shift:
+            return None
+        self.send()
+        return "break"
+
+    def _leave_forwards(self, event: "tk.Event[tk.Misc]") -> str:
+        following = event.widget.tk_focusNext()
+        if following is not None:
+            following.focus_set()
+        return "break"
+
+    def _leave_backwards(self, event: "tk.Event[tk.Misc]") -> str:
+        before = event.widget.tk_focusPrev()
+        if before is not None:
+            before.focus_set()
+        return "break"
+
+    # ------------------------------------------------------------ looks
+
+    def _on_modified(self, _event: "tk.Event[tk.Misc]") -> None:
+        if self.text.edit_modified():
+            self.text.edit_modified(False)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        written = self.written
+        lines = self.text.count("1.0", "end", "displaylines")
+        count = lines[0] if isinstance(lines, tuple) else lines or 1
+        self.text.configure(height=max(1, min(_MOST_LINES, count)))
+        self._align(written)
+        self._show_preview(written)
+        if written:
+            self._hint_label.place_forget()
+        else:
+            rtl = self._ui.words.rtl
+            self._hint_label.configure(text=self._ui.say(self._hint))
+            self._hint_label.place(
+                relx=1.0 if rtl else 0.0, x=-self._ui.px(4) if rtl else self._ui.px(4),
+                rely=0.5, anchor="e" if rtl else "w",
+            )  # fmt: skip
+
+    def _align(self, written: str) -> None:
+        """Right-to-left paragraphs stand at the right."""
+        self.text.tag_remove("rtl", "1.0", "end")
+        for number, paragraph in enumerate(written.split("\n"), start=1):
+            if is_rtl(paragraph) or (not paragraph.strip() and self._ui.words.rtl):
+                self.text.tag_add("rtl", f"{number}.0", f"{number + 1}.0")
+
+    def _show_preview(self, written: str) -> None:
+        """Where the toolkit does not join letters, show above the field how it will look."""
+        if self._ui.shapes or not has_rtl(written):
+            self._preview.pack_forget()
+            return
+        tail = clean(written[-600:], astral=self._ui.astral)
+        width = max(self.winfo_width() - 2 * self._ui.px(20), self._ui.px(200))
+        lines = self._ui.layout("small").wrap(tail, width)[-_PREVIEW_LINES:]
+        rtl = lines[-1].rtl
+        self._preview.configure(
+            text="\n".join(line.text for line in lines),
+            anchor="e" if rtl else "w", justify="right" if rtl else "left",
+        )  # fmt: skip
+        self._preview.pack(side="top", fill="x", pady=(self._ui.px(6), 0))

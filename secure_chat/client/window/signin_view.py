@@ -1,0 +1,289 @@
+"""The sign-in screen: one card, mistakes beside the fields, progress while keys are made."""
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import filedialog, ttk
+
+from secure_chat.client.presenter.accounts import KnownProfile
+from secure_chat.client.presenter.settings import Options
+from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
+from secure_chat.client.presenter.strength import Strength
+from secure_chat.client.window.ui import Ui
+
+_WIDTH = 400
+
+
+class SignInView(tk.Frame):
+    """Draws a `SignIn`. With profiles on this machine it asks for a password only."""
+
+    def __init__(
+        self,
+        parent: tk.Misc,
+        ui: Ui,
+        signin: SignIn,
+        options: Options,
+        corner: Callable[[tk.Misc], tk.Frame],
+    ) -> None:
+        super().__init__(parent, background=ui.colors.ground)
+        self._ui, self._signin = ui, signin
+        self._ca_file = str(options.ca_file or "")
+        self._link = options.link
+        profiles = list(signin.profiles)
+        chosen = [one for one in profiles if one.folder == options.profile]
+        self._profiles = chosen or profiles
+        self._new = bool(options.link) or not self._profiles
+        self._advanced = bool(self._ca_file)
+        self._chosen: KnownProfile | None = self._profiles[0] if self._profiles else None
+        self.fields: dict[Field, ttk.Entry] = {}
+        self._notes: dict[Field, tk.Label] = {}
+        self._busy: list[ttk.Widget] = []
+        corner(self).pack(side="bottom", fill="x", padx=ui.px(14), pady=ui.px(10))
+        self._stage = tk.Frame(self, background=ui.colors.ground)
+        self._stage.pack(fill="both", expand=True)
+        self._build()
+
+    # ------------------------------------------------------------ structure
+
+    def _build(self) -> None:
+        kept = self.entered()
+        for child in self._stage.winfo_children():
+            child.destroy()
+        self.fields, self._notes, self._busy = {}, {}, []
+        ui, colors = self._ui, self._ui.colors
+        card = tk.Frame(
+            self._stage, background=colors.surface, highlightthickness=1,
+            highlightbackground=colors.line,
+        )  # fmt: skip
+        card.place(relx=0.5, rely=0.5, anchor="center")
+        body = ui.frame(card, colors.surface)
+        body.pack(padx=ui.px(34), pady=ui.px(26))
+        tk.Frame(body, width=ui.px(_WIDTH), height=1, background=colors.surface).pack()
+        ui.label(body, "secure_chat", font="huge", color=colors.accent).pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        if self._new:
+            self._build_new(body, kept)
+        else:
+            self._build_known(body)
+        self._build_foot(body)
+        self._show_mistakes()
+
+    def _build_new(self, body: tk.Frame, kept: Entered) -> None:
+        ui = self._ui
+        self._subtitle(body, ui.words("Paste the invite link, choose a name and a password."))
+        link = self._field(
+            body, Field.LINK, ui.words("Invite link or server"), kept.link or self._link
+        )
+        self._field(body, Field.NAME, ui.words("Your name here"), kept.name)
+        password = self._field(
+            body, Field.PASSWORD, ui.words("Password"), kept.password, secret=True
+        )
+        self._bar = tk.Canvas(
+            self._after(Field.PASSWORD), height=ui.px(4), highlightthickness=0, width=ui.px(_WIDTH),
+            background=ui.colors.surface,
+        )  # fmt: skip
+        self._field(body, Field.REPEAT, ui.words("Password again"), kept.repeat, secret=True)
+        link.bind("<KeyRelease>", lambda _: self._on_link())
+        password.bind("<KeyRelease>", lambda _: self._on_password())
+        self._build_advanced(body, kept)
+        self._button = ui.button(body, ui.words("Create account"), self.submit, "Accent")
+        self._button.pack(fill="x", pady=(ui.px(16), 0))
+        self._busy.append(self._button)
+        first = Field.NAME if link.get() else Field.LINK
+        self.fields[first].focus_set()
+        self._on_link()
+
+    def _build_advanced(self, body: tk.Frame, kept: Entered) -> None:
+        ui = self._ui
+        sign = "▾" if self._advanced else ("◂" if ui.words.rtl else "▸")
+        text = f"{sign} " + ui.words("Advanced")
+        fold = ui.button(body, text, self._fold, "Bar")
+        fold.pack(anchor=ui.start_anchor, pady=(ui.px(6), 0))  # type: ignore[arg-type]
+        self._busy.append(fold)
+        if not self._advanced:
+            return
+        entry = self._field(
+            body, Field.CA_FILE, ui.words("Certificate authority (a .pem file)"),
+            kept.ca_file or self._ca_file,
+        )  # fmt: skip
+        choose = ui.button(
+            self._after(Field.CA_FILE), ui.words("Choose a file…"), self._choose, "Bar"
+        )
+        choose.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        self._busy.append(choose)
+        entry.bind("<Return>", lambda _: self.submit())
+
+    def _build_known(self, body: tk.Frame) -> None:
+        ui = self._ui
+        self._subtitle(body, ui.words("Welcome back. Your password unlocks your keys."))
+        people = ui.frame(body, ui.colors.surface)
+        people.pack(fill="x", pady=(ui.px(12), 0))
+        self._choice = tk.StringVar(self, value=str(self._chosen.folder if self._chosen else ""))
+        for profile in self._profiles:
+            self._profile(people, profile)
+        self._field(body, Field.PASSWORD, ui.words("Password"), "", secret=True).focus_set()
+        self._button = ui.button(body, ui.words("Sign in"), self.submit, "Accent")
+        self._button.pack(fill="x", pady=(ui.px(16), 0))
+        self._busy.append(self._button)
+
+    def _profile(self, parent: tk.Frame, profile: KnownProfile) -> None:
+        ui, colors = self._ui, self._ui.colors
+        choice = tk.Radiobutton(
+            parent, text=f"{profile.name}  ·  {profile.server}", value=str(profile.folder),
+            variable=self._choice, command=lambda: self._choose_profile(profile), font=ui.fonts["text"],
+            background=colors.surface, foreground=colors.text, activebackground=colors.surface,
+            activeforeground=colors.accent, selectcolor=colors.surface, anchor="w", borderwidth=0,
+            highlightthickness=2, highlightbackground=colors.surface, highlightcolor=colors.accent,
+            padx=ui.px(2), pady=ui.px(3),
+        )  # fmt: skip
+        choice.pack(fill="x")
+
+    def _build_foot(self, body: tk.Frame) -> None:
+        ui = self._ui
+        self._notes[Field.WHOLE] = ui.label(body, color=ui.colors.danger, font="small")
+        self._progress = ttk.Progressbar(body, mode="indeterminate", length=ui.px(_WIDTH))
+        self._status = ui.label(body, font="small", color=ui.colors.muted)
+        self._cancel = ui.button(body, ui.words("Cancel"), self._signin.cancel, "Bar")
+        if self._profiles:
+            other = (
+                ui.words("Use a profile that exists")
+                if self._new
+                else ui.words("Create another account")
+            )
+            switch = ui.button(body, other, self._switch, "Bar")
+            switch.pack(pady=(ui.px(8), 0))
+            self._busy.append(switch)
+
+    def _subtitle(self, body: tk.Frame, text: str) -> None:
+        ui = self._ui
+        ui.label(body, text, color=ui.colors.muted, wrap=ui.px(_WIDTH)).pack(
+            anchor=ui.start_anchor,
+            pady=(ui.px(2), ui.px(4)),  # type: ignore[arg-type]
+        )
+
+    def _field(
+        self, body: tk.Frame, field: Field, label: str, value: str, *, secret: bool = False
+    ) -> ttk.Entry:
+        """A label, an entry, and the place where its mistake will stand."""
+        ui = self._ui
+        box = ui.frame(body, ui.colors.surface)
+        box.pack(fill="x", pady=(ui.px(9), 0))
+        ui.label(box, label, font="small_bold").pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        entry = ttk.Entry(box, font=ui.fonts["text"], show="•" if secret else "")
+        entry.insert(0, value)
+        entry.pack(fill="x", pady=(ui.px(2), 0))
+        entry.bind("<Return>", lambda _: self.submit())
+        entry.bind("<KP_Enter>", lambda _: self.submit())
+        self.fields[field] = entry
+        self._notes[field] = ui.label(box, font="small", color=ui.colors.danger)
+        self._busy.append(entry)
+        return entry
+
+    def _after(self, field: Field) -> tk.Misc:
+        return self.fields[field].master
+
+    # ------------------------------------------------------------ what a person does
+
+    def entered(self) -> Entered:
+        """What stands in the fields now."""
+        values = {field.value: entry.get() for field, entry in self.fields.items()}
+        return Entered(**values)
+
+    def submit(self) -> None:
+        """Begin, or say beside the fields what is wrong."""
+        if self._new:
+            self._signin.create(self.entered())
+        elif self._chosen is not None:
+            self._signin.open(self._chosen, self.entered().password)
+        self.refresh()
+
+    def _switch(self) -> None:
+        self._new = not self._new
+        self._signin.mistakes = {}
+        self._build()
+
+    def _fold(self) -> None:
+        self._advanced = not self._advanced
+        self._build()
+
+    def _choose(self) -> None:
+        path = filedialog.askopenfilename(
+            parent=self, title=self._ui.words("Certificate authority"),
+            filetypes=[("PEM", "*.pem *.crt"), (self._ui.words("All files"), "*")],
+        )  # fmt: skip
+        if path:
+            self.fields[Field.CA_FILE].delete(0, "end")
+            self.fields[Field.CA_FILE].insert(0, path)
+
+    def _choose_profile(self, profile: KnownProfile) -> None:
+        self._chosen = profile
+        self.fields[Field.PASSWORD].focus_set()
+
+    def _on_link(self) -> None:
+        summary = self._signin.link_summary(self.fields[Field.LINK].get())
+        if Field.LINK not in self._signin.mistakes:
+            self._note(Field.LINK, summary, self._ui.colors.muted)
+
+    def _on_password(self) -> None:
+        ui, password = self._ui, self.fields[Field.PASSWORD].get()
+        if not password:
+            self._bar.pack_forget()
+            self._note(Field.PASSWORD, "", "")
+            return
+        step, word = self._signin.strength_of(password, self.fields[Field.NAME].get())
+        color = {Strength.WEAK: ui.colors.danger, Strength.FAIR: ui.colors.warning}.get(
+            step, ui.colors.good
+        )
+        self._bar.delete("all")
+        part = ui.px(_WIDTH) // len(Strength)
+        for index in range(len(Strength)):
+            x = self._bar.winfo_width() - (index + 1) * part if ui.words.rtl else index * part
+            self._bar.create_rectangle(
+                x, 0, x + part - 3, ui.px(4), width=0,
+                fill=color if index <= step else ui.colors.raised,
+            )  # fmt: skip
+        self._bar.pack(fill="x", pady=(ui.px(4), 0))
+        self._note(Field.PASSWORD, word, color)
+
+    # ------------------------------------------------------------ what is shown
+
+    def refresh(self) -> None:
+        """Show stage and mistakes as they are now."""
+        ui, working = self._ui, self._signin.stage in {Stage.WORKING, Stage.REGISTERING}
+        for widget in self._busy:
+            widget.state(["disabled"] if working else ["!disabled"])
+        ui.write(self._status, self._signin.progress)
+        if working:
+            self._progress.pack(fill="x", pady=(ui.px(14), ui.px(4)))
+            self._status.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+            self._progress.start(20)
+        else:
+            self._progress.stop()
+            self._progress.pack_forget()
+            self._status.pack_forget()
+        if self._signin.stage is Stage.REGISTERING:
+            self._cancel.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        else:
+            self._cancel.pack_forget()
+        self._show_mistakes()
+
+    def _show_mistakes(self) -> None:
+        mistakes = self._signin.mistakes
+        for field in self._notes:
+            if field in mistakes:
+                self._note(field, mistakes[field], self._ui.colors.danger)
+            elif field is not Field.LINK:
+                self._note(field, "", "")
+        if Field.LINK in self.fields and Field.LINK not in mistakes:
+            self._on_link()
+        first = next((field for field in self.fields if field in mistakes), None)
+        if first is not None:
+            self.fields[first].focus_set()
+
+    def _note(self, field: Field, text: str, color: str) -> None:
+        """The line under a field."""
+        note, ui = self._notes[field], self._ui
+        if not text:
+            note.pack_forget()
+            return
+        note.configure(foreground=color)
+        ui.write(note, text, font="small", wrap=ui.px(_WIDTH))
+        note.pack(anchor=ui.start_anchor, pady=(ui.px(2), 0))  # type: ignore[arg-type]

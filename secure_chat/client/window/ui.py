@@ -1,0 +1,215 @@
+"""The window's look in one object: fonts, colours, ttk styles, and labels that read right.
+
+All sizes come from the interface font's line height, since Tk does not scale pixels.
+"""
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import font as tkfont
+from tkinter import ttk
+
+from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.settings import Settings
+from secure_chat.client.text import TextLayout, clean
+from secure_chat.client.window.palette import PALETTES, Palette
+from secure_chat.client.window.system import draws_astral, toolkit_shapes
+
+_FAMILIES = ("Segoe UI", "SF Pro Text", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans")
+_MONO = ("Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "Noto Sans Mono", "Liberation Mono")
+_SMALLEST, _DESIGN_LINE = 10, 20
+LOGICAL_LONGEST = 16 * 1024  # characters of a message that are drawn; the protocol allows no more
+
+
+class Ui:
+    """Fonts, colours and words of one window. A theme or language switch makes another one."""
+
+    def __init__(self, root: tk.Tk, settings: Settings, words: Words) -> None:
+        self.root = root
+        self.words = words
+        self.colors: Palette = PALETTES[settings.theme]
+        self._make_fonts(root)
+        self.line_height = self.fonts["text"].metrics("linespace")
+        self.astral = draws_astral()
+        self.shapes = toolkit_shapes(self.fonts["text"])
+        self._layouts = {
+            name: TextLayout(font.measure, toolkit_shapes=self.shapes)
+            for name, font in self.fonts.items()
+        }
+        self._style()
+
+    # ------------------------------------------------------------ sizes and sides
+
+    def px(self, design: float) -> int:
+        """A length drawn for a line height of 20 pixels, in this screen's pixels."""
+        return max(1, round(design * self.line_height / _DESIGN_LINE))
+
+    @property
+    def start(self) -> str:
+        """The side where reading starts, for pack."""
+        return "right" if self.words.rtl else "left"
+
+    @property
+    def end(self) -> str:
+        """The side where a line ends, for pack."""
+        return "left" if self.words.rtl else "right"
+
+    @property
+    def start_anchor(self) -> str:
+        """The side where reading starts, as an anchor."""
+        return "e" if self.words.rtl else "w"
+
+    # ------------------------------------------------------------ text
+
+    def layout(self, font: str) -> TextLayout:
+        """Wrapping and shaping by the widths of one of our fonts."""
+        return self._layouts[font]
+
+    def drawable(self, text: str) -> str:
+        """A peer's text made safe to draw, still in logical order."""
+        return clean(text[:LOGICAL_LONGEST], astral=self.astral)
+
+    def say(self, text: str) -> str:
+        """A single line of ours, ready for a widget."""
+        return self._layouts["text"].line(text, rtl=self.words.rtl or None)
+
+    def paragraph(self, text: str, width: int, font: str = "text") -> str:
+        """A wrapped text ready for a label of ``width`` pixels."""
+        return "\n".join(line.text for line in self._layouts[font].wrap(text, width))
+
+    # ------------------------------------------------------------ widgets
+
+    def frame(self, parent: tk.Misc, ground: str = "") -> tk.Frame:
+        """A plain area."""
+        return tk.Frame(parent, background=ground or self.colors.ground, borderwidth=0)
+
+    def label(
+        self,
+        parent: tk.Misc,
+        text: str = "",
+        *,
+        font: str = "text",
+        color: str = "",
+        ground: str = "",
+        wrap: int = 0,
+    ) -> tk.Label:
+        """A label of our own words; ``wrap`` is its width in pixels."""
+        label = tk.Label(
+            parent,
+            font=self.fonts[font],
+            foreground=color or self.colors.text,
+            background=ground or str(parent.cget("background")),
+            justify="right" if self.words.rtl else "left",
+            anchor=self.start_anchor,  # type: ignore[arg-type]
+            borderwidth=0,
+            padx=0,
+        )
+        self.write(label, text, font=font, wrap=wrap)
+        return label
+
+    def write(self, label: tk.Label, text: str, *, font: str = "text", wrap: int = 0) -> None:
+        """Put another text into a label."""
+        shown = self.paragraph(text, wrap, font) if wrap else self.say(text)
+        label.configure(text=shown)
+
+    def flowing(
+        self, parent: tk.Misc, text: str, *, font: str = "text", color: str = ""
+    ) -> tk.Label:
+        """A label that wraps to whatever width it gets."""
+        label = self.label(parent, text, font=font, color=color)
+
+        def rewrap(event: "tk.Event[tk.Misc]") -> None:
+            shown = self.paragraph(text, event.width, font)
+            if label.cget("text") != shown:
+                label.configure(text=shown)
+
+        label.bind("<Configure>", rewrap)
+        return label
+
+    def button(
+        self, parent: tk.Misc, text: str, command: Callable[[], object], style: str = ""
+    ) -> ttk.Button:
+        """A button; ``style`` is nothing, Accent, Quiet or Danger. Return presses it too."""
+        button = ttk.Button(
+            parent,
+            text=self.say(text),
+            command=command,
+            style=f"{style}.TButton" if style else "TButton",
+        )
+        button.bind("<Return>", lambda _: button.invoke())
+        button.bind("<KP_Enter>", lambda _: button.invoke())
+        return button
+
+    # ------------------------------------------------------------ once
+
+    def _make_fonts(self, root: tk.Tk) -> None:
+        available = set(tkfont.families(root))
+        default = tkfont.nametofont("TkDefaultFont", root).actual()
+        family = next((one for one in _FAMILIES if one in available), str(default["family"]))
+        mono = next((one for one in _MONO if one in available), "TkFixedFont")
+        size = max(_SMALLEST, abs(int(default["size"])))
+        make = tkfont.Font
+        self.fonts: dict[str, tkfont.Font] = {
+            "text": make(root, family=family, size=size),
+            "bold": make(root, family=family, size=size, weight="bold"),
+            "small": make(root, family=family, size=max(8, size - 2)),
+            "small_bold": make(root, family=family, size=max(8, size - 2), weight="bold"),
+            "title": make(root, family=family, size=size + 2, weight="bold"),
+            "huge": make(root, family=family, size=size + 8, weight="bold"),
+            "mono": make(root, family=mono, size=size),
+            "mono_small": make(root, family=mono, size=max(8, size - 2)),
+            "mono_big": make(root, family=mono, size=size + 6),
+        }
+
+    def _style(self) -> None:
+        """Ttk's clam theme in our colours."""
+        c, style = self.colors, ttk.Style(self.root)
+        style.theme_use("clam")
+        self.root.configure(background=c.ground)
+        style.configure(
+            ".", background=c.ground, foreground=c.text, font=self.fonts["text"],
+            bordercolor=c.line, lightcolor=c.line, darkcolor=c.line, troughcolor=c.ground,
+            focuscolor=c.accent, selectbackground=c.accent, selectforeground=c.on_accent,
+            insertcolor=c.text, fieldbackground=c.surface,
+        )  # fmt: skip
+        padding = (self.px(14), self.px(6))
+        kinds = {
+            "TButton": (c.surface, c.text, c.raised, c.line),
+            "Accent.TButton": (c.accent, c.on_accent, c.accent_raised, c.accent),
+            "Danger.TButton": (c.danger_ground, c.danger, c.raised, c.danger),
+            "Quiet.TButton": (c.ground, c.accent, c.raised, c.ground),
+            "Bar.TButton": (c.surface, c.accent, c.raised, c.surface),
+        }
+        for name, (ground, text, raised, border) in kinds.items():
+            style.configure(
+                name, background=ground, foreground=text, padding=padding, relief="flat",
+                bordercolor=border, lightcolor=ground, darkcolor=ground, borderwidth=1,
+                focusthickness=2, anchor="center",
+            )  # fmt: skip
+            style.map(
+                name,
+                background=[("disabled", c.raised), ("active", raised), ("pressed", raised)],
+                foreground=[("disabled", c.muted)],
+                bordercolor=[("focus", c.text if name == "Accent.TButton" else c.accent)],
+                lightcolor=[("focus", c.text if name == "Accent.TButton" else c.accent),
+                            ("active", raised), ("disabled", c.raised)],
+                darkcolor=[("focus", c.text if name == "Accent.TButton" else c.accent),
+                           ("active", raised), ("disabled", c.raised)],
+            )  # fmt: skip
+        style.configure("Quiet.TButton", padding=(self.px(8), self.px(4)))
+        style.configure("Bar.TButton", padding=(self.px(8), self.px(4)))
+        style.configure("TEntry", padding=(self.px(8), self.px(6)), bordercolor=c.line,
+                        lightcolor=c.surface, darkcolor=c.surface, foreground=c.text)  # fmt: skip
+        style.map("TEntry", bordercolor=[("focus", c.accent)], lightcolor=[("focus", c.accent)],
+                  darkcolor=[("focus", c.accent)], fieldbackground=[("disabled", c.ground)],
+                  foreground=[("disabled", c.muted)])  # fmt: skip
+        style.layout("Slim.Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {
+            "sticky": "ns",
+            "children": [("Vertical.Scrollbar.thumb", {"expand": "1", "sticky": "nswe"})],
+        })])  # fmt: skip
+        style.configure("Slim.Vertical.TScrollbar", width=self.px(9), arrowsize=self.px(9),
+                        background=c.line, troughcolor=c.ground, bordercolor=c.ground,
+                        lightcolor=c.line, darkcolor=c.line, gripcount=0)  # fmt: skip
+        style.map("Slim.Vertical.TScrollbar", background=[("active", c.muted), ("disabled", c.ground)],
+                  lightcolor=[("disabled", c.ground)], darkcolor=[("disabled", c.ground)])  # fmt: skip
+        style.configure("TProgressbar", background=c.accent, troughcolor=c.raised, bordercolor=c.raised,
+                        lightcolor=c.accent, darkcolor=c.accent, thickness=self.px(4))  # fmt: skip
