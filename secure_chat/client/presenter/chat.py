@@ -352,9 +352,9 @@ class Chat:
         user_id = self.selected
         if user_id is None or not self.looking:
             return
-        conversation = self._people.conversation(user_id)
-        if conversation is not None and conversation.unread:
-            self._do(lambda: self._engine.open_conversation(user_id))
+        conversation, last = self._people.conversation(user_id), self._timeline.last_number
+        if conversation is not None and conversation.unread and last is not None:
+            self._do(lambda: self._engine.mark_read(user_id, last))
 
     def _read_history(self, user_id: UserId) -> None:
         self._timeline = Timeline(self._, self._times)

@@ -203,6 +203,11 @@ class SignIn:
             return Field.PASSWORD
         return Field.LINK if self._is_new and self.stage is Stage.REGISTERING else Field.WHOLE
 
+    def _link_mistake(self, text: str, error: BadInviteLink) -> str:
+        if looks_like_link(text):
+            return self._.error(error)
+        return self._("This is neither an invite link nor a server's host:port.")
+
     def _check(self, entered: Entered) -> dict[Field, str]:
         mistakes: dict[Field, str] = {}
         if not entered.link.strip():
@@ -213,7 +218,7 @@ class SignIn:
             try:
                 read_link(entered.link)
             except BadInviteLink as error:
-                mistakes[Field.LINK] = self._.error(error)
+                mistakes[Field.LINK] = self._link_mistake(entered.link, error)
         try:
             canonical_user_id(entered.name.strip())
         except BadAddress:
@@ -231,9 +236,13 @@ class SignIn:
         return mistakes
 
 
+def looks_like_link(text: str) -> bool:
+    """Whether an invite link was meant, rather than a server's address."""
+    return text.strip().lower().startswith(f"{SCHEME}:")
+
+
 def read_link(text: str) -> InviteLink:
     """An invite link, or only a server's address; raises `BadInviteLink`."""
-    text = text.strip()
-    if text.lower().startswith(f"{SCHEME}:"):
+    if looks_like_link(text):
         return InviteLink.parse(text)
-    return InviteLink(ServerAddress.parse(text))
+    return InviteLink(ServerAddress.parse(text.strip()))

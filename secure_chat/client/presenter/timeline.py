@@ -65,6 +65,11 @@ class Timeline:
         """Where an earlier page ends."""
         return self._messages[0].number if self._messages else None
 
+    @property
+    def last_number(self) -> int | None:
+        """The newest line that is shown."""
+        return self._messages[-1].number if self._messages else None
+
     def load(self, messages: list[Message]) -> Reset:
         """Start with these."""
         self._messages = sorted(messages, key=_number)

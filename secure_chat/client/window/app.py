@@ -39,6 +39,7 @@ class App:
         self.chat: Chat | None = None
         self.screen: SignInView | ChatView | None = None
         self._stopping = False
+        self._clock = ""
         self._place()
         self._show()
         self.root.protocol("WM_DELETE_WINDOW", self.close)
@@ -63,6 +64,7 @@ class App:
     def close(self) -> None:
         """Close the window; `run` then stops the engine, which no longer has a screen to freeze."""
         self._stopping = True
+        self.root.after_cancel(self._clock)
         self.root.destroy()
 
     # ------------------------------------------------------------ screens
@@ -92,10 +94,10 @@ class App:
         corner = ui.frame(parent)
         other = next(one for one in LANGUAGES if one != self._words.language)
         # Each language is named in itself, whatever the interface speaks.
-        ui.button(corner, other.name, lambda: self.speak(other.code), "Quiet").pack(side=ui.start)  # type: ignore[arg-type]
+        ui.button(corner, other.name, lambda: self.speak(other.code), "Quiet").pack(side=ui.start)
         dark = self._settings.theme == "dark"
         text = ui.words("Light") if dark else ui.words("Dark")
-        ui.button(corner, text, self.switch_theme, "Quiet").pack(side=ui.end)  # type: ignore[arg-type]
+        ui.button(corner, text, self.switch_theme, "Quiet").pack(side=ui.end)
         return corner
 
     def speak(self, code: str) -> None:
@@ -127,7 +129,7 @@ class App:
         try:
             self._poll()
         finally:  # one bad event must not stop the clock
-            self.root.after(_POLL_MS, self._tick)
+            self._clock = self.root.after(_POLL_MS, self._tick)
 
     def _poll(self) -> None:
         if self.chat is not None and isinstance(self.screen, ChatView):
@@ -153,7 +155,7 @@ class App:
     # ------------------------------------------------------------ failures
 
     def _on_exception(
-        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        self, kind: type[BaseException], _error: BaseException, trace: TracebackType | None
     ) -> None:
         """A callback failed: say so in words; log where, but never what (it may be a message)."""
         where = " < ".join(

@@ -13,7 +13,7 @@ from secure_chat.client.window.composer import Composer
 from secure_chat.client.window.message_list import MessageList
 from secure_chat.client.window.panel_view import PanelView
 from secure_chat.client.window.people_list import PeopleList
-from secure_chat.client.window.shapes import trust_mark
+from secure_chat.client.window.shapes import trust_badge
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
@@ -23,7 +23,7 @@ class ChatView(tk.Frame):
 
     def __init__(
         self,
-        parent: tk.Misc,
+        parent: tk.Tk,
         ui: Ui,
         chat: Chat,
         settings: Settings,
@@ -31,6 +31,7 @@ class ChatView(tk.Frame):
     ) -> None:
         super().__init__(parent, background=ui.colors.ground)
         self._ui, self._chat, self._settings = ui, chat, settings
+        self._set_title = parent.title
         self._compare: CompareView | None = None
         self._drafted: UserId | None = None
         self._main = ui.frame(self, ui.colors.line)
@@ -49,24 +50,25 @@ class ChatView(tk.Frame):
         ui = self._ui
         side = ui.frame(self._main)
         edge = (0, 1) if ui.start == "left" else (1, 0)
-        side.pack(side=ui.start, fill="y", padx=edge)  # type: ignore[arg-type]
+        side.pack(side=ui.start, fill="y", padx=edge)
         ui.label(side, self._chat.our_name, font="title").pack(
             anchor=ui.start_anchor,
             padx=ui.px(16),
-            pady=(ui.px(14), 0),  # type: ignore[arg-type]
+            pady=(ui.px(14), 0),
         )
         self._secured = ui.label(side, font="small", color=ui.colors.good)
-        self._secured.pack(anchor=ui.start_anchor, padx=ui.px(16))  # type: ignore[arg-type]
+        self._secured.pack(anchor=ui.start_anchor, padx=ui.px(16))
         self.search = ttk.Entry(side, font=ui.fonts["text"])
         self.search.pack(fill="x", padx=ui.px(12), pady=(ui.px(10), ui.px(6)))
         self._search_hint = self._hint_in(self.search, ui.words("Search people"))
         self.search.bind("<KeyRelease>", lambda _: self._on_search())
         self.search.bind("<Return>", lambda _: self._on_search_return())
         self.search.bind("<Escape>", lambda _: self._clear_search())
-        self.search.bind("<Down>", lambda _: self.people.canvas.focus_set())
         corner(side).pack(side="bottom", fill="x", padx=ui.px(8), pady=ui.px(6))
         self.people = PeopleList(side, ui, self.select)
         self.people.pack(fill="both", expand=True)
+        people = self.people
+        self.search.bind("<Down>", lambda _: people.canvas.focus_set())
 
     def _hint_in(self, entry: ttk.Entry, text: str) -> tk.Label:
         ui = self._ui
@@ -191,7 +193,7 @@ class ChatView(tk.Frame):
         if rows:
             self.messages.show(self._chat.timeline.rows, rows)
         if Part.TITLE in changed:
-            self.winfo_toplevel().title(self._chat.title)  # type: ignore[attr-defined]
+            self._set_title(self._chat.title)
         if Part.HEADER in changed:
             self._show_header()
         if Part.BANNER in changed:
@@ -220,8 +222,8 @@ class ChatView(tk.Frame):
         self._middle.pack_forget()
         if self._settings.panel_open:
             edge = (1, 0) if ui.end == "right" else (0, 1)
-            self.panel.pack(side=ui.end, fill="y", padx=edge)  # type: ignore[arg-type]
-        self._middle.pack(side=ui.start, fill="both", expand=True)  # type: ignore[arg-type]
+            self.panel.pack(side=ui.end, fill="y", padx=edge)
+        self._middle.pack(side=ui.start, fill="both", expand=True)
 
     def _show_header(self) -> None:
         ui, header, colors = self._ui, self._chat.header, self._ui.colors
@@ -229,25 +231,22 @@ class ChatView(tk.Frame):
             child.destroy()
         inside = ui.frame(self._header, colors.surface)
         inside.pack(fill="x", padx=ui.px(16), pady=ui.px(9))
-        key = ui.button(inside, ui.words("Keys"), self.toggle_panel, "Bar")
-        key.pack(side=ui.end)  # type: ignore[arg-type]
+        key = ui.button(inside, ui.words("Safety number"), self.toggle_panel, "Bar")
+        key.pack(side=ui.end)
         if header is None:
-            ui.label(inside, "secure_chat", font="title").pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+            ui.label(inside, "secure_chat", font="title").pack(anchor=ui.start_anchor)
             return
         names = ui.frame(inside, colors.surface)
-        names.pack(side=ui.start)  # type: ignore[arg-type]
+        names.pack(side=ui.start)
         line = ui.frame(names, colors.surface)
-        line.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
-        ui.label(line, header.user_id, font="title").pack(side=ui.start)  # type: ignore[arg-type]
+        line.pack(anchor=ui.start_anchor)
+        ui.label(line, header.user_id, font="title").pack(side=ui.start)
         size = round(ui.line_height * 0.8)
-        badge = tk.Canvas(
-            line, width=size + 2, height=size + 2, background=colors.surface, highlightthickness=0
-        )
-        trust_mark(badge, size // 2 + 1, size // 2 + 1, size, header.mark, colors)
-        badge.pack(side=ui.start, padx=ui.px(6))  # type: ignore[arg-type]
-        ui.label(line, header.trust, font="small", color=colors.muted).pack(side=ui.start)  # type: ignore[arg-type]
+        badge = trust_badge(line, ui.discs, colors, header.mark, size)
+        badge.pack(side=ui.start, padx=ui.px(6))
+        ui.label(line, header.trust, font="small", color=colors.muted).pack(side=ui.start)
         color = colors.good if header.online else colors.muted
-        ui.label(names, header.status, font="small", color=color).pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        ui.label(names, header.status, font="small", color=color).pack(anchor=ui.start_anchor)
 
     def _fill_bar(self, bar: tk.Frame, row: BannerRow | None) -> None:
         """A bar with a text and perhaps a button, or nothing."""
@@ -265,9 +264,9 @@ class ChatView(tk.Frame):
         if row.button and row.action is not None:
             action = row.action
             button = ui.button(bar, row.button, lambda: self._act(action))
-            button.pack(side=ui.end, padx=ui.px(12), pady=ui.px(5))  # type: ignore[arg-type]
+            button.pack(side=ui.end, padx=ui.px(12), pady=ui.px(5))
         text = ui.flowing(bar, row.text, font="small", color=ink)
-        text.pack(side=ui.start, fill="x", expand=True, padx=ui.px(16), pady=ui.px(7))  # type: ignore[arg-type]
+        text.pack(side=ui.start, fill="x", expand=True, padx=ui.px(16), pady=ui.px(7))
         bar.pack(side="top", fill="x", after=self._header)
 
     def _show_problem(self) -> None:
@@ -278,9 +277,9 @@ class ChatView(tk.Frame):
             bar.pack_forget()
             return
         close = ui.button(bar, ui.words("Close"), self._dismiss)
-        close.pack(side=ui.end, padx=ui.px(12), pady=ui.px(5))  # type: ignore[arg-type]
+        close.pack(side=ui.end, padx=ui.px(12), pady=ui.px(5))
         text = ui.flowing(bar, self._chat.problem, font="small", color=ui.colors.danger)
-        text.pack(side=ui.start, fill="x", expand=True, padx=ui.px(16), pady=ui.px(7))  # type: ignore[arg-type]
+        text.pack(side=ui.start, fill="x", expand=True, padx=ui.px(16), pady=ui.px(7))
         bar.pack(side="top", fill="x", after=self._header)
 
     def _dismiss(self) -> None:
@@ -318,9 +317,9 @@ class ChatView(tk.Frame):
         )
         row = ui.frame(self._warning, colors.danger_ground)
         row.pack(fill="x", padx=ui.px(16), pady=(0, ui.px(12)))
-        ui.button(row, warning.button, self.compare, "Accent").pack(side=ui.start)  # type: ignore[arg-type]
+        ui.button(row, warning.button, self.compare, "Accent").pack(side=ui.start)
         ui.button(row, ui.words("Go on without comparing"), self._accept, "Danger").pack(
             side=ui.start,
-            padx=ui.px(10),  # type: ignore[arg-type]
+            padx=ui.px(10),
         )
         self._warning.pack(side="bottom", fill="x")

@@ -41,15 +41,15 @@ class CompareView(tk.Frame):
             self._show_difference(body)
             return
         title = ui.words("Compare with {name}", name=name)
-        ui.label(body, title, font="huge", wrap=ui.px(_WIDTH)).pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        ui.label(body, title, font="huge", wrap=ui.px(_WIDTH)).pack(anchor=ui.start_anchor)
         advice = ui.words(
-            "Meet {name} or call on another channel, and read the digits to each other. Both of you "
-            "must see the same twelve groups.",
+            "Meet {name} or call on another channel, and read the digits to each other. "
+            "Both of you must see the same twelve groups.",
             name=name,
         )
         ui.label(body, advice, color=colors.muted, wrap=ui.px(_WIDTH)).pack(
             anchor=ui.start_anchor,
-            pady=(ui.px(6), ui.px(18)),  # type: ignore[arg-type]
+            pady=(ui.px(6), ui.px(18)),
         )
         well = tk.Frame(body, background=colors.ground)
         well.pack(fill="x")
@@ -71,7 +71,7 @@ class CompareView(tk.Frame):
         ui, colors, name = self._ui, self._ui.colors, self._row.their_name
         title = ui.words("Do not write to {name} here", name=name)
         ui.label(body, title, font="huge", color=colors.danger, wrap=ui.px(_WIDTH)).pack(
-            anchor=ui.start_anchor  # type: ignore[arg-type]
+            anchor=ui.start_anchor
         )
         advice = ui.words(
             "Different numbers mean that somebody else holds a key under the name of one of you. "
@@ -81,7 +81,7 @@ class CompareView(tk.Frame):
         )
         ui.label(body, advice, wrap=ui.px(_WIDTH)).pack(
             anchor=ui.start_anchor,
-            pady=(ui.px(8), ui.px(18)),  # type: ignore[arg-type]
+            pady=(ui.px(8), ui.px(18)),
         )
         again = ui.button(
             body, ui.words("Compare again"), lambda: self._show(differs=False), "Accent"

@@ -31,8 +31,8 @@ class Composer(tk.Frame):
         )  # fmt: skip
         row = ui.frame(self, colors.surface)
         row.pack(side="bottom", fill="x", padx=ui.px(12), pady=ui.px(10))
-        self.button = ui.button(row, ui.words("Send"), self.send, "Accent")
-        self.button.pack(side=ui.end, anchor="s")  # type: ignore[arg-type]
+        self.button = ui.button(row, ui.words("Send"), self.send_written, "Accent")
+        self.button.pack(side=ui.end, anchor="s")
         self.text = tk.Text(
             row, height=1, wrap="word", undo=True, maxundo=200, font=ui.fonts["text"], width=10,
             background=colors.ground, foreground=colors.text, insertbackground=colors.accent,
@@ -41,7 +41,7 @@ class Composer(tk.Frame):
             highlightcolor=colors.accent, padx=ui.px(10), pady=ui.px(7),
         )  # fmt: skip
         gap = (0, ui.px(8)) if ui.end == "right" else (ui.px(8), 0)
-        self.text.pack(side=ui.start, fill="x", expand=True, padx=gap)  # type: ignore[arg-type]
+        self.text.pack(side=ui.start, fill="x", expand=True, padx=gap)
         self.text.tag_configure("rtl", justify="right")
         self.text.tag_configure("hint", foreground=colors.muted)
         self._hint_label = tk.Label(
@@ -75,17 +75,16 @@ class Composer(tk.Frame):
 
     def put(self, text: str) -> None:
         """Another text: a draft, or nothing."""
-        state = str(self.text.cget("state"))
         self.text.configure(state="normal")
         self.text.delete("1.0", "end")
         self.text.insert("1.0", text)
         self.text.edit_reset()
-        self.text.configure(state=state)  # type: ignore[arg-type]
+        self.text.configure(state="normal" if self._enabled else "disabled")
         self._refresh()
 
     # ------------------------------------------------------------ keys
 
-    def send(self) -> None:
+    def send_written(self) -> None:
         """Send what is written; it stays if it cannot be sent."""
         if self._enabled and self._on_send(self.written):
             self.put("")
@@ -95,7 +94,7 @@ class Composer(tk.Frame):
         shift = 1
         if isinstance(event.state, int) and event.state & shift:
             return None
-        self.send()
+        self.send_written()
         return "break"
 
     def _leave_forwards(self, event: "tk.Event[tk.Misc]") -> str:
@@ -114,13 +113,13 @@ class Composer(tk.Frame):
 
     def _on_modified(self, _event: "tk.Event[tk.Misc]") -> None:
         if self.text.edit_modified():
-            self.text.edit_modified(False)
+            self.text.edit_modified(False)  # noqa: FBT003 - Tk's signature
             self._refresh()
 
     def _refresh(self) -> None:
         written = self.written
         lines = self.text.count("1.0", "end", "displaylines")
-        count = lines[0] if isinstance(lines, tuple) else lines or 1
+        count = lines[0] if lines else 1
         self.text.configure(height=max(1, min(_MOST_LINES, count)))
         self._align(written)
         self._show_preview(written)
@@ -149,7 +148,7 @@ class Composer(tk.Frame):
         tail = clean(written[-600:], astral=self._ui.astral)
         width = max(self.winfo_width() - 2 * self._ui.px(20), self._ui.px(200))
         lines = self._ui.layout("small").wrap(tail, width)[-_PREVIEW_LINES:]
-        rtl = lines[-1].rtl
+        rtl = is_rtl(tail)
         self._preview.configure(
             text="\n".join(line.text for line in lines),
             anchor="e" if rtl else "w", justify="right" if rtl else "left",

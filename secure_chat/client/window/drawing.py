@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from secure_chat.client.presenter.rows import BubbleRow, DayRow, NoticeRow, Row
 from secure_chat.client.text import Line
-from secure_chat.client.window.shapes import delivery_mark, information, mark_width, rounded
+from secure_chat.client.window.shapes import Pen, mark_width
 from secure_chat.client.window.ui import Ui
 
 _FOLD_FROM, _FOLDED = 40, 30  # lines
@@ -38,8 +38,9 @@ class Drawn:
 class RowPainter:
     """Lays out and draws rows with one look."""
 
-    def __init__(self, ui: Ui) -> None:
+    def __init__(self, ui: Ui, canvas: tk.Canvas) -> None:
         self._ui = ui
+        self._pen = Pen(canvas, ui.discs, ui.colors)
         self._pad = ui.px(11)
         self._gap = ui.px(3)
         self._margin = ui.px(14)
@@ -152,7 +153,7 @@ class RowPainter:
         )
         rtl = ui.words.rtl
         sign_x = box[2] - ui.px(8) - sign // 2 if rtl else box[0] + ui.px(8) + sign // 2
-        information(canvas, sign_x, y + drawn.height // 2, sign, colors.on_notice)
+        self._pen.information(sign_x, y + drawn.height // 2, sign, colors.on_notice, colors.notice)
         text_x = center - sign // 2 if rtl else center + sign // 2
         for number, line in enumerate(drawn.lines):
             canvas.create_text(
@@ -173,7 +174,7 @@ class RowPainter:
         top, bottom = y + drawn.top_gap, y + drawn.height - self._gap
         # X draws garbage beyond 32,767 pixels: a tall bubble is cut to what can be in view.
         box = (left, max(top, -200), right, min(bottom, view + 200))
-        rounded(canvas, box, ui.px(12), fill=ground, outline=colors.accent if current else "")
+        self._pen.rounded(box, ui.px(12), fill=ground, outline=colors.accent if current else "")
         inner_left, inner_right = left + self._pad, right - self._pad
         at = top + ui.px(7)
         at = self._draw_lines(canvas, drawn.lines, (inner_left, inner_right), at, view, "text", ink)
@@ -240,6 +241,4 @@ class RowPainter:
         )
         if mark:
             x = start + self._meta_width(row) - mark
-            delivery_mark(
-                canvas, x, middle, self._mark, row.delivery, color=color, colors=ui.colors
-            )
+            self._pen.delivery(x, middle, self._mark, row.delivery, color)

@@ -25,7 +25,6 @@ class MessageList(tk.Frame):
         self._on_top = on_top
         self._rows: Sequence[Row] = ()
         self._view = Viewport()
-        self._painter = RowPainter(ui)
         self._layouts: OrderedDict[str, Drawn] = OrderedDict()
         self._expanded: set[str] = set()
         self._current: str | None = None  # the key of the row that the keyboard is on
@@ -38,9 +37,10 @@ class MessageList(tk.Frame):
             self, background=colors.chat, borderwidth=0, takefocus=True, highlightthickness=2,
             highlightbackground=colors.chat, highlightcolor=colors.accent, yscrollincrement=1,
         )  # fmt: skip
-        self._bar = ttk.Scrollbar(self, style="Slim.Vertical.TScrollbar", command=self._on_bar)
-        self._bar.pack(side=self._ui.end, fill="y")  # type: ignore[arg-type]
-        self.canvas.pack(side=self._ui.start, fill="both", expand=True)  # type: ignore[arg-type]
+        self._painter = RowPainter(self._ui, self.canvas)
+        self._bar = ttk.Scrollbar(self, style="Chat.Slim.Vertical.TScrollbar", command=self._on_bar)
+        self._bar.pack(side=self._ui.end, fill="y")
+        self.canvas.pack(side=self._ui.start, fill="both", expand=True)
         self._menu = tk.Menu(self, tearoff=False)
         self._menu.add_command(label=self._ui.say(self._ui.words("Copy")), command=self.copy)
         bind = self.canvas.bind

@@ -1,4 +1,4 @@
-"""Colours, light and dark. Text on its ground has a contrast of 4.5 to 1 or more (a test counts)."""
+"""Colours, light and dark; text has a contrast of 4.5 to 1 or more to its ground."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +30,7 @@ class Palette:
     good: str
     warning: str
     warning_ground: str
+    read: str  # the mark of a message that was read
     danger: str
     danger_ground: str
     on_danger: str
@@ -42,8 +43,8 @@ LIGHT: Final = Palette(
     accent_raised="#17538b", ours="#cfe5fa", on_ours="#10243a", ours_muted="#3f5a76",
     theirs="#ffffff", on_theirs="#1a212b", theirs_muted="#5b6675", selected="#d8e7f6",
     notice="#dde3ea", on_notice="#3d4856", good="#15713f", warning="#7a4f00",
-    warning_ground="#fdf1d3", danger="#b02318", danger_ground="#fde7e4", on_danger="#ffffff",
-    quiet_ground="#e3ebf4",
+    warning_ground="#fdf1d3", read="#0b7a48", danger="#b02318",
+    danger_ground="#fde7e4", on_danger="#ffffff", quiet_ground="#e3ebf4",
 )  # fmt: skip
 
 DARK: Final = Palette(
@@ -52,8 +53,8 @@ DARK: Final = Palette(
     accent_raised="#8cc5f7", ours="#1d4a75", on_ours="#f1f6fb", ours_muted="#b4cce4",
     theirs="#262f3a", on_theirs="#e8ecf1", theirs_muted="#a3afbd", selected="#24384d",
     notice="#222a34", on_notice="#b4bfcc", good="#5fcf92", warning="#f0c060",
-    warning_ground="#3a2f17", danger="#ff8d82", danger_ground="#43211f", on_danger="#2b0805",
-    quiet_ground="#1f2a37",
+    warning_ground="#3a2f17", read="#7fe3ab", danger="#ff8d82",
+    danger_ground="#43211f", on_danger="#2b0805", quiet_ground="#1f2a37",
 )  # fmt: skip
 
 PALETTES: Final = {"light": LIGHT, "dark": DARK}

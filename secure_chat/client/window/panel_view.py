@@ -4,7 +4,7 @@ import tkinter as tk
 from collections.abc import Callable, Sequence
 
 from secure_chat.client.presenter.rows import Mark, PanelRow
-from secure_chat.client.window.shapes import trust_mark
+from secure_chat.client.window.shapes import trust_badge
 from secure_chat.client.window.ui import Ui
 
 _WIDTH = 264
@@ -22,7 +22,7 @@ class PanelView(tk.Frame):
         on_accept: Callable[[], object],
     ) -> None:
         super().__init__(parent, background=ui.colors.surface, width=ui.px(_WIDTH))
-        self.pack_propagate(False)
+        self.pack_propagate(False)  # noqa: FBT003 - Tk's signature
         self._ui = ui
         self._on_compare = on_compare
         self._on_accept = on_accept
@@ -44,7 +44,7 @@ class PanelView(tk.Frame):
         if row.safety_number:
             self._title(body, ui.words("Safety number"))
             number_grid(body, ui, row.safety_number, _NUMBER_COLUMNS, "mono").pack(
-                anchor=ui.start_anchor  # type: ignore[arg-type]
+                anchor=ui.start_anchor
             )
             self._show_choices(body, row)
         if row.their_fingerprint and row.their_name is not None:
@@ -52,10 +52,11 @@ class PanelView(tk.Frame):
             self._fingerprint(body, row.their_fingerprint)
         self._title(body, ui.words("Your fingerprint ({name})", name=row.our_name))
         self._fingerprint(body, row.our_fingerprint)
+        if row.history:
+            self._title(body, ui.words("History of this key"))
         for line in row.history:
             ui.label(body, line, font="small", color=ui.colors.muted, wrap=self._wrap).pack(
-                anchor=ui.start_anchor,
-                pady=(ui.px(8), 0),  # type: ignore[arg-type]
+                anchor=ui.start_anchor
             )
 
     def _show_state(self, body: tk.Frame, row: PanelRow) -> None:
@@ -63,17 +64,14 @@ class PanelView(tk.Frame):
         line = ui.frame(body, colors.surface)
         line.pack(fill="x")
         size = round(ui.line_height * 0.9)
-        badge = tk.Canvas(
-            line, width=size + 2, height=size + 2, background=colors.surface, highlightthickness=0
-        )
-        trust_mark(badge, size // 2 + 1, size // 2 + 1, size, row.mark, colors)
+        badge = trust_badge(line, ui.discs, colors, row.mark, size)
         if row.mark is not Mark.NONE:
-            badge.pack(side=ui.start, padx=(0, ui.px(8)) if ui.start == "left" else (ui.px(8), 0))  # type: ignore[arg-type]
+            badge.pack(side=ui.start, padx=(0, ui.px(8)) if ui.start == "left" else (ui.px(8), 0))
         color = {Mark.VERIFIED: colors.good, Mark.CHANGED: colors.danger}.get(row.mark, colors.text)
-        ui.label(line, row.title, font="bold", color=color).pack(side=ui.start)  # type: ignore[arg-type]
+        ui.label(line, row.title, font="bold", color=color).pack(side=ui.start)
         ui.label(body, row.explanation, font="small", color=colors.muted, wrap=self._wrap).pack(
             anchor=ui.start_anchor,
-            pady=(ui.px(4), 0),  # type: ignore[arg-type]
+            pady=(ui.px(4), 0),
         )
 
     def _show_choices(self, body: tk.Frame, row: PanelRow) -> None:
@@ -90,12 +88,12 @@ class PanelView(tk.Frame):
         ui = self._ui
         ui.label(body, text, font="small_bold", color=ui.colors.text).pack(
             anchor=ui.start_anchor,
-            pady=(ui.px(16), ui.px(4)),  # type: ignore[arg-type]
+            pady=(ui.px(16), ui.px(4)),
         )
 
     def _fingerprint(self, body: tk.Frame, groups: Sequence[str]) -> None:
         grid = number_grid(body, self._ui, groups, _FINGERPRINT_COLUMNS, "mono_small")
-        grid.pack(anchor=self._ui.start_anchor)  # type: ignore[arg-type]
+        grid.pack(anchor=self._ui.start_anchor)
 
 
 def number_grid(

@@ -3,11 +3,11 @@
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from tkinter import ttk
-from zlib import crc32
+from typing import Literal
 
 from secure_chat.client.presenter.rows import PersonRow
 from secure_chat.client.window.palette import AVATARS
-from secure_chat.client.window.shapes import rounded, trust_mark
+from secure_chat.client.window.shapes import Pen
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
@@ -33,9 +33,10 @@ class PeopleList(tk.Frame):
             self, background=colors.ground, borderwidth=0, takefocus=True, highlightthickness=2,
             highlightbackground=colors.ground, highlightcolor=colors.accent, width=self._ui.px(270),
         )  # fmt: skip
+        self._pen = Pen(self.canvas, self._ui.discs, colors)
         self._bar = ttk.Scrollbar(self, style="Slim.Vertical.TScrollbar", command=self._on_bar)
-        self._bar.pack(side=self._ui.end, fill="y")  # type: ignore[arg-type]
-        self.canvas.pack(side=self._ui.start, fill="both", expand=True)  # type: ignore[arg-type]
+        self._bar.pack(side=self._ui.end, fill="y")
+        self.canvas.pack(side=self._ui.start, fill="both", expand=True)
         bind = self.canvas.bind
         bind("<Configure>", lambda _: self._draw_soon())
         bind("<Button-1>", self._on_click)
@@ -133,8 +134,8 @@ class PeopleList(tk.Frame):
         focused = canvas.focus_get() is canvas and index == self._current
         ground = colors.selected if row.selected else colors.ground
         if row.selected or focused:
-            rounded(
-                canvas, (pad, y + 2, width - pad, y + self._row_height - 2), ui.px(10),
+            self._pen.rounded(
+                (pad, y + 2, width - pad, y + self._row_height - 2), ui.px(10),
                 fill=ground, outline=colors.accent if focused else "",
             )  # fmt: skip
         self._draw_avatar(row, y, ground)
@@ -148,7 +149,7 @@ class PeopleList(tk.Frame):
         name = self._fitted(row.user_id, room, "bold")
         self._text(side, name_y, name, "bold", colors.text)
         mark_x = side + ui.fonts["bold"].measure(name) + ui.px(5) + mark_size // 2
-        trust_mark(canvas, self._x(mark_x), round(name_y), mark_size, row.mark, colors)
+        self._pen.trust(self._x(mark_x), round(name_y), mark_size, row.mark)
         badge = self._draw_unread(row, end, round(preview_y))
         self._draw_preview(row, side, preview_y, end - side - badge)
 
@@ -156,33 +157,32 @@ class PeopleList(tk.Frame):
         ui, colors = self._ui, self._ui.colors
         prefix = ""
         if row.preview_is_ours:
-            prefix = ui.words("You: ")
+            prefix = ui.words("You: ").strip()
         elif row.preview_is_notice:
-            prefix = "ⓘ "
-        shown = self._fitted(ui.drawable(prefix + row.preview), room, "small")
-        line = ui.layout("small").line(shown, rtl=ui.words.rtl or None)
+            prefix = "ⓘ"
+        font = ui.fonts["small"]
+        used = font.measure(prefix + " ") if prefix else 0
+        # Each part in its own direction: the text's must not turn the prefix round, nor inversely.
+        shown = ui.layout("small").line(
+            self._fitted(ui.drawable(row.preview), room - used, "small")
+        )
+        parts = [ui.say(prefix), shown] if prefix else [shown]
+        line = " ".join(reversed(parts) if ui.words.rtl else parts)
         color = colors.text if row.unread else colors.muted
         self._text(side, y, line, "small", color)
 
     def _draw_avatar(self, row: PersonRow, y: int, ground: str) -> None:
         ui, colors, canvas = self._ui, self._ui.colors, self.canvas
         x, middle, half = self._x(ui.px(36)), y + self._row_height // 2, ui.px(19)
-        tint = AVATARS[crc32(row.user_id.encode()) % len(AVATARS)]
-        canvas.create_oval(x - half, middle - half, x + half, middle + half, fill=tint, width=0)
+        tint = AVATARS[sum(row.user_id.encode()) % len(AVATARS)]
+        self._pen.disc(x, middle, 2 * half, tint)
         canvas.create_text(
             x, middle, text=row.user_id[:1].upper(), font=ui.fonts["title"], fill="#ffffff"
         )
         if row.online:
             dot, at_x, at_y = ui.px(6), x + round(half * 0.72), middle + round(half * 0.72)
-            canvas.create_oval(
-                at_x - dot,
-                at_y - dot,
-                at_x + dot,
-                at_y + dot,
-                fill=colors.good,
-                outline=ground,
-                width=2,
-            )
+            self._pen.disc(at_x, at_y, 2 * dot + 4, ground)
+            self._pen.disc(at_x, at_y, 2 * dot, colors.good)
 
     def _draw_unread(self, row: PersonRow, end: int, y: int) -> int:
         """The number of unread messages; returns the room it takes."""
@@ -193,7 +193,7 @@ class PeopleList(tk.Frame):
         width = max(ui.fonts["small_bold"].measure(text) + ui.px(10), ui.px(20))
         left, right = sorted((self._x(end - width), self._x(end)))
         half = ui.px(9)
-        rounded(self.canvas, (left, y - half, right, y + half), half, fill=colors.accent)
+        self._pen.rounded((left, y - half, right, y + half), half, fill=colors.accent)
         self.canvas.create_text(
             (left + right) // 2, y, text=text, font=ui.fonts["small_bold"], fill=colors.on_accent
         )
@@ -206,14 +206,14 @@ class PeopleList(tk.Frame):
     def _text(
         self, x: int, y: float, text: str, font: str, color: str, *, at_end: bool = False
     ) -> None:
-        anchor = "e" if at_end != self._ui.words.rtl else "w"
+        anchor: Literal["e", "w"] = "e" if at_end != self._ui.words.rtl else "w"
         self.canvas.create_text(
             self._x(x),
             y,
             text=text,
             anchor=anchor,
             font=self._ui.fonts[font],
-            fill=color,  # type: ignore[arg-type]
+            fill=color,
         )
 
     def _fitted(self, text: str, room: int, font: str) -> str:

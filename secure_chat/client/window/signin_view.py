@@ -10,7 +10,8 @@ from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
 from secure_chat.client.presenter.strength import Strength
 from secure_chat.client.window.ui import Ui
 
-_WIDTH = 400
+_WIDTH = 420
+_HALF = {Field.PASSWORD, Field.REPEAT}  # these two stand side by side
 
 
 class SignInView(tk.Frame):
@@ -58,7 +59,7 @@ class SignInView(tk.Frame):
         body = ui.frame(card, colors.surface)
         body.pack(padx=ui.px(34), pady=ui.px(26))
         tk.Frame(body, width=ui.px(_WIDTH), height=1, background=colors.surface).pack()
-        ui.label(body, "secure_chat", font="huge", color=colors.accent).pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        ui.label(body, "secure_chat", font="huge", color=colors.accent).pack(anchor=ui.start_anchor)
         if self._new:
             self._build_new(body, kept)
         else:
@@ -73,22 +74,33 @@ class SignInView(tk.Frame):
             body, Field.LINK, ui.words("Invite link or server"), kept.link or self._link
         )
         self._field(body, Field.NAME, ui.words("Your name here"), kept.name)
+        pair = ui.frame(body, ui.colors.surface)
+        pair.pack(fill="x")
+        pair.columnconfigure((0, 1), weight=1, uniform="passwords")
+        first, second = ui.frame(pair, ui.colors.surface), ui.frame(pair, ui.colors.surface)
+        gap = (0, ui.px(10))
+        first.grid(
+            row=0, column=int(ui.words.rtl), sticky="new", padx=gap if not ui.words.rtl else 0
+        )
+        second.grid(
+            row=0, column=int(not ui.words.rtl), sticky="new", padx=gap if ui.words.rtl else 0
+        )
         password = self._field(
-            body, Field.PASSWORD, ui.words("Password"), kept.password, secret=True
+            first, Field.PASSWORD, ui.words("Password"), kept.password, secret=True
         )
         self._bar = tk.Canvas(
-            self._after(Field.PASSWORD), height=ui.px(4), highlightthickness=0, width=ui.px(_WIDTH),
-            background=ui.colors.surface,
+            self._after(Field.PASSWORD), height=ui.px(4), highlightthickness=0,
+            width=ui.px(_WIDTH) // 2 - 10, background=ui.colors.surface,
         )  # fmt: skip
-        self._field(body, Field.REPEAT, ui.words("Password again"), kept.repeat, secret=True)
+        self._field(second, Field.REPEAT, ui.words("Password again"), kept.repeat, secret=True)
         link.bind("<KeyRelease>", lambda _: self._on_link())
         password.bind("<KeyRelease>", lambda _: self._on_password())
         self._build_advanced(body, kept)
         self._button = ui.button(body, ui.words("Create account"), self.submit, "Accent")
         self._button.pack(fill="x", pady=(ui.px(16), 0))
         self._busy.append(self._button)
-        first = Field.NAME if link.get() else Field.LINK
-        self.fields[first].focus_set()
+        empty = Field.NAME if link.get() else Field.LINK
+        self.fields[empty].focus_set()
         self._on_link()
 
     def _build_advanced(self, body: tk.Frame, kept: Entered) -> None:
@@ -96,7 +108,7 @@ class SignInView(tk.Frame):
         sign = "▾" if self._advanced else ("◂" if ui.words.rtl else "▸")
         text = f"{sign} " + ui.words("Advanced")
         fold = ui.button(body, text, self._fold, "Bar")
-        fold.pack(anchor=ui.start_anchor, pady=(ui.px(6), 0))  # type: ignore[arg-type]
+        fold.pack(anchor=ui.start_anchor, pady=(ui.px(6), 0))
         self._busy.append(fold)
         if not self._advanced:
             return
@@ -107,7 +119,7 @@ class SignInView(tk.Frame):
         choose = ui.button(
             self._after(Field.CA_FILE), ui.words("Choose a file…"), self._choose, "Bar"
         )
-        choose.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        choose.pack(anchor=ui.start_anchor)
         self._busy.append(choose)
         entry.bind("<Return>", lambda _: self.submit())
 
@@ -128,7 +140,8 @@ class SignInView(tk.Frame):
         ui, colors = self._ui, self._ui.colors
         choice = tk.Radiobutton(
             parent, text=f"{profile.name}  ·  {profile.server}", value=str(profile.folder),
-            variable=self._choice, command=lambda: self._choose_profile(profile), font=ui.fonts["text"],
+            variable=self._choice, command=lambda: self._choose_profile(profile),
+            font=ui.fonts["text"],
             background=colors.surface, foreground=colors.text, activebackground=colors.surface,
             activeforeground=colors.accent, selectcolor=colors.surface, anchor="w", borderwidth=0,
             highlightthickness=2, highlightbackground=colors.surface, highlightcolor=colors.accent,
@@ -156,7 +169,7 @@ class SignInView(tk.Frame):
         ui = self._ui
         ui.label(body, text, color=ui.colors.muted, wrap=ui.px(_WIDTH)).pack(
             anchor=ui.start_anchor,
-            pady=(ui.px(2), ui.px(4)),  # type: ignore[arg-type]
+            pady=(ui.px(2), ui.px(4)),
         )
 
     def _field(
@@ -166,7 +179,7 @@ class SignInView(tk.Frame):
         ui = self._ui
         box = ui.frame(body, ui.colors.surface)
         box.pack(fill="x", pady=(ui.px(9), 0))
-        ui.label(box, label, font="small_bold").pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+        ui.label(box, label, font="small_bold").pack(anchor=ui.start_anchor)
         entry = ttk.Entry(box, font=ui.fonts["text"], show="•" if secret else "")
         entry.insert(0, value)
         entry.pack(fill="x", pady=(ui.px(2), 0))
@@ -233,7 +246,7 @@ class SignInView(tk.Frame):
             step, ui.colors.good
         )
         self._bar.delete("all")
-        part = ui.px(_WIDTH) // len(Strength)
+        part = ui.px(_WIDTH) // 2 // len(Strength)
         for index in range(len(Strength)):
             x = self._bar.winfo_width() - (index + 1) * part if ui.words.rtl else index * part
             self._bar.create_rectangle(
@@ -253,14 +266,14 @@ class SignInView(tk.Frame):
         ui.write(self._status, self._signin.progress)
         if working:
             self._progress.pack(fill="x", pady=(ui.px(14), ui.px(4)))
-            self._status.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+            self._status.pack(anchor=ui.start_anchor)
             self._progress.start(20)
         else:
             self._progress.stop()
             self._progress.pack_forget()
             self._status.pack_forget()
         if self._signin.stage is Stage.REGISTERING:
-            self._cancel.pack(anchor=ui.start_anchor)  # type: ignore[arg-type]
+            self._cancel.pack(anchor=ui.start_anchor)
         else:
             self._cancel.pack_forget()
         self._show_mistakes()
@@ -285,5 +298,6 @@ class SignInView(tk.Frame):
             note.pack_forget()
             return
         note.configure(foreground=color)
-        ui.write(note, text, font="small", wrap=ui.px(_WIDTH))
-        note.pack(anchor=ui.start_anchor, pady=(ui.px(2), 0))  # type: ignore[arg-type]
+        wrap = ui.px(_WIDTH) // 2 - ui.px(10) if self._new and field in _HALF else ui.px(_WIDTH)
+        ui.write(note, text, font="small", wrap=wrap)
+        note.pack(anchor=ui.start_anchor, pady=(ui.px(2), 0))

@@ -7,13 +7,16 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import font as tkfont
 from tkinter import ttk
+from typing import Literal
 
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.text import TextLayout, clean
 from secure_chat.client.window.palette import PALETTES, Palette
+from secure_chat.client.window.smooth import Discs
 from secure_chat.client.window.system import draws_astral, toolkit_shapes
 
+Side = Literal["left", "right"]
 _FAMILIES = ("Segoe UI", "SF Pro Text", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans")
 _MONO = ("Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "Noto Sans Mono", "Liberation Mono")
 _SMALLEST, _DESIGN_LINE = 10, 20
@@ -27,6 +30,7 @@ class Ui:
         self.root = root
         self.words = words
         self.colors: Palette = PALETTES[settings.theme]
+        self.discs = Discs(root)
         self._make_fonts(root)
         self.line_height = self.fonts["text"].metrics("linespace")
         self.astral = draws_astral()
@@ -44,17 +48,17 @@ class Ui:
         return max(1, round(design * self.line_height / _DESIGN_LINE))
 
     @property
-    def start(self) -> str:
+    def start(self) -> Side:
         """The side where reading starts, for pack."""
         return "right" if self.words.rtl else "left"
 
     @property
-    def end(self) -> str:
+    def end(self) -> Side:
         """The side where a line ends, for pack."""
         return "left" if self.words.rtl else "right"
 
     @property
-    def start_anchor(self) -> str:
+    def start_anchor(self) -> Literal["e", "w"]:
         """The side where reading starts, as an anchor."""
         return "e" if self.words.rtl else "w"
 
@@ -99,7 +103,7 @@ class Ui:
             foreground=color or self.colors.text,
             background=ground or str(parent.cget("background")),
             justify="right" if self.words.rtl else "left",
-            anchor=self.start_anchor,  # type: ignore[arg-type]
+            anchor=self.start_anchor,
             borderwidth=0,
             padx=0,
         )
@@ -181,7 +185,7 @@ class Ui:
         }
         for name, (ground, text, raised, border) in kinds.items():
             style.configure(
-                name, background=ground, foreground=text, padding=padding, relief="flat",
+                name, background=ground, foreground=text, padding=padding, relief="raised",
                 bordercolor=border, lightcolor=ground, darkcolor=ground, borderwidth=1,
                 focusthickness=2, anchor="center",
             )  # fmt: skip
@@ -202,14 +206,20 @@ class Ui:
         style.map("TEntry", bordercolor=[("focus", c.accent)], lightcolor=[("focus", c.accent)],
                   darkcolor=[("focus", c.accent)], fieldbackground=[("disabled", c.ground)],
                   foreground=[("disabled", c.muted)])  # fmt: skip
-        style.layout("Slim.Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {
-            "sticky": "ns",
-            "children": [("Vertical.Scrollbar.thumb", {"expand": "1", "sticky": "nswe"})],
-        })])  # fmt: skip
+        thumb = ("Vertical.Scrollbar.thumb", {"expand": True, "sticky": "nswe"})
+        trough = ("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})
+        style.layout("Slim.Vertical.TScrollbar", [trough])  # type: ignore[list-item]
+        style.layout("Chat.Slim.Vertical.TScrollbar", [trough])  # type: ignore[list-item]
+        style.configure("Chat.Slim.Vertical.TScrollbar", troughcolor=c.chat, bordercolor=c.chat)
+        style.map("Chat.Slim.Vertical.TScrollbar", background=[("disabled", c.chat)],
+                  lightcolor=[("disabled", c.chat)], darkcolor=[("disabled", c.chat)])  # fmt: skip
         style.configure("Slim.Vertical.TScrollbar", width=self.px(9), arrowsize=self.px(9),
                         background=c.line, troughcolor=c.ground, bordercolor=c.ground,
                         lightcolor=c.line, darkcolor=c.line, gripcount=0)  # fmt: skip
-        style.map("Slim.Vertical.TScrollbar", background=[("active", c.muted), ("disabled", c.ground)],
-                  lightcolor=[("disabled", c.ground)], darkcolor=[("disabled", c.ground)])  # fmt: skip
-        style.configure("TProgressbar", background=c.accent, troughcolor=c.raised, bordercolor=c.raised,
-                        lightcolor=c.accent, darkcolor=c.accent, thickness=self.px(4))  # fmt: skip
+        style.map("Slim.Vertical.TScrollbar",
+                  background=[("active", c.muted), ("disabled", c.ground)],
+                  lightcolor=[("disabled", c.ground)],
+                  darkcolor=[("disabled", c.ground)])  # fmt: skip
+        style.configure("TProgressbar", background=c.accent, troughcolor=c.raised,
+                        bordercolor=c.raised, lightcolor=c.accent, darkcolor=c.accent,
+                        thickness=self.px(4))  # fmt: skip

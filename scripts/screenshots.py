@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Pictures of every screen of the window, in English and Persian, light and dark.
+
+Needs a screen (`xvfb-run` will do) and ImageMagick's `import`. The people and messages are made
+up, through the engine that the window's tests use: no server, no keys.
+
+    xvfb-run -s "-screen 0 1300x860x24" python3 scripts/screenshots.py --out /tmp/pictures
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from secure_chat.client.events import ConnectionChanged, ConnectionState, MessageState, Trust
+from secure_chat.client.presenter.accounts import KnownProfile
+from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.presenter.signin import Field
+from secure_chat.client.window.app import App
+from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.signin_view import SignInView
+from secure_chat.errors import ConnectFailed
+from secure_chat.protocol.addresses import UserId
+from tests.window.fakes import NOW, FakeAccounts, FakeEngine
+
+_LINK = "securechat://chat.example.org:7443/#v=1&pin=" + "A" * 43 + "&invite=" + "A" * 22
+BOB, SARA, CAROL = UserId("bob"), UserId("sara"), UserId("carol")
+
+
+def engine() -> FakeEngine:
+    """A few people and a conversation in two languages."""
+    fake = FakeEngine()
+    for name, online, trust in (
+        ("bob", True, Trust.VERIFIED), ("sara", True, Trust.NEW), ("carol", False, Trust.CHANGED),
+        ("dariush", False, None), ("mina.k", True, None),
+    ):  # fmt: skip
+        fake.meet(name, online=online, trust=trust)
+    say = fake.say
+    say(CAROL, "See you at the meeting.", ago=3000)
+    say(CAROL, "", notice=True, problem="The key of carol has changed.", ago=3)
+    say(BOB, "Hi Alice! Did the new server survive the weekend?", ago=1500)
+    say(BOB, "It did. Not one message lost, and I pulled the plug twice.", ours=True, ago=1497,
+        state=MessageState.READ)  # fmt: skip
+    say(BOB, "", notice=True, problem="You marked bob as verified.", ago=1490)
+    say(BOB, "سلام! فارسی هم درست نشان داده می‌شود؟", ago=40)
+    say(BOB, "بله، حروف به هم می‌چسبند و خط از راست شروع می‌شود، حتی با (پرانتز) و Python 3.11 "
+        "در میان جمله. متن بلند هم درست شکسته می‌شود.", ours=True, ago=38,
+        state=MessageState.READ)  # fmt: skip
+    say(BOB, "Lovely 😀", ago=37)
+    say(BOB, "Multi-line works too:\n  1. write\n  2. Shift+Enter\n  3. send", ago=36)
+    say(BOB, "I'll send the minutes tonight.", ours=True, ago=5, state=MessageState.DELIVERED)
+    say(BOB, "And the photos after that.", ours=True, ago=4, state=MessageState.ACCEPTED)
+    say(BOB, "One more thing…", ours=True, ago=0, state=MessageState.WAITING)
+    fake.unread[BOB] = 0
+    say(SARA, "فردا ساعت ۱۰ جلسه داریم", ago=12)
+    say(SARA, "لطفاً دیر نکن!", ago=11)
+    say(SARA, "This one is held.", ours=True, ago=2, state=MessageState.HELD,
+        problem="The recipient's mailbox is full.")  # fmt: skip
+    return fake
+
+
+class Studio:
+    """Shows a screen and takes its picture."""
+
+    def __init__(self, out: Path, language: str, theme: str) -> None:
+        self._out, self._language, self._theme = out, language, theme
+        self._number = 0
+
+    def app(self, accounts: FakeAccounts, options: Options | None = None) -> App:
+        """A window with this studio's language and theme."""
+        settings = Settings(self._language, self._theme)
+        return App(options or Options(), accounts, settings)
+
+    def take(self, app: App, name: str) -> None:
+        """Let the window draw itself, then photograph it."""
+        app.root.geometry("+0+0")
+        app.root.lift()
+        app.root.focus_force()
+        for _ in range(8):
+            app.root.update()
+            time.sleep(0.03)
+        path = self._out / f"{name}-{self._language}-{self._theme}.png"
+        subprocess.run(["import", "-window", str(app.root.winfo_id()), str(path)], check=True)
+        print(path)
+
+    def signin(self) -> None:
+        """The first screen: empty, with mistakes, and with a known profile."""
+        app = self.app(FakeAccounts(FakeEngine()), Options(link=_LINK))
+        assert isinstance(app.screen, SignInView)
+        self.take(app, "signin")
+        fields = app.screen.fields
+        fields[Field.LINK].insert(0, "x")
+        for field, text in (
+            (Field.NAME, "9lives"), (Field.PASSWORD, "short"), (Field.REPEAT, "shot"),
+        ):  # fmt: skip
+            fields[field].insert(0, text)
+        app.screen.submit()
+        app.screen._fold()
+        self.take(app, "signin-mistakes")
+        app.close()
+        profile = KnownProfile(Path("/profiles/alice"), "alice", "chat.example.org:7443")
+        other = KnownProfile(Path("/profiles/alice-lab"), "alice.lab", "lab.example.org:7443")
+        app = self.app(FakeAccounts(FakeEngine(), [profile, other]))
+        self.take(app, "signin-known")
+        app.close()
+
+    def chat(self) -> None:
+        """The conversation in its states."""
+        for name, person, prepare in (
+            ("chat", BOB, _nothing),
+            ("held", SARA, _offline),
+            ("changed", CAROL, _nothing),
+        ):
+            app = self._open(person, prepare)
+            self.take(app, name)
+            if name == "held":
+                assert isinstance(app.screen, ChatView)
+                app.screen.compare()
+                self.take(app, "compare")
+            app.close()
+        app = self._open(None, _nothing)
+        self.take(app, "nobody")
+        app.close()
+
+    def _open(self, person: UserId | None, prepare: Callable[[FakeEngine], None]) -> App:
+        fake = engine()
+        app = self.app(FakeAccounts(fake))
+        app._start_chat(fake)
+        fake.start()
+        app.chat = Chat(fake, app._words, clock=lambda: NOW)
+        prepare(fake)
+        app.chat.poll()
+        app._show()
+        assert isinstance(app.screen, ChatView)
+        if person is not None:
+            app.screen.select(person)
+        if person == SARA:
+            app.screen.composer.put("سلام سارا، می‌آیم\nand a second line")
+        return app
+
+
+def _nothing(_: FakeEngine) -> None:
+    """Leave all as it is."""
+
+
+def _offline(fake: FakeEngine) -> None:
+    problem = ConnectFailed(server="chat.example.org:7443", reason="connection refused")
+    fake.tell(ConnectionChanged(ConnectionState.OFFLINE, problem, retry_in=12))
+
+
+def main() -> int:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--language", choices=["en", "fa"], help="only this one")
+    parser.add_argument("--theme", choices=["light", "dark"], help="only this one")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for language in [options.language] if options.language else ["en", "fa"]:
+        for theme in [options.theme] if options.theme else ["light", "dark"]:
+            studio = Studio(options.out, language, theme)
+            studio.signin()
+            studio.chat()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

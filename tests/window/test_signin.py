@@ -1,0 +1,133 @@
+"""The sign-in screen's decisions: mistakes beside the fields, work beside the window."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from secure_chat.client.events import ConnectionChanged, ConnectionState
+from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.accounts import KnownProfile
+from secure_chat.client.presenter.settings import Settings
+from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
+from secure_chat.client.presenter.strength import Strength, strength
+from secure_chat.errors import Code, Refused
+from tests.window.fakes import FakeAccounts, FakeEngine
+
+LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
+PROFILE = KnownProfile(Path("/p/alice"), "alice", "here:7443")
+
+
+def entered(**changes: str) -> Entered:
+    values = {"link": LINK, "name": "Alice", "password": "correct horse", "repeat": "correct horse"}
+    return Entered(**{**values, **changes})
+
+
+def poll_until(signin: SignIn, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, signin.stage
+        signin.poll()
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        (Field.LINK, {"link": ""}),
+        (Field.LINK, {"link": "https://example.org/"}),
+        (Field.LINK, {"link": "securechat://host/#v=9"}),
+        (Field.NAME, {"name": "9lives"}),
+        (Field.NAME, {"name": "علی"}),
+        (Field.PASSWORD, {"password": "short", "repeat": "short"}),
+        (Field.REPEAT, {"repeat": "another one"}),
+        (Field.CA_FILE, {"ca_file": "/no/such/file.pem"}),
+    ],
+)
+def test_a_mistake_is_said_beside_its_field_before_anything_begins(
+    field: Field, changes: dict[str, str]
+) -> None:
+    accounts = FakeAccounts(FakeEngine())
+    signin = SignIn(accounts, Words())
+    assert not signin.create(entered(**changes))
+    assert set(signin.mistakes) == {field}
+    assert signin.mistakes[field].endswith(".")
+    assert accounts.created == []
+
+
+def test_a_link_makes_an_account_and_the_conversation_gets_the_first_events() -> None:
+    """Keys are made on a thread; the screen changes when the server has answered."""
+    engine = FakeEngine()
+    accounts = FakeAccounts(engine)
+    signin = SignIn(accounts, Words())
+    assert signin.create(entered())
+    assert signin.stage is Stage.WORKING
+    assert signin.progress
+    poll_until(signin, lambda: signin.stage is Stage.DONE)
+    assert signin.engine is engine
+    assert engine.started
+    assert accounts.created[0][1] == "alice"
+    assert [type(event) for event in signin.seen] == [ConnectionChanged]
+
+
+@pytest.mark.parametrize(
+    ("code", "field"), [(Code.NAME_TAKEN, Field.NAME), (Code.BAD_INVITE, Field.LINK)]
+)
+def test_a_refused_registration_leads_back_to_its_field(code: Code, field: Field) -> None:
+    """Name taken or invite used up: the form comes back, and no half profile stays behind."""
+    engine = FakeEngine()
+    engine.answer_to_start = ConnectionChanged(ConnectionState.STOPPED, Refused(code))
+    accounts = FakeAccounts(engine)
+    signin = SignIn(accounts, Words())
+    signin.create(entered())
+    poll_until(signin, lambda: bool(signin.mistakes))
+    assert set(signin.mistakes) == {field}
+    assert signin.stage is Stage.FORM
+    poll_until(signin, lambda: accounts.discarded)
+
+
+def test_a_wrong_password_is_said_and_the_right_one_opens() -> None:
+    engine = FakeEngine()
+    signin = SignIn(FakeAccounts(engine, [PROFILE]), Words())
+    assert signin.open(PROFILE, "") is False
+    assert Field.PASSWORD in signin.mistakes
+    assert signin.open(PROFILE, "wrong")
+    poll_until(signin, lambda: signin.stage is Stage.FORM)
+    assert signin.mistakes == {Field.PASSWORD: "The password is wrong."}
+    assert signin.open(PROFILE, "correct horse")
+    poll_until(signin, lambda: signin.stage is Stage.DONE)
+
+
+def test_waiting_for_a_server_can_be_given_up() -> None:
+    engine = FakeEngine()
+    engine.answer_to_start = None
+    accounts = FakeAccounts(engine)
+    signin = SignIn(accounts, Words())
+    signin.create(entered())
+    poll_until(signin, lambda: signin.stage is Stage.REGISTERING)
+    signin.cancel()
+    assert signin.stage is Stage.FORM
+    poll_until(signin, lambda: accounts.discarded)
+
+
+def test_the_password_does_not_print() -> None:
+    assert "correct horse" not in repr(entered())
+
+
+def test_strength_grows_with_length_and_not_with_tricks() -> None:
+    assert strength("password1") is Strength.WEAK
+    assert strength("P4ssw0rd!") is Strength.WEAK
+    assert strength("aaaaaaaaaaaaaaaaaaaa") is Strength.WEAK
+    assert strength("alice123", "alice") is Strength.WEAK
+    assert strength("correct horse battery staple") is Strength.STRONG
+
+
+def test_what_the_window_remembers_survives_and_nonsense_does_not(tmp_path: Path) -> None:
+    """Language and theme come back; a damaged file means defaults, never an error."""
+    path = tmp_path / "deep" / "window.json"
+    settings = Settings("fa", "dark", panel_open=False, path=path)
+    settings.save()
+    assert Settings.load(path, language="en") == settings
+    for content in (b"[", b"[1]", b'{"theme": "pink", "language": 3}', b"\xff", b"[" * 4000):
+        path.write_bytes(content)
+        assert Settings.load(path, language="en") == Settings("en", "light")
