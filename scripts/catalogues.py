@@ -178,9 +178,9 @@ def problems(language: str, keys: list[Key], catalogue: Catalogue) -> list[str]:
         forms = catalogue.get(key, ())
         if not forms or not all(forms):
             found.append(f"{language}: not translated: {key.text!r}")
-        for form in forms:
-            if form and not facts(form) <= facts(key.text) | facts(key.plural):
-                found.append(f"{language}: another fact in the translation of {key.text!r}")
+        allowed = facts(key.text) | facts(key.plural)
+        if any(not facts(form) <= allowed for form in forms):
+            found.append(f"{language}: another fact in the translation of {key.text!r}")
     return found
 
 

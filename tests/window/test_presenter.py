@@ -49,6 +49,15 @@ def bubbles(chat: Chat) -> list[BubbleRow]:
     return [row for row in chat.timeline.rows if isinstance(row, BubbleRow)]
 
 
+def standing(chat: Chat) -> tuple[bool, Mark]:
+    """Whether one may write, and the panel's mark."""
+    return chat.composer.enabled, chat.panel.mark
+
+
+def banner_text(chat: Chat) -> str:
+    return chat.banner.text if chat.banner is not None else ""
+
+
 # ---------------------------------------------------------------- conversation
 
 
@@ -245,7 +254,7 @@ def test_a_changed_key_blocks_until_the_person_decides() -> None:
     assert warning.tone is Tone.DANGER
     assert warning.text.count(".") == 2
     assert warning.action is Action.COMPARE
-    assert not chat.composer.enabled
+    assert standing(chat) == (False, Mark.CHANGED)
     assert not chat.send("secret")
     assert len(engine.history(BOB)) == 1
     assert chat.panel.must_decide
@@ -253,9 +262,7 @@ def test_a_changed_key_blocks_until_the_person_decides() -> None:
     assert "safety number" in chat.problem
     assert chat.mark_verified(NUMBER)
     chat.poll()
-    assert chat.warning is None
-    assert chat.composer.enabled
-    assert chat.panel.mark is Mark.VERIFIED
+    assert standing(chat) == (True, Mark.VERIFIED)
 
 
 def test_a_changed_key_can_be_accepted_without_becoming_verified() -> None:
@@ -266,8 +273,7 @@ def test_a_changed_key_can_be_accepted_without_becoming_verified() -> None:
     chat.select(BOB)
     assert chat.accept_changed_key()
     chat.poll()
-    assert chat.composer.enabled
-    assert chat.panel.mark is Mark.NEW
+    assert standing(chat) == (True, Mark.NEW)
 
 
 def test_the_panel_has_each_group_apart_and_tells_when_there_is_no_key() -> None:
@@ -277,7 +283,7 @@ def test_the_panel_has_each_group_apart_and_tells_when_there_is_no_key() -> None
     assert chat.panel.their_name is None
     assert chat.panel.our_fingerprint
     chat.select(BOB)
-    assert chat.panel.safety_number == ()
+    assert not chat.panel.safety_number
     assert "bob" in chat.panel.explanation
     engine.set_trust(BOB, Trust.NEW)
     chat.poll()
@@ -312,8 +318,8 @@ def test_the_banner_says_what_is_wrong_and_counts_down() -> None:
     assert "reconnect" in engine.calls
     engine.tell(ConnectionChanged(ConnectionState.ONLINE, tls_group="X25519MLKEM768"))
     chat.poll()
-    assert chat.banner is None
     assert "X25519MLKEM768" in chat.secured
+    assert banner_text(chat) == ""
 
 
 def test_a_refusal_is_said_and_nothing_pretends_to_try_again() -> None:

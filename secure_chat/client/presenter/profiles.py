@@ -18,9 +18,10 @@ _PARTS = "@"
 
 
 class Profiles:
-    """`Accounts` on the disk. A folder's name says whose profile it is: ``user@host-port``.
+    """`Accounts` on the disk. A folder's name says whose profile it is.
 
-    The name is all that can be known without the password.
+    It is all that can be known without the password: the account's name, and where there are several
+    accounts of one name ``user@host-port``.
     """
 
     def __init__(self, root: Path | None = None, only: Path | None = None) -> None:
@@ -61,7 +62,9 @@ class Profiles:
             return self._only
         host = "".join(c if c.isalnum() or c in ".-" else "_" for c in link.server.host)
         name = f"{user_id}{_PARTS}{host}-{link.server.port}"
-        folder, number = self._root / name, 2
+        folder, number = self._root / user_id, 2
+        if folder.exists():
+            folder = self._root / name
         while folder.exists():
             folder, number = self._root / f"{name}-{number}", number + 1
         return folder

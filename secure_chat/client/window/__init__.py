@@ -16,7 +16,8 @@ def run(options: Options, accounts: Accounts | None = None) -> int:
     if accounts is None:
         from secure_chat.client.presenter.profiles import Profiles
 
-        accounts = Profiles(options.root)
+        only = options.profile
+        accounts = Profiles(options.root, only if only is not None and only.exists() else None)
     path = accounts.remembered / FILE_NAME if accounts.remembered is not None else None
     settings = Settings.load(path, language=language_of(options))
     settings.language = options.language or settings.language

@@ -139,7 +139,8 @@ class SignInView(tk.Frame):
     def _profile(self, parent: tk.Frame, profile: KnownProfile) -> None:
         ui, colors = self._ui, self._ui.colors
         choice = tk.Radiobutton(
-            parent, text=f"{profile.name}  ·  {profile.server}", value=str(profile.folder),
+            parent, text="  ·  ".join(filter(None, (profile.name, profile.server))),
+            value=str(profile.folder),
             variable=self._choice, command=lambda: self._choose_profile(profile),
             font=ui.fonts["text"],
             background=colors.surface, foreground=colors.text, activebackground=colors.surface,
