@@ -603,3 +603,36 @@ class SafetyNumberDiffers(LocalError):
     """The number that was compared is not this conversation's."""
 
     template = "This is not the safety number of the conversation with {user_id}."
+
+
+# ---------------------------------------------------------------- the command line
+
+
+class WrongArguments(LocalError):
+    """The command cannot be understood; ``reason`` says what to write instead. Exit code 2."""
+
+    template = "{reason}"
+
+
+class NoPassword(WrongArguments):
+    """No usable password was given."""
+
+    template = "No password: {reason}."
+
+
+class CannotRead(LocalError):
+    """A file that was named cannot be read."""
+
+    template = "Cannot read {path}: {reason}."
+
+
+class CannotWrite(LocalError):
+    """A file that was named cannot be written."""
+
+    template = "Cannot write {path}: {reason}."
+
+
+class NotDone(LocalError):
+    """A command ended without what was asked; ``what`` is the whole sentence."""
+
+    template = "{what}"

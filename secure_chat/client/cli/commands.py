@@ -1,0 +1,244 @@
+"""What each subcommand does: one function each, from its arguments to an exit code."""
+
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from secure_chat.client.api import Engine
+from secure_chat.client.cli import output
+from secure_chat.client.cli.export import export
+from secure_chat.client.cli.listen import listen
+from secure_chat.client.cli.passwords import read_password
+from secure_chat.client.cli.profiles import new_folder, open_engine, profile_folder
+from secure_chat.client.cli.session import Backend, Events, closing, deadline_in
+from secure_chat.client.cli.trust import accept_key, fingerprint, verify
+from secure_chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    MessageAdded,
+    MessageChanged,
+    MessageState,
+    PeopleChanged,
+    Problem,
+)
+from secure_chat.client.i18n import gettext as _
+from secure_chat.errors import (
+    CannotRead,
+    Code,
+    NotDone,
+    Refused,
+    WrongArguments,
+)
+from secure_chat.protocol.addresses import UserId, canonical_user_id
+from secure_chat.protocol.invite import InviteLink
+
+_ENOUGH = {
+    "accepted": (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ),
+    "delivered": (MessageState.DELIVERED, MessageState.READ),
+}
+# After these the server certainly holds no account of ours: the profile would be useless.
+_NOT_REGISTERED = frozenset(
+    {Code.NAME_TAKEN, Code.BAD_INVITE, Code.BAD_USER_ID, Code.REGISTRATION_CLOSED}
+)
+
+
+# ---------------------------------------------------------------- register
+
+
+def register(chosen: Namespace, backend: Backend) -> int:
+    """Create a profile and its account; print where, and the fingerprint."""
+    link = _the_link(chosen)
+    name = chosen.name or _ask_name()
+    folder = new_folder(chosen, backend, name)
+    password = read_password(chosen.password_file, from_stdin=chosen.password_stdin, twice=True)
+    engine = backend.create(folder, link, name, password, chosen.ca_file)
+    try:
+        with closing(engine):
+            _wait_registered(engine, chosen.timeout)
+            fingerprint_line = engine.our_fingerprint
+    except Refused as refused:
+        if refused.code in _NOT_REGISTERED:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    output.say(_("Registered {name} at {server}.").format(name=name, server=link.server))
+    output.say(_("Profile: {folder}").format(folder=folder))
+    output.say(_("Fingerprint: {it}").format(it=fingerprint_line))
+    return 0
+
+
+def _the_link(chosen: Namespace) -> InviteLink:
+    given: InviteLink | None = chosen.link or chosen.server
+    if given is not None:
+        return given
+    try:
+        text = chosen.link_file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise CannotRead(path=chosen.link_file, reason=_("it is not UTF-8 text")) from None
+    except OSError as wrong:
+        raise CannotRead(path=chosen.link_file, reason=wrong.strerror) from None
+    return InviteLink.parse(text)
+
+
+def _ask_name() -> UserId:
+    if not sys.stdin.isatty():
+        raise WrongArguments(reason=_("A name is needed: --name NAME."))
+    sys.stderr.write(_("Name: "))
+    sys.stderr.flush()
+    return canonical_user_id(sys.stdin.readline().strip())
+
+
+def _wait_registered(engine: Engine, timeout: float) -> None:
+    events = Events(engine)
+    engine.start()
+    for event in events.until(deadline_in(timeout)):
+        if isinstance(event, ConnectionChanged) and event.state is ConnectionState.ONLINE:
+            return
+    raise NotDone(
+        what=_(
+            "Not registered within {n:g} s: {why}. "
+            "The profile is kept and registers with its next connection."
+        ).format(n=timeout, why=events.why_late())
+    )
+
+
+# ---------------------------------------------------------------- send
+
+
+def send(chosen: Namespace, backend: Backend) -> int:
+    """Send one message; print how far it has come."""
+    engine = open_engine(chosen, backend)
+    text = " ".join(chosen.text) if chosen.text else _from_stdin()
+    with closing(engine):
+        try:
+            state = _send_and_wait(engine, chosen.user, text, chosen.wait, chosen.timeout)
+        except KeyboardInterrupt:
+            output.note(
+                _("Interrupted: what was not sent stays in the outbox for the next connection.")
+            )
+            raise
+    output.say(_sent_words(state, chosen.user))
+    return 0
+
+
+def _from_stdin() -> str:
+    text = sys.stdin.read().removesuffix("\n")
+    if not text:
+        raise WrongArguments(reason=_("There is no text: give it as TEXT or on standard input."))
+    return text
+
+
+def _send_and_wait(
+    engine: Engine, user_id: UserId, text: str, wait: str, timeout: float
+) -> MessageState:
+    events = Events(engine)
+    engine.start()
+    content_id = engine.send_text(user_id, text)
+    state = MessageState.WAITING
+    for event in events.until(deadline_in(timeout)):
+        if isinstance(event, Problem) and event.user_id == user_id:
+            output.note(str(event.error))
+        if not isinstance(event, MessageAdded | MessageChanged):
+            continue
+        if event.message.content_id != content_id:
+            continue
+        state = event.message.state
+        if state in _ENOUGH[wait]:
+            return state
+        if state is MessageState.HELD:
+            raise NotDone(what=_held_words(user_id, event.message.problem))
+    raise NotDone(what=_late_words(state, wait, timeout, events))
+
+
+def _sent_words(state: MessageState, user_id: UserId) -> str:
+    if state is MessageState.ACCEPTED:
+        return _("Accepted: the message is safe at the server for {user_id}.").format(
+            user_id=user_id
+        )
+    return _("Delivered: {user_id}'s device has the message.").format(user_id=user_id)
+
+
+def _held_words(user_id: UserId, problem: str) -> str:
+    return _("Held: the message to {user_id} was not sent and stays in the outbox. {why}").format(
+        user_id=user_id, why=problem
+    )
+
+
+def _late_words(state: MessageState, wait: str, timeout: float, events: Events) -> str:
+    if state is MessageState.ACCEPTED:
+        return _(
+            "Accepted but not delivered within {n:g} s: the message is safe at the server, "
+            "the other device has not said that it has it."
+        ).format(n=timeout)
+    return _(
+        "Not {wait} within {n:g} s: {why}. "
+        "The message stays in the outbox and goes out with the next connection."
+    ).format(wait=wait, n=timeout, why=events.why_late())
+
+
+# ---------------------------------------------------------------- users, profiles, window
+
+
+def users(chosen: Namespace, backend: Backend) -> int:
+    """Print who is on the server."""
+    with closing(open_engine(chosen, backend)) as engine:
+        _wait_for_people(engine, chosen.timeout)
+        people = engine.people()
+    for person in people:
+        if chosen.online and not person.online:
+            continue
+        trust = person.trust.value if person.trust else ""
+        if chosen.json:
+            output.say(
+                output.json_line(user=person.user_id, online=person.online, trust=trust or None)
+            )
+        else:
+            presence = _("online") if person.online else _("offline")
+            output.say(f"{person.user_id:32}  {presence:8}  {trust}".rstrip())
+    return 0
+
+
+def _wait_for_people(engine: Engine, timeout: float) -> None:
+    events = Events(engine)
+    engine.start()
+    for event in events.until(deadline_in(timeout)):
+        if isinstance(event, PeopleChanged) and event.complete:
+            return
+    raise NotDone(
+        what=_("The list did not come within {n:g} s: {why}.").format(
+            n=timeout, why=events.why_late()
+        )
+    )
+
+
+def profiles(chosen: Namespace, backend: Backend) -> int:
+    """Print the profiles under the default folder."""
+    root = backend.root()
+    for name in backend.profiles():
+        if chosen.json:
+            output.say(output.json_line(profile=name, folder=str(root / name)))
+        else:
+            output.say(output.one_line(name))
+    return 0
+
+
+def window(chosen: Namespace, backend: Backend) -> int:
+    """Open the window; it asks for what it needs by itself."""
+    folder: Path | None = profile_folder(chosen, backend) if chosen.profile else None
+    return backend.window(folder)
+
+
+Command = Callable[[Namespace, Backend], int]
+COMMANDS: dict[str, Command] = {
+    "register": register,
+    "send": send,
+    "listen": listen,
+    "users": users,
+    "fingerprint": fingerprint,
+    "verify": verify,
+    "accept-key": accept_key,
+    "export": export,
+    "profiles": profiles,
+    "window": window,
+}

@@ -1,0 +1,165 @@
+"""What the command line writes. Nothing that a peer chose reaches a terminal as it came.
+
+Text for people goes through `inert`; JSON lines are pure ASCII, exact, and equally inert. A line of
+a peer can neither move the cursor nor pass for a line of this program: what follows its first line
+is indented.
+"""
+
+import json
+import sys
+import unicodedata
+from datetime import UTC, datetime
+
+from secure_chat.client.events import Message, MessageState, Safety
+from secure_chat.client.i18n import gettext as _
+from secure_chat.protocol.encoding import b64url
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_INDENT = "    "
+_LINE_ENDS = "\r\n\v\f\x85\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}"
+# Persian and Indic spelling needs the joiners; Arabic number signs are visible.
+_KEPT_FORMATS = frozenset("\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u08e2")
+
+
+def inert(text: str) -> str:
+    """``text`` without escapes, controls, bidi controls and invisible marks; one kind of line end.
+
+    A control character is replaced visibly; formatting characters are left out.
+    """
+    lines = text.replace("\r\n", "\n")
+    return "".join(_inert_character(character) for character in lines)
+
+
+def _inert_character(character: str) -> str:
+    if character in _LINE_ENDS:
+        return "\n"
+    if character == "\t":
+        return " "
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cs"):
+        return REPLACEMENT
+    if category == "Cf" and character not in _KEPT_FORMATS:
+        return ""
+    return character
+
+
+def one_line(text: str) -> str:
+    """``text`` inert and on one line."""
+    return " ".join(inert(text).split())
+
+
+def say(text: str = "") -> None:
+    """A result, to standard output at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A remark beside the results, one line, to standard error."""
+    sys.stderr.write(f"{one_line(text)}\n")
+    sys.stderr.flush()
+
+
+def json_line(**facts: object) -> str:
+    """One JSON object in ASCII on one line."""
+    return json.dumps(facts, ensure_ascii=True, separators=(", ", ": ")).replace("\x7f", "\\u007f")
+
+
+def iso_time(milliseconds: int) -> str:
+    """UTC in ISO 8601, to the millisecond."""
+    return _moment(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_time(milliseconds: int) -> str:
+    """Day and time where this person is."""
+    return _moment(milliseconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _moment(milliseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, OSError, ValueError):  # a peer's clock may claim any year
+        return datetime.fromtimestamp(0, UTC)
+
+
+def message_text(message: Message) -> str:
+    """A message as people read it: who, when, what."""
+    when = local_time(message.time)
+    if message.is_notice:
+        return f"{when}  * {message.user_id}: {one_line(message.problem or message.text)}"
+    who = _("you to {user_id}").format(user_id=message.user_id) if message.ours else message.user_id
+    first, *others = inert(message.text).split("\n")
+    marks = _marks(message)
+    head = f"{when}  {who}: {first}{f'  [{marks}]' if marks else ''}"
+    return "\n".join([head, *(_INDENT + line for line in others)])
+
+
+def _marks(message: Message) -> str:
+    """What stands in brackets after a line: our message's state, their far-off clock."""
+    marks: list[str] = []
+    if message.ours:
+        marks.append(state_word(message.state))
+        if message.problem:
+            marks.append(one_line(message.problem))
+    elif message.claimed_time:
+        claimed = iso_time(message.claimed_time)
+        marks.append(_("the sender's clock said {time}").format(time=claimed))
+    return ", ".join(marks)
+
+
+def state_word(state: MessageState) -> str:
+    """How far a message of ours has come, in a word."""
+    words = {
+        MessageState.WAITING: _("waiting"),
+        MessageState.HELD: _("held"),
+        MessageState.ACCEPTED: _("accepted"),
+        MessageState.DELIVERED: _("delivered"),
+        MessageState.READ: _("read"),
+        MessageState.RECEIVED: _("received"),
+    }
+    return words[state]
+
+
+def message_json(message: Message) -> str:
+    """A message as a JSON line; ``text`` is exactly what was written."""
+    facts: dict[str, object] = {
+        "type": "notice" if message.is_notice else "message",
+        "with": message.user_id,
+        "from": None if message.ours or message.is_notice else message.user_id,
+        "ours": message.ours,
+        "text": message.text,
+        "time": iso_time(message.time),
+        "number": message.number,
+        "id": b64url(message.content_id),
+        "state": message.state.value,
+    }
+    if message.claimed_time:
+        facts["claimed_time"] = iso_time(message.claimed_time)
+    if message.problem:
+        facts["problem"] = message.problem
+    return json_line(**facts)
+
+
+def safety_text(safety: Safety) -> str:
+    """The panel of trust in words; the safety number in two rows of six groups."""
+    number = safety.safety_number
+    half = len(number) // 2
+    rows = [
+        _("Your fingerprint:   {it}").format(it=safety.our_fingerprint),
+        _("Their fingerprint:  {it}").format(it=safety.their_fingerprint),
+        _("Safety number with {user_id}:").format(user_id=safety.user_id),
+        _INDENT + " ".join(number[:half]),
+        _INDENT + " ".join(number[half:]),
+        _("Trust: {it}").format(it=trust_sentence(safety)),
+    ]
+    return "\n".join(rows)
+
+
+def trust_sentence(safety: Safety) -> str:
+    """What the state of trust means."""
+    sentences = {
+        "new": _("new (nobody has compared the safety number yet)"),
+        "verified": _("verified (you have compared the safety number)"),
+        "changed": _("CHANGED (the key is another one than before; compare, then decide)"),
+    }
+    return sentences[safety.trust.value]

@@ -1,0 +1,54 @@
+"""Where a password comes from: a prompt, a file or standard input. Never argv, never environment.
+
+Both can be read by every other program of the same person, and argv by everybody on the machine.
+"""
+
+import getpass
+import sys
+from pathlib import Path
+
+from secure_chat.client.i18n import gettext as _
+from secure_chat.errors import CannotRead, NoPassword
+
+_LONGEST = 1024
+
+
+def read_password(file: Path | None, *, from_stdin: bool, twice: bool) -> str:
+    """The profile's password; ``twice`` for a new one. Raises `NoPassword`, `CannotRead`."""
+    if file is not None:
+        return _checked(_first_line(file))
+    if from_stdin:
+        return _checked(sys.stdin.readline(_LONGEST + 2).rstrip("\r\n"))
+    return _ask(twice=twice)
+
+
+def _first_line(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return lines.readline(_LONGEST + 2).rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise CannotRead(path=file, reason=_("it is not UTF-8 text")) from None
+    except OSError as wrong:
+        raise CannotRead(path=file, reason=wrong.strerror or str(wrong)) from None
+
+
+def _checked(password: str) -> str:
+    if not password:
+        raise NoPassword(reason=_("it is empty"))
+    if len(password) > _LONGEST:
+        raise NoPassword(reason=_("it is longer than {n} characters").format(n=_LONGEST))
+    return password
+
+
+def _ask(*, twice: bool) -> str:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NoPassword(
+            reason=_("there is no terminal to ask on; use --password-file or --password-stdin")
+        )
+    try:
+        password = _checked(getpass.getpass(_("Password: ")))
+        if twice and getpass.getpass(_("The same password again: ")) != password:
+            raise NoPassword(reason=_("the two differ"))
+    except EOFError:
+        raise NoPassword(reason=_("none was typed")) from None
+    return password

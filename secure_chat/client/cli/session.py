@@ -1,0 +1,114 @@
+"""Between the commands and the engine: waiting for events with a deadline."""
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from secure_chat.client.api import Engine
+from secure_chat.client.cli import output
+from secure_chat.client.events import ConnectionChanged, ConnectionState, Event, KeyChanged
+from secure_chat.client.i18n import gettext as _
+from secure_chat.errors import NotDone, SecureChatError
+from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import InviteLink
+
+_SLICE = 0.25  # Windows delivers Ctrl-C only between waits
+
+
+class Backend(Struct, frozen=True):
+    """What the commands stand on, so that a test can put a scripted engine under them."""
+
+    create: Callable[[Path, InviteLink, UserId, str, Path | None], Engine]
+    open: Callable[[Path, str], Engine]
+    profiles: Callable[[], list[str]]  # names under `root`
+    root: Callable[[], Path]
+    window: Callable[[Path | None], int]
+
+
+class Events:
+    """The engine's events, with what they say about the connection."""
+
+    def __init__(self, engine: Engine, *, told: bool = False) -> None:
+        self._queue = engine.events
+        self._told = told  # whether changes of the connection are worth a note
+        self.online = False
+        self.trouble: SecureChatError | None = None
+
+    def until(self, deadline: float | None) -> Iterator[Event]:
+        """Events as they come, up to ``deadline`` (monotonic seconds; None: for ever).
+
+        Raises what stopped the engine, when it will not come back by itself.
+        """
+        while (event := self._next(deadline)) is not None:
+            if isinstance(event, ConnectionChanged):
+                self._connection(event)
+            elif isinstance(event, KeyChanged):
+                output.note(changed_key_words(event))
+            yield event
+
+    def _next(self, deadline: float | None) -> Event | None:
+        while True:
+            left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
+            if left <= 0:
+                return None
+            try:
+                return self._queue.get(timeout=left)
+            except queue.Empty:
+                continue
+
+    def _connection(self, change: ConnectionChanged) -> None:
+        self.online = change.state is ConnectionState.ONLINE
+        if change.problem is not None or self.online:
+            self.trouble = change.problem
+        if change.state is ConnectionState.STOPPED:
+            raise change.problem or NotDone(what=_("The connection was ended."))
+        if self._told and (words := connection_words(change)):
+            output.note(words)
+
+    def why_late(self) -> str:
+        """The end of a sentence about something that did not happen in time."""
+        if self.online:
+            return _("although the server was connected")
+        if self.trouble is not None:
+            return _("no connection: {why}").format(why=output.one_line(str(self.trouble)))
+        return _("no connection with the server yet")
+
+
+def connection_words(change: ConnectionChanged) -> str:
+    """A note about the connection; empty when there is nothing to say."""
+    if change.state is ConnectionState.ONLINE:
+        group = change.tls_group or "TLS 1.3"
+        return _("online ({group})").format(group=group)
+    if change.state is not ConnectionState.OFFLINE or change.problem is None:
+        return ""
+    words = _("offline: {why}").format(why=change.problem)
+    if change.retry_in is not None:
+        words += " " + _("Next try in {n:.0f} s.").format(n=change.retry_in)
+    return words
+
+
+def changed_key_words(event: KeyChanged) -> str:
+    """A changed key is never silent."""
+    words = _("WARNING: the key of {user_id} is another one than before.")
+    if event.was_verified:
+        words += " " + _("You had verified it: nothing is sent until you decide.")
+    hint = _("See secure-chat fingerprint {user_id} and secure-chat accept-key {user_id}.")
+    return f"{words} {hint}".format(user_id=event.user_id)
+
+
+@contextmanager
+def closing(engine: Engine) -> Iterator[Engine]:
+    """Release the profile at the end, whatever happens."""
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def deadline_in(seconds: float) -> float:
+    """Monotonic seconds."""
+    return time.monotonic() + seconds
