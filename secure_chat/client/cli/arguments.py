@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from secure_chat.client.i18n import gettext as _
+from secure_chat.client.cli.language import words
 from secure_chat.errors import BadAddress, BadInviteLink, WrongArguments
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.invite import InviteLink, ServerAddress
@@ -19,7 +19,7 @@ class _Parser(argparse.ArgumentParser):
     """Raises instead of printing a usage and exiting, so that a mistake is one line."""
 
     def error(self, message: str) -> NoReturn:
-        hint = _("see {program} --help").format(program=self.prog)
+        hint = words("see {program} --help", program=self.prog)
         raise WrongArguments(reason=f"{message} ({hint})")
 
 
@@ -27,12 +27,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the arguments; raise `WrongArguments`. ``command`` is the subcommand's name."""
     parser = _Parser(
         prog=PROGRAM,
-        description=_("End-to-end encrypted chat. Without a command it opens the window."),
-        epilog=_("Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."),
+        description=words("End-to-end encrypted chat. Without a command it opens the window."),
+        epilog=words("Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."),
         allow_abbrev=False,
     )
     _add_profile_options(parser, nested=False)
-    commands = parser.add_subparsers(dest="command", metavar=_("COMMAND"), parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar=words("COMMAND"), parser_class=_Parser)
     for add in _COMMANDS:
         add(commands)
     chosen = parser.parse_args(list(arguments))
@@ -61,7 +61,7 @@ def _add_profile_options(parser: argparse.ArgumentParser, *, nested: bool) -> No
         "--profile",
         metavar="NAME",
         default=unset,
-        help=_("a profile's name, or its folder when it contains a slash"),
+        help=words("a profile's name, or its folder when it contains a slash"),
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
@@ -69,41 +69,43 @@ def _add_profile_options(parser: argparse.ArgumentParser, *, nested: bool) -> No
         metavar="FILE",
         type=Path,
         default=unset,
-        help=_("read the password from the first line of FILE"),
+        help=words("read the password from the first line of FILE"),
     )
     source.add_argument(
         "--password-stdin",
         action="store_true",
         default=argparse.SUPPRESS if nested else False,
-        help=_("read the password from the first line of standard input"),
+        help=words("read the password from the first line of standard input"),
     )
 
 
 def _add_register(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "register", _("create an account and its profile"))
+    parser = _command(commands, "register", words("create an account and its profile"))
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--link", type=_link, help=_("the invite link, in quotation marks"))
+    where.add_argument("--link", type=_link, help=words("the invite link, in quotation marks"))
     where.add_argument(
         "--link-file",
         metavar="FILE",
         type=Path,
-        help=_("read the invite link from FILE, so that no other user of this machine sees it"),
+        help=words("read the invite link from FILE, so that no other user of this machine sees it"),
     )
     where.add_argument(
-        "--server", metavar="HOST:PORT", type=_server, help=_("a server with open registration")
+        "--server", metavar="HOST:PORT", type=_server, help=words("a server with open registration")
     )
     parser.add_argument(
         "--ca-file",
         metavar="FILE",
         type=Path,
-        help=_("trust this CA for the server's certificate (with --server or a link without pin)"),
+        help=words(
+            "trust this CA for the server's certificate (with --server or a link without pin)"
+        ),
     )
-    parser.add_argument("--name", metavar="NAME", type=_user_id, help=_("the account's name"))
+    parser.add_argument("--name", metavar="NAME", type=_user_id, help=words("the account's name"))
     _add_timeout(parser)
 
 
 def _add_send(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "send", _("send a message"))
+    parser = _command(commands, "send", words("send a message"))
     _add_user(parser)
     parser.add_argument(
         "text",
@@ -111,53 +113,53 @@ def _add_send(commands: "_Commands[_Parser]") -> None:
         default=[],
         metavar="TEXT",
         type=_text,
-        help=_("the message; without it, standard input (which other users cannot see)"),
+        help=words("the message; without it, standard input (which other users cannot see)"),
     )
     parser.add_argument(
         "--wait",
         choices=("accepted", "delivered"),
         default="accepted",
-        help=_("what to wait for (accepted: safe at the server; delivered: the device has it)"),
+        help=words("what to wait for (accepted: safe at the server; delivered: the device has it)"),
     )
     _add_timeout(parser)
 
 
 def _add_listen(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "listen", _("print messages: unread ones, then as they come"))
-    parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+    parser = _command(commands, "listen", words("print messages: unread ones, then as they come"))
+    parser.add_argument("--json", action="store_true", help=words("one JSON object a line"))
     parser.add_argument(
-        "--from", dest="sender", metavar="USER", type=_user_id, help=_("only from USER")
+        "--from", dest="sender", metavar="USER", type=_user_id, help=words("only from USER")
     )
     parser.add_argument(
-        "--count", metavar="N", type=_count, help=_("end after N messages (of others)")
+        "--count", metavar="N", type=_count, help=words("end after N messages (of others)")
     )
     parser.add_argument(
         "--for",
         dest="seconds",
         metavar="SECONDS",
         type=_seconds,
-        help=_("end after SECONDS; with --count it is a failure if fewer came"),
+        help=words("end after SECONDS; with --count it is a failure if fewer came"),
     )
 
 
 def _add_users(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "users", _("list the people on the server"))
-    parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
-    parser.add_argument("--online", action="store_true", help=_("only those who are online"))
+    parser = _command(commands, "users", words("list the people on the server"))
+    parser.add_argument("--json", action="store_true", help=words("one JSON object a line"))
+    parser.add_argument("--online", action="store_true", help=words("only those who are online"))
     _add_timeout(parser)
 
 
 def _add_fingerprint(commands: "_Commands[_Parser]") -> None:
     parser = _command(
-        commands, "fingerprint", _("your own fingerprint, or the safety number with USER")
+        commands, "fingerprint", words("your own fingerprint, or the safety number with USER")
     )
     _add_user(parser, optional=True)
-    parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+    parser.add_argument("--json", action="store_true", help=words("one JSON object a line"))
     _add_timeout(parser)
 
 
 def _add_verify(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "verify", _("mark USER as verified after comparing the number"))
+    parser = _command(commands, "verify", words("mark USER as verified after comparing the number"))
     _add_user(parser)
     parser.add_argument(
         "number",
@@ -165,38 +167,40 @@ def _add_verify(commands: "_Commands[_Parser]") -> None:
         default=[],
         metavar="NUMBER",
         type=_text,
-        help=_("the 60 digits as USER reads them to you; without them you are asked"),
+        help=words("the 60 digits as USER reads them to you; without them you are asked"),
     )
     _add_timeout(parser)
 
 
 def _add_accept_key(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "accept-key", _("accept the changed key of USER"))
+    parser = _command(commands, "accept-key", words("accept the changed key of USER"))
     _add_user(parser)
     parser.add_argument(
-        "--yes", action="store_true", help=_("do not ask (for scripts; the decision is yours)")
+        "--yes", action="store_true", help=words("do not ask (for scripts; the decision is yours)")
     )
     _add_timeout(parser)
 
 
 def _add_export(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "export", _("write out the history with USER, or with everybody"))
+    parser = _command(
+        commands, "export", words("write out the history with USER, or with everybody")
+    )
     _add_user(parser, optional=True)
     parser.add_argument(
-        "--format", choices=("json", "text"), default="json", help=_("JSON lines, or text")
+        "--format", choices=("json", "text"), default="json", help=words("JSON lines, or text")
     )
     parser.add_argument(
-        "--output", metavar="FILE", type=Path, help=_("a new file instead of standard output")
+        "--output", metavar="FILE", type=Path, help=words("a new file instead of standard output")
     )
 
 
 def _add_profiles(commands: "_Commands[_Parser]") -> None:
-    parser = _command(commands, "profiles", _("list the profiles on this machine"), vault=False)
-    parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
+    parser = _command(commands, "profiles", words("list the profiles on this machine"), vault=False)
+    parser.add_argument("--json", action="store_true", help=words("one JSON object a line"))
 
 
 def _add_window(commands: "_Commands[_Parser]") -> None:
-    _command(commands, "window", _("open the window (also without any command)"))
+    _command(commands, "window", words("open the window (also without any command)"))
 
 
 _COMMANDS = (
@@ -211,7 +215,7 @@ def _add_user(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
         metavar="USER",
         type=_user_id,
         nargs="?" if optional else None,
-        help=_("the other's account name"),
+        help=words("the other's account name"),
     )
 
 
@@ -221,7 +225,7 @@ def _add_timeout(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=DEFAULT_TIMEOUT,
-        help=_("give up after SECONDS (default {n:g})").format(n=DEFAULT_TIMEOUT),
+        help=words("give up after SECONDS (default {n:g})", n=DEFAULT_TIMEOUT),
     )
 
 
@@ -246,14 +250,14 @@ def _server(text: str) -> InviteLink:
     try:
         return InviteLink(ServerAddress.parse(text))
     except BadInviteLink:
-        raise argparse.ArgumentTypeError(_("{text!r} is no HOST:PORT").format(text=text)) from None
+        raise argparse.ArgumentTypeError(words("{given!r} is no HOST:PORT", given=text)) from None
 
 
 def _text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:  # undecodable bytes of the shell
-        raise argparse.ArgumentTypeError(_("the text is not valid UTF-8")) from None
+        raise argparse.ArgumentTypeError(words("the text is not valid UTF-8")) from None
     return text
 
 
@@ -264,12 +268,12 @@ def _seconds(text: str) -> float:
         seconds = -1.0
     if not 0 < seconds <= _LONGEST_WAIT:  # also refuses NaN
         raise argparse.ArgumentTypeError(
-            _("{text!r} is no number of seconds from 0 to a week").format(text=text)
+            words("{given!r} is no number of seconds from 0 to a week", given=text)
         )
     return seconds
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0):
-        raise argparse.ArgumentTypeError(_("{text!r} is no number from 1").format(text=text))
+        raise argparse.ArgumentTypeError(words("{given!r} is no number from 1", given=text))
     return int(text)

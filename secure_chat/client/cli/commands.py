@@ -9,6 +9,7 @@ from pathlib import Path
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
 from secure_chat.client.cli.export import export
+from secure_chat.client.cli.language import words
 from secure_chat.client.cli.listen import listen
 from secure_chat.client.cli.passwords import read_password
 from secure_chat.client.cli.profiles import new_folder, open_engine, profile_folder
@@ -23,7 +24,6 @@ from secure_chat.client.events import (
     PeopleChanged,
     Problem,
 )
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import (
     CannotRead,
     Code,
@@ -62,9 +62,9 @@ def register(chosen: Namespace, backend: Backend) -> int:
         if refused.code in _NOT_REGISTERED:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    output.say(_("Registered {name} at {server}.").format(name=name, server=link.server))
-    output.say(_("Profile: {folder}").format(folder=folder))
-    output.say(_("Fingerprint: {it}").format(it=fingerprint_line))
+    output.say(words("Registered {name} at {server}.", name=name, server=link.server))
+    output.say(words("Profile: {folder}", folder=folder))
+    output.say(words("Fingerprint: {it}", it=fingerprint_line))
     return 0
 
 
@@ -75,7 +75,7 @@ def _the_link(chosen: Namespace) -> InviteLink:
     try:
         text = chosen.link_file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise CannotRead(path=chosen.link_file, reason=_("it is not UTF-8 text")) from None
+        raise CannotRead(path=chosen.link_file, reason=words("it is not UTF-8 text")) from None
     except OSError as wrong:
         raise CannotRead(path=chosen.link_file, reason=wrong.strerror) from None
     return InviteLink.parse(text)
@@ -83,8 +83,8 @@ def _the_link(chosen: Namespace) -> InviteLink:
 
 def _ask_name() -> UserId:
     if not sys.stdin.isatty():
-        raise WrongArguments(reason=_("A name is needed: --name NAME."))
-    sys.stderr.write(_("Name: "))
+        raise WrongArguments(reason=words("A name is needed: --name NAME."))
+    sys.stderr.write(words("Name: "))
     sys.stderr.flush()
     return canonical_user_id(sys.stdin.readline().strip())
 
@@ -96,10 +96,12 @@ def _wait_registered(engine: Engine, timeout: float) -> None:
         if isinstance(event, ConnectionChanged) and event.state is ConnectionState.ONLINE:
             return
     raise NotDone(
-        what=_(
+        what=words(
             "Not registered within {n:g} s: {why}. "
-            "The profile is kept and registers with its next connection."
-        ).format(n=timeout, why=events.why_late())
+            "The profile is kept and registers with its next connection.",
+            n=timeout,
+            why=events.why_late(),
+        )
     )
 
 
@@ -115,7 +117,7 @@ def send(chosen: Namespace, backend: Backend) -> int:
             state = _send_and_wait(engine, chosen.user, text, chosen.wait, chosen.timeout)
         except KeyboardInterrupt:
             output.note(
-                _("Interrupted: what was not sent stays in the outbox for the next connection.")
+                words("Interrupted: what was not sent stays in the outbox for the next connection.")
             )
             raise
     output.say(_sent_words(state, chosen.user))
@@ -125,7 +127,9 @@ def send(chosen: Namespace, backend: Backend) -> int:
 def _from_stdin() -> str:
     text = sys.stdin.read().removesuffix("\n")
     if not text:
-        raise WrongArguments(reason=_("There is no text: give it as TEXT or on standard input."))
+        raise WrongArguments(
+            reason=words("There is no text: give it as TEXT or on standard input.")
+        )
     return text
 
 
@@ -153,28 +157,32 @@ def _send_and_wait(
 
 def _sent_words(state: MessageState, user_id: UserId) -> str:
     if state is MessageState.ACCEPTED:
-        return _("Accepted: the message is safe at the server for {user_id}.").format(
-            user_id=user_id
-        )
-    return _("Delivered: {user_id}'s device has the message.").format(user_id=user_id)
+        return words("Accepted: the message is safe at the server for {user_id}.", user_id=user_id)
+    return words("Delivered: {user_id}'s device has the message.", user_id=user_id)
 
 
 def _held_words(user_id: UserId, problem: str) -> str:
-    return _("Held: the message to {user_id} was not sent and stays in the outbox. {why}").format(
-        user_id=user_id, why=problem
+    return words(
+        "Held: the message to {user_id} was not sent and stays in the outbox. {why}",
+        user_id=user_id,
+        why=problem,
     )
 
 
 def _late_words(state: MessageState, wait: str, timeout: float, events: Events) -> str:
     if state is MessageState.ACCEPTED:
-        return _(
+        return words(
             "Accepted but not delivered within {n:g} s: the message is safe at the server, "
-            "the other device has not said that it has it."
-        ).format(n=timeout)
-    return _(
+            "the other device has not said that it has it.",
+            n=timeout,
+        )
+    return words(
         "Not {wait} within {n:g} s: {why}. "
-        "The message stays in the outbox and goes out with the next connection."
-    ).format(wait=wait, n=timeout, why=events.why_late())
+        "The message stays in the outbox and goes out with the next connection.",
+        wait=wait,
+        n=timeout,
+        why=events.why_late(),
+    )
 
 
 # ---------------------------------------------------------------- users, profiles, window
@@ -194,7 +202,7 @@ def users(chosen: Namespace, backend: Backend) -> int:
                 output.json_line(user=person.user_id, online=person.online, trust=trust or None)
             )
         else:
-            presence = _("online") if person.online else _("offline")
+            presence = words("online") if person.online else words("offline")
             output.say(f"{person.user_id:32}  {presence:8}  {trust}".rstrip())
     return 0
 
@@ -206,9 +214,7 @@ def _wait_for_people(engine: Engine, timeout: float) -> None:
         if isinstance(event, PeopleChanged) and event.complete:
             return
     raise NotDone(
-        what=_("The list did not come within {n:g} s: {why}.").format(
-            n=timeout, why=events.why_late()
-        )
+        what=words("The list did not come within {n:g} s: {why}.", n=timeout, why=events.why_late())
     )
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
+from secure_chat.client.cli.language import words
 from secure_chat.client.cli.profiles import open_engine
 from secure_chat.client.cli.session import Backend, closing
 from secure_chat.client.events import Message
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import CannotWrite
 from secure_chat.protocol.addresses import UserId
 
@@ -41,7 +41,7 @@ def _write_file(
         with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
             _write(engine, who, lambda message: file.write(line(message) + "\n"))
     except FileExistsError:
-        raise CannotWrite(path=path, reason=_("it exists already")) from None
+        raise CannotWrite(path=path, reason=words("it exists already")) from None
     except OSError as wrong:
         raise CannotWrite(path=path, reason=wrong.strerror or str(wrong)) from None
 

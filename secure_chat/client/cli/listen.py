@@ -7,10 +7,10 @@ from argparse import Namespace
 
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
+from secure_chat.client.cli.language import words
 from secure_chat.client.cli.profiles import open_engine
 from secure_chat.client.cli.session import Backend, Events, closing, deadline_in
 from secure_chat.client.events import Message, MessageAdded, Problem
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import NotDone
 from secure_chat.protocol.addresses import UserId
 
@@ -26,8 +26,11 @@ def listen(chosen: Namespace, backend: Backend) -> int:
             _print_as_they_come(engine, printer, chosen.seconds)
     if chosen.count is not None and not printer.full:
         raise NotDone(
-            what=_("Only {n} of {count} messages came within {seconds:g} s.").format(
-                n=printer.printed, count=chosen.count, seconds=chosen.seconds
+            what=words(
+                "Only {n} of {count} messages came within {seconds:g} s.",
+                n=printer.printed,
+                count=chosen.count,
+                seconds=chosen.seconds,
             )
         )
     return 0

@@ -10,8 +10,8 @@ import sys
 import unicodedata
 from datetime import UTC, datetime
 
+from secure_chat.client.cli.language import words
 from secure_chat.client.events import Message, MessageState, Safety
-from secure_chat.client.i18n import gettext as _
 from secure_chat.protocol.encoding import b64url
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -87,7 +87,7 @@ def message_text(message: Message) -> str:
     when = local_time(message.time)
     if message.is_notice:
         return f"{when}  * {message.user_id}: {one_line(message.problem or message.text)}"
-    who = _("you to {user_id}").format(user_id=message.user_id) if message.ours else message.user_id
+    who = words("you to {user_id}", user_id=message.user_id) if message.ours else message.user_id
     first, *others = inert(message.text).split("\n")
     marks = _marks(message)
     head = f"{when}  {who}: {first}{f'  [{marks}]' if marks else ''}"
@@ -103,21 +103,21 @@ def _marks(message: Message) -> str:
             marks.append(one_line(message.problem))
     elif message.claimed_time:
         claimed = iso_time(message.claimed_time)
-        marks.append(_("the sender's clock said {time}").format(time=claimed))
+        marks.append(words("the sender's clock said {time}", time=claimed))
     return ", ".join(marks)
 
 
 def state_word(state: MessageState) -> str:
     """How far a message of ours has come, in a word."""
-    words = {
-        MessageState.WAITING: _("waiting"),
-        MessageState.HELD: _("held"),
-        MessageState.ACCEPTED: _("accepted"),
-        MessageState.DELIVERED: _("delivered"),
-        MessageState.READ: _("read"),
-        MessageState.RECEIVED: _("received"),
+    names = {
+        MessageState.WAITING: words("waiting"),
+        MessageState.HELD: words("held"),
+        MessageState.ACCEPTED: words("accepted"),
+        MessageState.DELIVERED: words("delivered"),
+        MessageState.READ: words("read"),
+        MessageState.RECEIVED: words("received"),
     }
-    return words[state]
+    return names[state]
 
 
 def message_json(message: Message) -> str:
@@ -145,12 +145,12 @@ def safety_text(safety: Safety) -> str:
     number = safety.safety_number
     half = len(number) // 2
     rows = [
-        _("Your fingerprint:   {it}").format(it=safety.our_fingerprint),
-        _("Their fingerprint:  {it}").format(it=safety.their_fingerprint),
-        _("Safety number with {user_id}:").format(user_id=safety.user_id),
+        words("Your fingerprint:   {it}", it=safety.our_fingerprint),
+        words("Their fingerprint:  {it}", it=safety.their_fingerprint),
+        words("Safety number with {user_id}:", user_id=safety.user_id),
         _INDENT + " ".join(number[:half]),
         _INDENT + " ".join(number[half:]),
-        _("Trust: {it}").format(it=trust_sentence(safety)),
+        words("Trust: {it}", it=trust_sentence(safety)),
     ]
     return "\n".join(rows)
 
@@ -158,8 +158,8 @@ def safety_text(safety: Safety) -> str:
 def trust_sentence(safety: Safety) -> str:
     """What the state of trust means."""
     sentences = {
-        "new": _("new (nobody has compared the safety number yet)"),
-        "verified": _("verified (you have compared the safety number)"),
-        "changed": _("CHANGED (the key is another one than before; compare, then decide)"),
+        "new": words("new (nobody has compared the safety number yet)"),
+        "verified": words("verified (you have compared the safety number)"),
+        "changed": words("CHANGED (the key is another one than before; compare, then decide)"),
     }
     return sentences[safety.trust.value]

@@ -7,7 +7,7 @@ import getpass
 import sys
 from pathlib import Path
 
-from secure_chat.client.i18n import gettext as _
+from secure_chat.client.cli.language import words
 from secure_chat.errors import CannotRead, NoPassword
 
 _LONGEST = 1024
@@ -27,28 +27,28 @@ def _first_line(file: Path) -> str:
         with file.open(encoding="utf-8") as lines:
             return lines.readline(_LONGEST + 2).rstrip("\r\n")
     except UnicodeDecodeError:
-        raise CannotRead(path=file, reason=_("it is not UTF-8 text")) from None
+        raise CannotRead(path=file, reason=words("it is not UTF-8 text")) from None
     except OSError as wrong:
         raise CannotRead(path=file, reason=wrong.strerror or str(wrong)) from None
 
 
 def _checked(password: str) -> str:
     if not password:
-        raise NoPassword(reason=_("it is empty"))
+        raise NoPassword(reason=words("it is empty"))
     if len(password) > _LONGEST:
-        raise NoPassword(reason=_("it is longer than {n} characters").format(n=_LONGEST))
+        raise NoPassword(reason=words("it is longer than {n} characters", n=_LONGEST))
     return password
 
 
 def _ask(*, twice: bool) -> str:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NoPassword(
-            reason=_("there is no terminal to ask on; use --password-file or --password-stdin")
+            reason=words("there is no terminal to ask on; use --password-file or --password-stdin")
         )
     try:
-        password = _checked(getpass.getpass(_("Password: ")))
-        if twice and getpass.getpass(_("The same password again: ")) != password:
-            raise NoPassword(reason=_("the two differ"))
+        password = _checked(getpass.getpass(words("Password: ")))
+        if twice and getpass.getpass(words("The same password again: ")) != password:
+            raise NoPassword(reason=words("the two differ"))
     except EOFError:
-        raise NoPassword(reason=_("none was typed")) from None
+        raise NoPassword(reason=words("none was typed")) from None
     return password

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
+from secure_chat.client.cli.language import words
 from secure_chat.client.cli.passwords import read_password
 from secure_chat.client.cli.session import Backend
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import NotDone, WrongArguments
 from secure_chat.protocol.addresses import UserId
 
@@ -23,10 +23,10 @@ def profile_folder(chosen: Namespace, backend: Backend) -> Path:
     if len(there) == 1:
         return backend.root() / there[0]
     if not there:
-        raise NotDone(what=_("There is no profile yet: secure-chat register makes one."))
+        raise NotDone(what=words("There is no profile yet: secure-chat register makes one."))
     names = ", ".join(output.one_line(name) for name in there)
     raise WrongArguments(
-        reason=_("Say which profile: --profile NAME, one of {names}.").format(names=names)
+        reason=words("Say which profile: --profile NAME, one of {names}.", names=names)
     )
 
 
@@ -39,7 +39,7 @@ def new_folder(chosen: Namespace, backend: Backend, name: UserId) -> Path:
 
 def _named(text: str, root: Path) -> Path:
     if not text or "\0" in text:
-        raise WrongArguments(reason=_("--profile needs a name or a folder."))
+        raise WrongArguments(reason=words("--profile needs a name or a folder."))
     if text.startswith(("~", ".")) or any(mark in text for mark in _SEPARATORS):
         return Path(text).expanduser()
     return root / text
@@ -48,12 +48,12 @@ def _named(text: str, root: Path) -> Path:
 def open_engine(chosen: Namespace, backend: Backend) -> Engine:
     """Unlock the profile; the engine is not started."""
     if chosen.password_file is not None and chosen.password_stdin:
-        raise WrongArguments(reason=_("Give --password-file or --password-stdin, not both."))
+        raise WrongArguments(reason=words("Give --password-file or --password-stdin, not both."))
     folder = profile_folder(chosen, backend)
     if not folder.is_dir():
         raise NotDone(
-            what=_("There is no profile {folder}; secure-chat profiles lists them.").format(
-                folder=folder
+            what=words(
+                "There is no profile {folder}; secure-chat profiles lists them.", folder=folder
             )
         )
     password = read_password(chosen.password_file, from_stdin=chosen.password_stdin, twice=False)

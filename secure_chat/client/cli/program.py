@@ -16,8 +16,8 @@ from secure_chat.client.cli import output
 from secure_chat.client.cli.arguments import PROGRAM, parse
 from secure_chat.client.cli.backend import real_backend
 from secure_chat.client.cli.commands import COMMANDS
+from secure_chat.client.cli.language import words
 from secure_chat.client.cli.session import Backend
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import SecureChatError, WrongArguments
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
@@ -60,16 +60,18 @@ def _failed(wrong: BaseException) -> int:
 def in_words(wrong: BaseException) -> str:
     """One sentence for any failure."""
     if isinstance(wrong, SecureChatError):
-        return str(wrong)
+        return words.error(wrong)
     if isinstance(wrong, UnicodeError):
-        return _("The input is not valid UTF-8 text.")
+        return words("The input is not valid UTF-8 text.")
     if isinstance(wrong, OSError):
         reason = wrong.strerror or str(wrong) or type(wrong).__name__
         return f"{wrong.filename}: {reason}." if wrong.filename else f"{reason}."
     if isinstance(wrong, MemoryError):
-        return _("There is not enough memory.")
-    return _("A mistake in this program: {kind} at {place}. Please report it.").format(
-        kind=type(wrong).__name__, place=_place(wrong.__traceback__)
+        return words("There is not enough memory.")
+    return words(
+        "A mistake in this program: {kind} at {place}. Please report it.",
+        kind=type(wrong).__name__,
+        place=_place(wrong.__traceback__),
     )
 
 

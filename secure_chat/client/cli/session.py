@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
+from secure_chat.client.cli.language import words
 from secure_chat.client.events import ConnectionChanged, ConnectionState, Event, KeyChanged
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import NotDone, SecureChatError
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
@@ -65,39 +65,39 @@ class Events:
         if change.problem is not None or self.online:
             self.trouble = change.problem
         if change.state is ConnectionState.STOPPED:
-            raise change.problem or NotDone(what=_("The connection was ended."))
-        if self._told and (words := connection_words(change)):
-            output.note(words)
+            raise change.problem or NotDone(what=words("The connection was ended."))
+        if self._told and (said := connection_words(change)):
+            output.note(said)
 
     def why_late(self) -> str:
         """The end of a sentence about something that did not happen in time."""
         if self.online:
-            return _("although the server was connected")
+            return words("although the server was connected")
         if self.trouble is not None:
-            return _("no connection: {why}").format(why=output.one_line(str(self.trouble)))
-        return _("no connection with the server yet")
+            return words("no connection: {why}", why=output.one_line(str(self.trouble)))
+        return words("no connection with the server yet")
 
 
 def connection_words(change: ConnectionChanged) -> str:
     """A note about the connection; empty when there is nothing to say."""
     if change.state is ConnectionState.ONLINE:
         group = change.tls_group or "TLS 1.3"
-        return _("online ({group})").format(group=group)
+        return words("online ({group})", group=group)
     if change.state is not ConnectionState.OFFLINE or change.problem is None:
         return ""
-    words = _("offline: {why}").format(why=change.problem)
+    said = words("offline: {why}", why=change.problem)
     if change.retry_in is not None:
-        words += " " + _("Next try in {n:.0f} s.").format(n=change.retry_in)
-    return words
+        said += " " + words("Next try in {n:.0f} s.", n=change.retry_in)
+    return said
 
 
 def changed_key_words(event: KeyChanged) -> str:
     """A changed key is never silent."""
-    words = _("WARNING: the key of {user_id} is another one than before.")
+    warning = words("WARNING: the key of {user_id} is another one than before.")
     if event.was_verified:
-        words += " " + _("You had verified it: nothing is sent until you decide.")
-    hint = _("See secure-chat fingerprint {user_id} and secure-chat accept-key {user_id}.")
-    return f"{words} {hint}".format(user_id=event.user_id)
+        warning += " " + words("You had verified it: nothing is sent until you decide.")
+    hint = words("See secure-chat fingerprint {user_id} and secure-chat accept-key {user_id}.")
+    return f"{warning} {hint}".format(user_id=event.user_id)
 
 
 @contextmanager

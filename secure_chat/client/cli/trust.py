@@ -5,10 +5,10 @@ from argparse import Namespace
 
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
+from secure_chat.client.cli.language import words
 from secure_chat.client.cli.profiles import open_engine
 from secure_chat.client.cli.session import Backend, Events, closing, deadline_in
 from secure_chat.client.events import Problem, Safety, Trust
-from secure_chat.client.i18n import gettext as _
 from secure_chat.errors import NotDone, WrongArguments
 from secure_chat.protocol.addresses import UserId
 
@@ -44,20 +44,22 @@ def verify(chosen: Namespace, backend: Backend) -> int:
         safety = _safety(engine, chosen.user, chosen.timeout)
         if safety.trust is Trust.CHANGED:
             raise NotDone(
-                what=_(
+                what=words(
                     "The key of {user_id} has changed: decide first with "
-                    "secure-chat accept-key {user_id}."
-                ).format(user_id=chosen.user)
+                    "secure-chat accept-key {user_id}.",
+                    user_id=chosen.user,
+                )
             )
         number = " ".join(chosen.number)
         if not number:
             output.say(output.safety_text(safety))
             _ask(
-                _("Compare the safety number with what {user_id} sees. The same? [yes/no] "), safety
+                words("Compare the safety number with what {user_id} sees. The same? [yes/no] "),
+                safety,
             )
             number = " ".join(safety.safety_number)
         engine.mark_verified(chosen.user, number)
-    output.say(_("{user_id} is verified.").format(user_id=chosen.user))
+    output.say(words("{user_id} is verified.", user_id=chosen.user))
     return 0
 
 
@@ -67,16 +69,17 @@ def accept_key(chosen: Namespace, backend: Backend) -> int:
         safety = _safety(engine, chosen.user, chosen.timeout)
         if safety.trust is not Trust.CHANGED:
             raise NotDone(
-                what=_("The key of {user_id} has not changed: there is nothing to accept.").format(
-                    user_id=chosen.user
+                what=words(
+                    "The key of {user_id} has not changed: there is nothing to accept.",
+                    user_id=chosen.user,
                 )
             )
         if not chosen.yes:
             output.say(output.safety_text(safety))
-            _ask(_("Accept the new key of {user_id}? [yes/no] "), safety)
+            _ask(words("Accept the new key of {user_id}? [yes/no] "), safety)
         engine.accept_changed_key(chosen.user)
     output.say(
-        _("The new key of {user_id} is accepted; it is not verified.").format(user_id=chosen.user)
+        words("The new key of {user_id} is accepted; it is not verified.", user_id=chosen.user)
     )
     return 0
 
@@ -85,12 +88,12 @@ def _ask(question: str, safety: Safety) -> None:
     """Ends the command unless the answer is yes."""
     if not sys.stdin.isatty():
         raise WrongArguments(
-            reason=_("There is no terminal to ask on; see --help for what a script can give.")
+            reason=words("There is no terminal to ask on; see --help for what a script can give.")
         )
     sys.stderr.write(question.format(user_id=safety.user_id))
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in (_("yes"), "yes"):
-        raise NotDone(what=_("Nothing was changed."))
+    if sys.stdin.readline().strip().lower() not in (words("yes"), "yes"):
+        raise NotDone(what=words("Nothing was changed."))
 
 
 def _safety(engine: Engine, user_id: UserId, timeout: float) -> Safety:
@@ -107,7 +110,10 @@ def _safety(engine: Engine, user_id: UserId, timeout: float) -> Safety:
         if (known := engine.safety(user_id)) is not None:
             return known
     raise NotDone(
-        what=_("The keys of {user_id} did not come within {n:g} s: {why}.").format(
-            user_id=user_id, n=timeout, why=events.why_late()
+        what=words(
+            "The keys of {user_id} did not come within {n:g} s: {why}.",
+            user_id=user_id,
+            n=timeout,
+            why=events.why_late(),
         )
     )
