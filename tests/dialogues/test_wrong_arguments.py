@@ -1,0 +1,111 @@
+"""Every way to call ``secure-chat`` wrongly ends with 2 and one line of words."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from secure_chat.client.cli.arguments import parse
+from secure_chat.client.cli.commands import COMMANDS
+from secure_chat.client.cli.program import run
+from secure_chat.errors import WrongArguments
+from tests.support.processes import environment
+
+LONGEST_NAME = "a" * 33
+WRONG: list[Sequence[str]] = [
+    ["nonsense"],
+    ["--profile"],
+    ["--password-file"],
+    ["--password", "x", "listen"],
+    ["--password-file", "a", "--password-stdin", "listen"],
+    ["--password-file", "a", "listen", "--password-stdin"],
+    ["register"],
+    ["register", "--name", "alice"],
+    ["register", "--link", "https://example.org/"],
+    ["register", "--link", "securechat://localhost/#v=2"],
+    ["register", "--server", "a b", "--name", "alice"],
+    ["register", "--server", "localhost:99999", "--name", "alice"],
+    ["register", "--server", "x", "--link", "securechat://localhost/#v=1", "--name", "alice"],
+    ["register", "--server", "localhost", "--name", "me"],
+    ["register", "--server", "localhost", "--name", LONGEST_NAME],
+    ["register", "--server", "localhost", "--name", "علی"],
+    ["register", "--server", "localhost", "--name", "alice", "--timeout", "0"],
+    ["register", "--server", "localhost", "--password-stdin"],
+    ["send"],
+    ["send", "a b", "text"],
+    ["send", "bob", "text", "--wait", "read"],
+    ["send", "bob", "text", "--timeout", "soon"],
+    ["send", "bob", "text", "--timeout", "inf"],
+    ["send", "bob", "--", "\udcff"],
+    ["listen", "extra"],
+    ["listen", "--count", "-1"],
+    ["listen", "--count", "٣"],
+    ["listen", "--for", "-5"],
+    ["listen", "--from", "../bob"],
+    ["users", "--everything"],
+    ["users", "--timeout", "nan"],
+    ["fingerprint", "not/a/name"],
+    ["fingerprint", "bob", "carol"],
+    ["verify"],
+    ["verify", "9bob"],
+    ["accept-key"],
+    ["accept-key", "bob", "--force"],
+    ["export", "--format", "xml"],
+    ["export", "bob", "carol"],
+    ["profiles", "extra"],
+    ["profiles", "--password-stdin"],
+    ["window", "extra"],
+    ["window", "--password"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_arguments_are_one_line_and_exit_2(
+    arguments: Sequence[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Nothing is printed but one line that begins with the program's name."""
+    monkeypatch.setenv("SECURE_CHAT_HOME", str(tmp_path))
+    (tmp_path / "alice").mkdir()
+    assert run(arguments) == 2
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.startswith("secure-chat: ")
+    assert written.err.count("\n") == 1
+    assert list(tmp_path.rglob("*")) == [tmp_path / "alice"]
+
+
+def test_every_command_is_in_that_list() -> None:
+    """A new subcommand needs its wrong calls here."""
+    assert {words[0] for words in WRONG} >= set(COMMANDS)
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help works for each of them and ends with 0."""
+    for command in COMMANDS:
+        assert run([command, "--help"]) == 0
+        assert f"usage: secure-chat {command}" in capsys.readouterr().out
+
+
+def test_no_option_takes_a_password_itself() -> None:
+    """A password on the command line could be read by everybody on the machine."""
+    for command in COMMANDS:
+        with pytest.raises(WrongArguments):
+            parse([command, "--password", "secret"])
+
+
+def test_a_process_with_wrong_arguments_shows_no_traceback(tmp_path: Path) -> None:
+    """The same through ``python -m``, with nothing else installed in the home folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "secure_chat.client", "send"],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
