@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from secure_chat.server.certificates import CertificateFiles, generate
+from OpenSSL import SSL
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Settings
-from secure_chat.server.net.server import NetServer
 from secure_chat.server.store import Store
 
 from secure_chat import tls
@@ -24,7 +23,9 @@ from secure_chat.protocol.frames import Frame, FrameDecoder, encode_frame
 from secure_chat.protocol.invite import InviteLink, Pin, ServerAddress
 from secure_chat.protocol.limits import FRAME_AFTER_LOGIN
 from secure_chat.protocol.messages import ClientMessage, ServerMessage
+from secure_chat.server.certificates import CertificateFiles, generate
 from secure_chat.server.interfaces import Connection, Core, Loop
+from secure_chat.server.net.server import NetServer
 
 
 class Sent(NamedTuple):
@@ -145,7 +146,7 @@ class HostileServer:
         self._net = NetServer(("127.0.0.1", 0), self._context, self._make_core)
         self._net.start()
 
-    def _context(self) -> "tls.SSL.Context":
+    def _context(self) -> SSL.Context:
         return tls.server_context(self._files.certificate, self._files.key)
 
     def _make_core(self, loop: Loop) -> Core:

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from secure_chat.server.certificates import CertificateFiles, generate
-
 from secure_chat.protocol.invite import InviteLink, Pin, ServerAddress
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
+from secure_chat.server.certificates import CertificateFiles, generate
 from tests.support.waiting import wait_for
 from tests.support.wire import Wire
 
@@ -117,12 +116,18 @@ class ServerProcess:
         self._running: Running | None = None
         self.start()
 
+    def _program(self) -> list[str]:
+        return [sys.executable, "-m", "secure_chat.server"]
+
+    def _place(self) -> list[str]:
+        return [
+            "--host", "127.0.0.1", "--port", str(self.port),
+            "--cert", str(self._certs.certificate), "--data-dir", str(self.data_dir),
+        ]  # fmt: skip
+
     def _command(self) -> list[str]:
         return [
-            sys.executable, "-m", "secure_chat.server",
-            "--host", "127.0.0.1", "--port", str(self.port),
-            "--cert", str(self._certs.certificate), "--key", str(self._certs.key),
-            "--data-dir", str(self.data_dir),
+            *self._program(), "serve", *self._place(), "--key", str(self._certs.key),
             "--registration", self.registration, "--log-level", self.log_level,
         ]  # fmt: skip
 
@@ -166,6 +171,21 @@ class ServerProcess:
         with Wire(self.port) as wire:
             server_id: ServerId = wire.hello.server_id
         return InviteLink(ServerAddress("127.0.0.1", self.port), server_id, (self.pin,), invite)
+
+    def new_invite(self) -> InviteToken:
+        """What ``secure-chat-server invite`` prints, without the rest of the link."""
+        done = subprocess.run(
+            [*self._program(), "invite", *self._place()],
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            cwd=self.folder,
+            env=environment(self.folder / "home"),
+        )
+        assert done.returncode == 0, done
+        invite = InviteLink.parse(done.stdout).invite
+        assert invite is not None
+        return invite
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

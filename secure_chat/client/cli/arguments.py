@@ -36,6 +36,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for add in _COMMANDS:
         add(commands)
     chosen = parser.parse_args(list(arguments))
+    if chosen.command != "profiles" and chosen.password_file and chosen.password_stdin:
+        raise WrongArguments(reason=words("Give --password-file or --password-stdin, not both."))
     if chosen.command is None:
         chosen.command = "window"
     return chosen

@@ -32,9 +32,9 @@ def _open(folder: Path, password: str) -> Engine:
 
 
 def _profiles() -> list[str]:
-    from secure_chat.client.profile import default_root, list_profiles
+    from secure_chat.client.profile import list_profiles
 
-    return [folder.name for folder in list_profiles(default_root())]
+    return [folder.name for folder in list_profiles(_root())]
 
 
 def _root() -> Path:

@@ -47,8 +47,6 @@ def _named(text: str, root: Path) -> Path:
 
 def open_engine(chosen: Namespace, backend: Backend) -> Engine:
     """Unlock the profile; the engine is not started."""
-    if chosen.password_file is not None and chosen.password_stdin:
-        raise WrongArguments(reason=words("Give --password-file or --password-stdin, not both."))
     folder = profile_folder(chosen, backend)
     if not folder.is_dir():
         raise NotDone(
