@@ -209,7 +209,7 @@ def test_the_password_may_come_over_standard_input(pair: Pair) -> None:
 
 
 @pytest.fixture
-def own_pair(own_server: ServerProcess, tmp_path: Path) -> Iterator[Pair]:
+def own_pair(own_server: ServerProcess, tmp_path: Path) -> Pair:
     return Pair(*(Person.registered(name, tmp_path, own_server) for name in ("alice", "bob")))
 
 
