@@ -58,6 +58,8 @@ WRONG: list[Sequence[str]] = [
     ["profiles", "--password-stdin"],
     ["window", "extra"],
     ["window", "--password"],
+    ["window", "--language", "xx"],
+    ["window", "--link", "http://x"],
 ]
 
 

@@ -150,4 +150,4 @@ def backend_on(engine: FakeEngine, root: Path) -> Backend:
     def names() -> list[str]:
         return sorted(folder.name for folder in root.iterdir()) if root.exists() else []
 
-    return Backend(create, lambda folder, password: engine, names, lambda: root, lambda folder: 0)
+    return Backend(create, lambda folder, password: engine, names, lambda: root, lambda wish: 0)

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from OpenSSL import SSL
-from secure_chat.server.core.hub import Hub
-from secure_chat.server.core.settings import Settings
-from secure_chat.server.store import Store
 
 from secure_chat import tls
 from secure_chat.errors import Code
@@ -24,8 +21,11 @@ from secure_chat.protocol.invite import InviteLink, Pin, ServerAddress
 from secure_chat.protocol.limits import FRAME_AFTER_LOGIN
 from secure_chat.protocol.messages import ClientMessage, ServerMessage
 from secure_chat.server.certificates import CertificateFiles, generate
+from secure_chat.server.core.hub import Hub
+from secure_chat.server.core.settings import Settings
 from secure_chat.server.interfaces import Connection, Core, Loop
 from secure_chat.server.net.server import NetServer
+from secure_chat.server.store import Store
 
 
 class Sent(NamedTuple):

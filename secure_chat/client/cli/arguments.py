@@ -58,13 +58,8 @@ def _command(
 
 def _add_profile_options(parser: argparse.ArgumentParser, *, nested: bool) -> None:
     """--profile and the password's origin, before or after the subcommand."""
-    unset = argparse.SUPPRESS if nested else None  # the inner parser must not reset the outer
-    parser.add_argument(
-        "--profile",
-        metavar="NAME",
-        default=unset,
-        help=words("a profile's name, or its folder when it contains a slash"),
-    )
+    _add_profile(parser, nested=nested)
+    unset = argparse.SUPPRESS if nested else None
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--password-file",
@@ -78,6 +73,16 @@ def _add_profile_options(parser: argparse.ArgumentParser, *, nested: bool) -> No
         action="store_true",
         default=argparse.SUPPRESS if nested else False,
         help=words("read the password from the first line of standard input"),
+    )
+
+
+def _add_profile(parser: argparse.ArgumentParser, *, nested: bool) -> None:
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        # The inner parser must not reset what stood before the subcommand.
+        default=argparse.SUPPRESS if nested else None,
+        help=words("a profile's name, or its folder when it contains a slash"),
     )
 
 
@@ -202,7 +207,19 @@ def _add_profiles(commands: "_Commands[_Parser]") -> None:
 
 
 def _add_window(commands: "_Commands[_Parser]") -> None:
-    _command(commands, "window", words("open the window (also without any command)"))
+    parser = _command(
+        commands, "window", words("open the window (also without any command)"), vault=False
+    )
+    _add_profile(parser, nested=True)
+    parser.add_argument("--link", type=_link, help=words("an invite link to begin with"))
+    parser.add_argument(
+        "--ca-file",
+        metavar="FILE",
+        type=Path,
+        help=words("trust this CA for the server's certificate"),
+    )
+    parser.add_argument("--language", choices=("en", "fa"), help=words("instead of the system's"))
+    parser.add_argument("--theme", choices=("light", "dark"), help=words("instead of the last"))
 
 
 _COMMANDS = (

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 from secure_chat.client.api import Engine
-from secure_chat.client.cli.session import Backend
+from secure_chat.client.cli.language import words
+from secure_chat.client.cli.session import Backend, WindowWish
+from secure_chat.errors import NotDone
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
+
+_NO_TK = (
+    "The window needs tkinter, which this Python lacks (Debian and Ubuntu: the package "
+    "python3-tk). The commands work without it: secure-chat --help."
+)
+_NO_SCREEN = "There is no screen for the window. The commands work without it: secure-chat --help."
 
 # Imported where they are used: `profiles` and mistakes in the arguments answer at once.
 
@@ -43,7 +51,17 @@ def _root() -> Path:
     return default_root()
 
 
-def _window(folder: Path | None) -> int:
-    from secure_chat.client.window import run
-
-    return run(folder)
+def _window(wish: WindowWish) -> int:
+    try:
+        from secure_chat.client.presenter.settings import Options
+        from secure_chat.client.window import run
+    except ImportError as missing:
+        if missing.name not in {"tkinter", "_tkinter"}:
+            raise
+        raise NotDone(what=words(_NO_TK)) from None
+    try:
+        return run(Options(wish.profile, wish.link, wish.ca_file, wish.language, wish.theme))
+    except Exception as wrong:
+        if type(wrong).__name__ != "TclError":  # tkinter is imported by the window alone
+            raise
+        raise NotDone(what=words(_NO_SCREEN)) from None

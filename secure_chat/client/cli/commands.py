@@ -13,7 +13,7 @@ from secure_chat.client.cli.language import words
 from secure_chat.client.cli.listen import listen
 from secure_chat.client.cli.passwords import read_password
 from secure_chat.client.cli.profiles import new_folder, open_engine, profile_folder
-from secure_chat.client.cli.session import Backend, Events, closing, deadline_in
+from secure_chat.client.cli.session import Backend, Events, WindowWish, closing, deadline_in
 from secure_chat.client.cli.trust import accept_key, fingerprint, verify
 from secure_chat.client.events import (
     ConnectionChanged,
@@ -230,9 +230,16 @@ def profiles(chosen: Namespace, backend: Backend) -> int:
 
 
 def window(chosen: Namespace, backend: Backend) -> int:
-    """Open the window; it asks for what it needs by itself."""
+    """Open the window; it asks for what it needs by itself, the password too."""
     folder: Path | None = profile_folder(chosen, backend) if chosen.profile else None
-    return backend.window(folder)
+    wish = WindowWish(
+        folder,
+        link=str(getattr(chosen, "link", None) or ""),
+        ca_file=getattr(chosen, "ca_file", None),
+        language=getattr(chosen, "language", None),
+        theme=getattr(chosen, "theme", None),
+    )
+    return backend.window(wish)
 
 
 Command = Callable[[Namespace, Backend], int]

@@ -19,6 +19,16 @@ from secure_chat.protocol.invite import InviteLink
 _SLICE = 0.25  # Windows delivers Ctrl-C only between waits
 
 
+class WindowWish(Struct, frozen=True):
+    """What the command line asks of the window; None leaves the choice to the window."""
+
+    profile: Path | None = None
+    link: str = ""
+    ca_file: Path | None = None
+    language: str | None = None
+    theme: str | None = None
+
+
 class Backend(Struct, frozen=True):
     """What the commands stand on, so that a test can put a scripted engine under them."""
 
@@ -26,7 +36,7 @@ class Backend(Struct, frozen=True):
     open: Callable[[Path, str], Engine]
     profiles: Callable[[], list[str]]  # names under `root`
     root: Callable[[], Path]
-    window: Callable[[Path | None], int]
+    window: Callable[[WindowWish], int]
 
 
 class Events:
