@@ -16,6 +16,7 @@ from secure_chat.protocol.encoding import b64url
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _INDENT = "    "
+_FAR_OFF_MS = 5 * 60_000
 _LINE_ENDS = "\r\n\v\f\x85\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}"
 # Persian and Indic spelling needs the joiners; Arabic number signs are visible.
 _KEPT_FORMATS = frozenset("\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u08e2")
@@ -101,9 +102,9 @@ def _marks(message: Message) -> str:
         marks.append(state_word(message.state))
         if message.problem:
             marks.append(one_line(message.problem))
-    elif message.claimed_time:
-        claimed = iso_time(message.claimed_time)
-        marks.append(words("the sender's clock said {time}", time=claimed))
+    elif message.claimed_time and abs(message.claimed_time - message.time) > _FAR_OFF_MS:
+        claimed = local_time(message.claimed_time)
+        marks.append(words("written {time} by the sender's clock", time=claimed))
     return ", ".join(marks)
 
 
