@@ -4,6 +4,7 @@ A profile is a folder. Its keys are made at the first verified connection, becau
 the server's id, which may be known only then.
 """
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -76,7 +77,10 @@ def open_profile(folder: Path, password: str) -> Profile:
 
 
 def default_root() -> Path:
-    """Where profiles are kept: in the platform's folder for a user's data."""
+    """Where profiles are kept: ``SECURE_CHAT_HOME``, or the platform's folder for a user's data."""
+    chosen = os.environ.get("SECURE_CHAT_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
     return platformdirs.user_data_path("secure_chat", appauthor=False) / "profiles"
 
 
