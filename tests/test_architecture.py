@@ -32,7 +32,13 @@ IO = {
     "subprocess", "tempfile", "threading", "time", "urllib.request", "uuid", "nacl.utils",
 }  # fmt: skip
 RANDOMNESS = f"{PACKAGE}.crypto.rng"
-LINES = {"secure_chat": 450, "scripts": 400, "benchmarks": 400, "tests": 600}
+LINES = {
+    "secure_chat": 450,
+    "secure_chat/errors.py": 800,  # a table, which is looked up and not read through
+    "scripts": 400,
+    "benchmarks": 400,
+    "tests": 600,
+}
 NOT_OURS = {
     ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "build", "dist",
     "__pycache__", "secure_chat.egg-info",
@@ -63,13 +69,23 @@ def modules() -> dict[str, Module]:
     return found
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _imports(path: Path, *, for_types: bool = True) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not for_types:
+        tree = _WithoutTypes().visit(tree)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide the direction"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Takes out what only a type checker runs."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
 
 
 def layer(name: str) -> str:
@@ -80,10 +96,10 @@ def layer(name: str) -> str:
     return parts[1] if parts[1] in MAY_IMPORT else "shared"
 
 
-def ours(module: Module) -> set[str]:
+def ours(module: Module, *, for_types: bool = True) -> set[str]:
     """The modules of the package that ``module`` imports."""
     found = set()
-    for name in module.imports:
+    for name in module.imports if for_types else _imports(module.path, for_types=False):
         if name == PACKAGE or name.startswith(PACKAGE + "."):
             found.add(name if name in modules() else name.rpartition(".")[0])
     return found
@@ -139,7 +155,7 @@ def test_no_import_cycles() -> None:
         assert name not in path, " -> ".join([*path[path.index(name) :], name])
         if name in done:
             return
-        for target in ours(modules()[name]) & set(modules()) - {name}:
+        for target in ours(modules()[name], for_types=False) & set(modules()) - {name}:
             visit(target, (*path, name))
         done.add(name)
 
@@ -185,8 +201,9 @@ def test_files_are_short() -> None:
     long = {}
     for path in _files(".py"):
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > LINES.get(path.relative_to(ROOT).parts[0], 400):
-            long[str(path.relative_to(ROOT))] = lines
+        name = path.relative_to(ROOT).as_posix()
+        if lines > LINES.get(name, LINES.get(name.partition("/")[0], 400)):
+            long[name] = lines
     assert not long
 
 

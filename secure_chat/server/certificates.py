@@ -6,7 +6,6 @@ hash of the server's public key); the authority is for those that check names in
 """
 
 import datetime as dt
-import hashlib
 import ipaddress
 import os
 import re
@@ -15,21 +14,17 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import (
-    CertificatePublicKeyTypes,
-    PublicKeyTypes,
-)
 from cryptography.hazmat.primitives.serialization import Encoding as Form
 from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from secure_chat.errors import BadHostName, CertificatesExist
 from secure_chat.protocol.invite import Pin
+from secure_chat.tls import spki_pin
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 AUTHORITY_DAYS = 3650
@@ -97,16 +92,7 @@ def generate(
     _write(files.key, _private(key), 0o600, force=force)
     _write(files.authority, authority.public_bytes(Form.PEM), 0o644, force=force)
     _write(files.certificate, certificate.public_bytes(Form.PEM), 0o644, force=force)
-    return pin_of(certificate)
-
-
-def pin_of(certificate: x509.Certificate) -> Pin:
-    """SHA-256 of the certificate's SubjectPublicKeyInfo (RFC 7469 section 2.4)."""
-    return Pin(hashlib.sha256(_spki(certificate.public_key())).digest())
-
-
-def _spki(key: CertificatePublicKeyTypes | PublicKeyTypes) -> bytes:
-    return key.public_bytes(Form.DER, PublicFormat.SubjectPublicKeyInfo)
+    return spki_pin(certificate)
 
 
 def general_name(host: str) -> x509.GeneralName:

@@ -1,0 +1,308 @@
+"""The command secure-chat-server, run as a process: start, invite, stop, and every wrong way."""
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from secure_chat import tls
+from secure_chat.client.link import Endpoint, connect
+from secure_chat.errors import ConnectionLost
+from secure_chat.protocol.invite import InviteLink, ServerAddress
+from secure_chat.protocol.messages import Bye
+from secure_chat.server import certificates, config
+from tests.operator.conftest import ROOT, Operator
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals, terminals and modes of POSIX")
+
+
+def link_of(text: str) -> InviteLink:
+    return InviteLink.parse(text.strip())
+
+
+def endpoint(link: InviteLink) -> Endpoint:
+    return Endpoint(link.server, link.server_id, link.pins, None)
+
+
+def test_a_client_reaches_the_server_by_its_invite(operator: Operator) -> None:
+    """The link's address, server id and pin are those of the server that answers."""
+    running = operator.start()
+    link = link_of(operator.invite("--advertise", running.address).stdout)
+    assert link.pins == (operator.pin,)
+    assert link.invite is not None
+    connection = connect(endpoint(link), timeout=20)
+    assert connection.hello.server_id == link.server_id
+    assert connection.hello.registration == "invite"
+    assert connection.group == "X25519MLKEM768"
+    connection.close()
+
+
+def test_an_invite_is_made_with_and_without_a_running_server(operator: Operator) -> None:
+    """Both ways give a link to the same server; the store knows every invite."""
+    before = link_of(operator.invite("--port", "7443").stdout)
+    running = operator.start()
+    during = link_of(operator.invite().stdout)
+    assert running.stop() == 0
+    after = link_of(operator.invite("--port", "7443").stdout)
+    assert before.server_id == during.server_id == after.server_id
+    assert len({link.invite for link in (before, during, after)}) == 3
+    assert during.server == ServerAddress.parse(running.address)
+
+
+def test_advertise_sets_the_links_address(operator: Operator) -> None:
+    """What clients should use stands in the link: from the option, else from the configuration."""
+    operator.start("--advertise", "chat.example.org:7000")
+    assert link_of(operator.invite().stdout).server == ServerAddress("chat.example.org", 7000)
+    other = link_of(operator.invite("--advertise", "[2001:db8::7]:1").stdout)
+    assert other.server == ServerAddress("2001:db8::7", 1)
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(operator: Operator, number: int) -> None:
+    """Clients hear that it stops; it exits with 0, frees the folder and leaves no socket behind."""
+    running = operator.start()
+    link = link_of(operator.invite().stdout)
+    connection = connect(endpoint(link), timeout=20)
+    running.process.send_signal(number)
+    told = []
+    try:
+        while True:
+            told += [message for message, _ in connection.wait(20)]
+    except ConnectionLost:
+        pass
+    connection.close()
+    assert any(isinstance(message, Bye) for message in told)
+    assert running.stop() == 0
+    assert not (operator.data / "admin.sock").exists()
+    assert operator.start().stop() == 0  # the folder is free again
+
+
+def test_a_killed_server_starts_again(operator: Operator) -> None:
+    """What a kill leaves behind (lock, socket, journal) is no obstacle."""
+    first = operator.start()
+    before = link_of(operator.invite().stdout)
+    first.process.kill()
+    first.stop()
+    operator.start()
+    assert link_of(operator.invite().stdout).server_id == before.server_id
+
+
+def test_a_second_server_on_the_same_folder_is_refused(operator: Operator) -> None:
+    """Two servers never write to one database; the first one goes on."""
+    operator.start()
+    second = operator.command("--port", "0", *operator.settings())
+    assert second.returncode == 2
+    assert len(second.stderr.splitlines()) == 1
+    assert "Traceback" not in second.stderr
+    assert operator.invite().returncode == 0
+
+
+def test_a_port_in_use_is_said(operator: Operator) -> None:
+    """The taken port is named in one line, and the exit code is 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = operator.command("--port", str(port), *operator.settings())
+    assert done.returncode == 2
+    assert f":{port}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--port", "70000"], "--port: Expected int <= 65535"),
+        (["--port", "x"], "--port"),
+        (["--nonsense"], "--nonsense"),
+        (["dance"], "dance"),
+        (["--registration", "maybe"], "--registration"),
+        (["--cert", "none.pem"], "none.pem"),
+        (["--key", "none.key"], "none.key"),
+        (["--key", "{cert}"], "private key"),
+        (["--cert", "{key}"], "certificate"),
+        (["--key", "{other}"], "is not the key of"),
+        (["--config", "none.toml"], "none.toml"),
+        (["--config", "{bad}"], "bad.toml"),
+        (["--data-dir", "{cert}"], "server.pem"),
+        (["--host", "no such host"], "no such host"),
+        (["--advertise", "a/b"], "HOST:PORT"),
+        (["invite", "--uses", "0"], "--uses"),
+        (["invite", "--expires", "soon"], "--expires"),
+        (["invite", "--label", "a\nb"], "--label"),
+        (["invite", "--port", "0"], "--advertise"),
+    ],
+)
+def test_every_mistake_is_one_line(operator: Operator, words: list[str], said: str) -> None:
+    """A wrong argument, file or place is named in one line without traceback; the code is 2."""
+    (operator.folder / "bad.toml").write_text("port = ")
+    certificates.generate(operator.folder / "other")
+    names = {
+        "cert": operator.files.certificate,
+        "key": operator.files.key,
+        "bad": operator.folder / "bad.toml",
+        "other": operator.folder / "other/server.key",
+    }
+    words = [word.format_map(names) for word in words]
+    command = [words.pop(0)] if words[0] in {"invite", "dance"} else []
+    done = operator.command(*command, "--port", "0", *operator.settings(), *words)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="modes of POSIX")
+def test_an_unwritable_data_folder_is_said(operator: Operator) -> None:
+    """A folder that cannot be made is one line, also below something that is no folder."""
+    done = operator.command("--port", "0", *operator.settings(), "--data-dir", "/dev/null/data")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "/dev/null/data" in done.stderr
+
+
+def test_the_file_does_what_the_options_do(operator: Operator) -> None:
+    """A TOML file with every setting starts the same server; the command line wins over it."""
+    file = operator.folder / "server.toml"
+    file.write_text(
+        'host = "127.0.0.1"\nport = 1\nadvertise = "chat.example.org:7000"\n'
+        'cert = "certs/server.pem"\nkey = "certs/server.key"\ndata_dir = "elsewhere"\n'
+        'registration = "open"\nretention_days = 3\nlog_format = "json"\nlog_level = "debug"\n'
+    )
+    words = ["--config", str(file)]
+    done = operator.command("invite", *words)
+    assert done.returncode == 0, done.stderr
+    assert link_of(done.stdout).server == ServerAddress("chat.example.org", 7000)
+    assert (operator.folder / "elsewhere").is_dir()
+    names = re.findall(r"^(\w+) =", file.read_text(), re.MULTILINE)
+    assert names == [setting.name for setting in config.settings()]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_attack_76_the_log_holds_no_link_and_no_address(operator: Operator, form: str) -> None:
+    """At its most talkative the log shows that an invite was made, never the link or a peer."""
+    running = operator.start("--log-level", "debug", "--log-format", form)
+    made = operator.invite("--label", "for somebody")
+    link = link_of(made.stdout)
+    connect(endpoint(link), timeout=20).close()
+    with socket.create_connection(("127.0.0.1", running.port)) as stranger:
+        stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        stranger.settimeout(20)
+        with contextlib.suppress(ConnectionResetError):
+            stranger.recv(100)
+    assert running.stop() == 0
+    log = "\n".join(running.log)
+    assert "an invite was made" in log
+    assert "stopped" in log
+    for secret in ("securechat:", made.stdout.strip()[-20:], "127.0.0.1", "Traceback"):
+        assert secret not in log
+    if form == "json":
+        assert all(json.loads(line)["level"] for line in running.log)
+
+
+@posix
+def test_attack_68_what_the_server_stores_is_the_owners(operator: Operator) -> None:
+    """Folder 0700 and files 0600, whatever the umask."""
+    old = os.umask(0)
+    try:
+        operator.start()
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(operator.data.stat().st_mode) == 0o700
+    for path in operator.data.rglob("*"):
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+
+
+def on_a_terminal(operator: Operator, *words: str) -> str:
+    """Start a server on a pseudo-terminal; all that it shows until its last line of greeting."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    running = operator.start(*words, stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    deadline = time.monotonic() + 30
+    while b"Ctrl+C" not in shown and b"only existing" not in shown:
+        assert select.select([ours], [], [], max(0, deadline - time.monotonic()))[0], shown
+        shown += os.read(ours, 65536)
+    assert running.stop() == 0
+    os.close(ours)
+    return shown.decode()
+
+
+@posix
+def test_on_a_terminal_it_shows_a_link_and_its_qr_code(operator: Operator) -> None:
+    """The person who starts it can invite the first friend without another command."""
+    shown = on_a_terminal(operator, "--advertise", "chat.example.org:7443")
+    found = re.search(r"securechat://\S+", shown)
+    assert found is not None
+    link = link_of(found[0])
+    assert link.invite is not None
+    assert link.pins == (operator.pin,)
+    assert link.server == ServerAddress("chat.example.org", 7443)
+    blocks = [
+        line for line in shown.splitlines() if set(line.strip()) <= set("█▀▄ ") and line.strip()
+    ]
+    assert len(blocks) > 20
+
+
+@posix
+def test_on_a_terminal_without_invites(operator: Operator) -> None:
+    """An open server shows a link without a token, a closed one that nobody can register."""
+    found = re.search(r"securechat://\S+", on_a_terminal(operator, "--registration", "open"))
+    assert found is not None
+    assert link_of(found[0]).invite is None
+    assert "securechat://" not in on_a_terminal(operator, "--registration", "closed")
+
+
+def test_not_on_a_terminal_it_shows_no_link(operator: Operator) -> None:
+    """Where output goes to a file or a journal, no secret goes with it."""
+    running = operator.start()
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.stdout is not None
+    rest = running.process.stdout.read()
+    running.stop()
+    assert "securechat:" not in rest + "\n".join(running.log)
+
+
+def test_a_closed_server_makes_no_invites(operator: Operator) -> None:
+    """Nobody gets a link that cannot work."""
+    operator.start("--registration", "closed")
+    done = operator.invite()
+    assert done.returncode == 2
+    assert "closed" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["invite", "--help"]])
+def test_help_names_every_option(operator: Operator, words: list[str]) -> None:
+    """Help is complete and fits the commands."""
+    done = operator.command(*words)
+    assert done.returncode == 0
+    wanted = {"serve": [s.flag for s in config.settings()], "invite": ["--uses", "--expires"]}
+    for option in wanted.get(words[0], ["serve", "invite"]):
+        assert option in done.stdout
+
+
+def test_the_version_is_the_packages(operator: Operator) -> None:
+    """--version says which one runs."""
+    done = operator.command("--version")
+    assert done.stdout.split() == ["secure-chat-server", "0.1.0"]
+
+
+def test_the_readme_shows_every_setting() -> None:
+    """The table of settings in the README is the one made from the code."""
+    assert config.reference() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_certificate_is_the_one_that_the_pin_names(operator: Operator) -> None:
+    """The pin that is printed, stored in links and presented in TLS is one and the same."""
+    loaded = tls.load_certificates(Path(operator.files.certificate))[0]
+    assert tls.spki_pin(loaded) == operator.pin
