@@ -86,7 +86,6 @@ class IoThread(threading.Thread):
             self._run(core)
         except Exception:
             _log.critical("the I/O thread failed; the server cannot go on", exc_info=True)
-            raise
         finally:
             self._release_all()
 
