@@ -13,6 +13,13 @@ from secure_chat.errors import Code, ProtocolError
 from secure_chat.protocol import limits
 
 _PREFIX = struct.Struct("!IH")
+_pack = _PREFIX.pack
+_unpack = _PREFIX.unpack_from
+_SIZE = _PREFIX.size
+_LENGTH = limits.LENGTH_FIELD
+_HEADER_LENGTH = limits.HEADER_LENGTH_FIELD
+_LARGEST = limits.FRAME_AFTER_LOGIN
+_LARGEST_HEADER = limits.KEY_HEADER
 
 
 class Frame(NamedTuple):
@@ -22,12 +29,23 @@ class Frame(NamedTuple):
     body: bytes
 
 
+_new_tuple = tuple.__new__  # a Frame without the detour over its Python constructor
+
+
+class BrokenStream(ProtocolError):
+    """What follows is no frame; ``frames`` are those that came whole before it."""
+
+    def __init__(self, code: Code, frames: list[Frame]) -> None:
+        self.frames = frames
+        super().__init__(code)
+
+
 def encode_frame(header: bytes, body: bytes = b"") -> bytes:
     """The bytes of one frame. Raises `ProtocolError` (too_large) above the largest limits."""
-    length = limits.HEADER_LENGTH_FIELD + len(header) + len(body)
-    if length > limits.FRAME_AFTER_LOGIN or len(header) > limits.KEY_HEADER:
+    length = _HEADER_LENGTH + len(header) + len(body)
+    if length > _LARGEST or len(header) > _LARGEST_HEADER:
         raise ProtocolError(Code.TOO_LARGE)
-    return _PREFIX.pack(length, len(header)) + header + body
+    return _pack(length, len(header)) + header + body
 
 
 class FrameDecoder:
@@ -48,22 +66,27 @@ class FrameDecoder:
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes as they arrive; return the frames completed by them, in order.
 
-        Raises `ProtocolError` (bad_frame, too_large); the connection is beyond repair then.
+        Raises `BrokenStream` (bad_frame, too_large); the connection is beyond repair then.
         """
         buffer = self._pending + data if self._pending else data
+        largest = self._largest
         frames: list[Frame] = []
         at, size = 0, len(buffer)
-        while size - at >= _PREFIX.size:
-            length, header = _PREFIX.unpack_from(buffer, at)
-            self._check(length, header)
-            end = at + limits.LENGTH_FIELD + length
+        while size - at >= _SIZE:
+            length, header = _unpack(buffer, at)
+            if length > largest or header > _LARGEST_HEADER:
+                raise BrokenStream(Code.TOO_LARGE, frames)
+            if length < _HEADER_LENGTH + header:
+                raise BrokenStream(Code.BAD_FRAME, frames)
+            end = at + _LENGTH + length
             if end > size:
                 break
-            split = at + _PREFIX.size + header
-            frames.append(Frame(buffer[at + _PREFIX.size : split], buffer[split:end]))
+            split = at + _SIZE + header
+            frames.append(_new_tuple(Frame, (buffer[at + _SIZE : split], buffer[split:end])))
             at = end
         self._pending = buffer[at:]
-        self._check_early()
+        if self._pending:
+            self._check_early(frames)
         return frames
 
     @property
@@ -71,14 +94,11 @@ class FrameDecoder:
         """Whether bytes of an incomplete frame wait: a close now is a truncation."""
         return bool(self._pending)
 
-    def _check(self, length: int, header: int) -> None:
-        if length > self._largest or header > limits.KEY_HEADER:
-            raise ProtocolError(Code.TOO_LARGE)
-        if length < limits.HEADER_LENGTH_FIELD + header:
-            raise ProtocolError(Code.BAD_FRAME)
-
-    def _check_early(self) -> None:
+    def _check_early(self, frames: list[Frame]) -> None:
         """Refuse an impossible length as soon as its four bytes are here."""
-        if limits.LENGTH_FIELD <= len(self._pending) < _PREFIX.size:
-            length = int.from_bytes(self._pending[: limits.LENGTH_FIELD], "big")
-            self._check(length, 0)
+        if _LENGTH <= len(self._pending) < _SIZE:
+            length = int.from_bytes(self._pending[:_LENGTH], "big")
+            if length > self._largest:
+                raise BrokenStream(Code.TOO_LARGE, frames)
+            if length < _HEADER_LENGTH:
+                raise BrokenStream(Code.BAD_FRAME, frames)

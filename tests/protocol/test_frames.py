@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from secure_chat.errors import Code, ProtocolError
 from secure_chat.protocol import limits
-from secure_chat.protocol.frames import Frame, FrameDecoder, encode_frame
+from secure_chat.protocol.frames import BrokenStream, Frame, FrameDecoder, encode_frame
 
 frames = st.lists(st.tuples(st.binary(max_size=50), st.binary(max_size=300)), max_size=6)
 
@@ -84,3 +84,14 @@ def test_attack_7_claimed_length_allocates_nothing() -> None:
         assert tracemalloc.get_traced_memory()[1] < 64 * limits.KIB
     finally:
         tracemalloc.stop()
+
+
+@given(frames, st.sampled_from([b"\xff\xff\xff\xff", b"\0\0\0\1", b"\0\0\0\2\0\1"]))
+def test_frames_before_a_broken_one_are_not_lost(
+    parts: list[tuple[bytes, bytes]], broken: bytes
+) -> None:
+    """What came whole before the stream broke is handed over with the error."""
+    stream = b"".join(encode_frame(header, body) for header, body in parts) + broken
+    with pytest.raises(BrokenStream) as caught:
+        FrameDecoder().feed(stream)
+    assert caught.value.frames == [Frame(header, body) for header, body in parts]
