@@ -32,7 +32,7 @@ from secure_chat.errors import (
     SecureChatError,
     WrongServer,
 )
-from secure_chat.protocol.frames import Frame, FrameDecoder, encode_frame
+from secure_chat.protocol.frames import BrokenStream, Frame, FrameDecoder, encode_frame
 from secure_chat.protocol.invite import Pin, ServerAddress
 from secure_chat.protocol.messages import (
     Bye,
@@ -209,7 +209,8 @@ class Link:
             self._more = True
         except ConnectionLost as lost:
             self._ending = self._ending or self._lost(lost)
-        except ProtocolError as wrong:
+        except BrokenStream as wrong:
+            self._frames += wrong.frames
             self._ending = wrong
 
     def _lost(self, lost: ConnectionLost) -> ConnectionLost:

@@ -12,8 +12,8 @@ import selectors
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from secure_chat.errors import CODES, Code, ConnectionLost, ProtocolError
-from secure_chat.protocol.frames import Frame, FrameDecoder, encode_frame
+from secure_chat.errors import CODES, Code, ConnectionLost
+from secure_chat.protocol.frames import BrokenStream, Frame, FrameDecoder, encode_frame
 from secure_chat.protocol.messages import Bye, encode_header
 from secure_chat.server.net.handshake import Established
 
@@ -37,12 +37,16 @@ class State(IntEnum):
     GONE = 3
 
 
+_OPEN = State.OPEN
+_CLOSING = State.CLOSING
+
+
 class TlsConnection:
     """Implements `secure_chat.server.interfaces.Connection`. Only the I/O thread touches it."""
 
     __slots__ = (
         "_buffered", "_channel", "_chunk", "_decoder", "_dirty", "_established", "_interest",
-        "_loop", "_queue", "state", "taken",
+        "_loop", "_queue", "ending", "state", "taken",
     )  # fmt: skip
 
     def __init__(self, established: Established, loop: "IoThread") -> None:
@@ -55,7 +59,8 @@ class TlsConnection:
         self._buffered = 0
         self._dirty = False
         self._interest = _READ
-        self.state = State.OPEN
+        self.state = _OPEN
+        self.ending: ConnectionLost | BrokenStream | None = None
         self.taken = 0  # bytes that the peer has taken so far
 
     # ------------------------------------------------------------ what the core may ask
@@ -82,7 +87,7 @@ class TlsConnection:
 
     def send(self, frame: bytes) -> None:
         """Queue an encoded frame; ignored once the connection is closing."""
-        if self.state is not State.OPEN:
+        if self.state is not _OPEN:
             return
         self._queue.append(frame)
         self._buffered += len(frame)
@@ -97,7 +102,7 @@ class TlsConnection:
 
     def close(self, code: Code, message: str = "", retry_after: float | None = None) -> None:
         """Say ``bye``, let queued frames leave for a moment, close."""
-        if self.state is not State.OPEN:
+        if self.state is not _OPEN:
             return
         text = (message or CODES[code].message)[:_SENTENCE]
         self.send(encode_frame(encode_header(Bye(code, text, retry_after))))
@@ -110,8 +115,8 @@ class TlsConnection:
         """For selectors."""
         return self._channel.fileno()
 
-    def receive(self) -> tuple[list[Frame], ConnectionLost | ProtocolError | None]:
-        """The frames that have arrived, and what ends the connection after them, if anything."""
+    def receive(self) -> list[Frame]:
+        """The frames that have arrived; if the connection ends after them, `ending` says why."""
         frames: list[Frame] = []
         try:
             for _ in range(_READS):
@@ -120,39 +125,45 @@ class TlsConnection:
                     frames += self._decoder.feed(data)
                 if len(data) < _RECORD:  # so OpenSSL holds nothing more: the selector will tell
                     break
-        except (ConnectionLost, ProtocolError) as wrong:
-            return frames, wrong
-        return frames, None
+        except BrokenStream as wrong:
+            frames += wrong.frames
+            self.ending = wrong
+        except ConnectionLost as wrong:
+            self.ending = wrong
+        return frames
 
     @property
     def truncated(self) -> bool:
         """Whether an incomplete frame has arrived; it is never processed."""
         return self._decoder.holds_partial_frame
 
-    def flush(self) -> None:
-        """Write what is queued, as far as the socket takes it. Raises `ConnectionLost`."""
+    def flush(self) -> bool:
+        """Write what is queued; False if the socket does not take all. Raises `ConnectionLost`."""
         self._dirty = False
         while self._chunk or self._queue:
-            if not self._chunk:
-                self._chunk = self._next_chunk()
-            sent = self._channel.send(self._chunk)
-            if not sent:
-                self._watch(_READ | _WRITE if self.state is State.OPEN else _WRITE)
-                return
+            chunk = self._chunk or self._next_chunk()
+            sent = self._channel.send(chunk)
             self._buffered -= sent
             self.taken += sent
-            self._chunk = memoryview(self._chunk)[sent:] if sent < len(self._chunk) else b""
-        if self.state is State.CLOSING:
+            if sent == len(chunk):
+                self._chunk = b""
+                continue
+            self._chunk = memoryview(chunk)[sent:]
+            if not sent:
+                self._watch(_READ | _WRITE if self.state is _OPEN else _WRITE)
+                return False
+        if self.state is _CLOSING:
             self._channel.finish()
             self.state = State.LINGERING
-        self._watch(_READ)
+        if self._interest != _READ:
+            self._watch(_READ)
+        return True
 
     def _next_chunk(self) -> bytes:
         queue = self._queue
         if self._buffered <= _CHUNK or len(queue) == 1:
-            chunk = b"".join(queue)
-            queue.clear()
-            return chunk
+            self._queue = []
+            return b"".join(queue)
         size = count = 0
         while count < len(queue) and size < _CHUNK:
             size += len(queue[count])

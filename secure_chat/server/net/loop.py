@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from secure_chat.errors import Code, ConnectionLost, ProtocolError
+from secure_chat.errors import Code, ConnectionLost
+from secure_chat.protocol.frames import BrokenStream
 from secure_chat.server.interfaces import Core
 from secure_chat.server.net.connection import State, TlsConnection
 from secure_chat.server.net.handshake import Established
@@ -26,6 +27,7 @@ _TICK = 0.25  # seconds
 _BUSY = 10.0  # seconds after which somebody who was one too many may come again
 _WRITE = selectors.EVENT_WRITE
 _READ = selectors.EVENT_READ
+_OPEN = State.OPEN
 
 
 class IoThread(threading.Thread):
@@ -111,27 +113,32 @@ class IoThread(threading.Thread):
         return self._draining_until is not None and not self._connections and not self._leaving
 
     def _serve_one(self, core: Core, connection: TlsConnection, mask: int) -> None:
-        if connection.state is State.OPEN:
+        state = connection.state
+        if state is _OPEN:
             if mask & _WRITE:
                 self._flush(connection)
-            if mask & _READ and connection.state is State.OPEN:
+            if mask & _READ:
                 self._receive(core, connection)
-        elif connection.state is State.CLOSING:
+        elif state is State.CLOSING:
             self._flush(connection)
-        elif connection.state is State.LINGERING and not connection.discard():
+        elif state is State.LINGERING and not connection.discard():
             self._end(connection)
 
     def _receive(self, core: Core, connection: TlsConnection) -> None:
-        frames, ending = connection.receive()
+        if connection.state is not _OPEN:
+            return  # it ended while it was written to
+        frames = connection.receive()
         if frames:
             try:
                 core.received(connection, frames, self._now)
             except Exception:
                 _log.exception("the core failed over a frame")
                 connection.close(Code.INTERNAL_ERROR)
-        if ending is None:
-            return
-        if isinstance(ending, ProtocolError):
+        if connection.ending is not None:
+            self._finish(connection, connection.ending)
+
+    def _finish(self, connection: TlsConnection, ending: ConnectionLost | BrokenStream) -> None:
+        if isinstance(ending, BrokenStream):
             connection.close(ending.code, str(ending))
             return
         if connection.truncated:
@@ -227,11 +234,12 @@ class IoThread(threading.Thread):
         if connection.state is State.GONE:
             return
         try:
-            connection.flush()
+            if connection.flush():
+                return
         except ConnectionLost:
             self._end(connection)
             return
-        if connection.buffered > self._settings.slow_buffer and connection.state is State.OPEN:
+        if connection.buffered > self._settings.slow_buffer and connection.state is _OPEN:
             self._slow.setdefault(connection, (self._now, connection.taken))
             if connection.buffered > self._settings.largest_buffer:
                 self._evict(connection)
