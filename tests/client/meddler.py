@@ -7,6 +7,9 @@ from secure_chat.protocol.frames import Frame, FrameDecoder, encode_frame
 from secure_chat.protocol.messages import (
     ClientMessage,
     Delivery,
+    KeysPut,
+    Login,
+    Register,
     ServerMessage,
     decode_client_header,
     decode_server_header,
@@ -24,7 +27,7 @@ class Meddler:
     def __init__(self) -> None:
         self.said: list[Said] = []
         self.asked: list[Asked] = []
-        self.bodies: list[bytes] = []  # every frame in both directions, as it was
+        self.puts: dict[str, list[KeysPut]] = {}  # by account
         # Both may return other messages, or none; they run on the server's own thread.
         self.answer: Callable[[ServerMessage, bytes], list[Said]] = lambda m, b: [(m, b)]
         self.request: Callable[[ClientMessage, bytes], list[Said] | None] = lambda m, b: None
@@ -55,6 +58,7 @@ class _Meddled:
     def __init__(self, real: Connection, meddler: Meddler) -> None:
         self._real = real
         self._meddler = meddler
+        self._name = ""
         self._decoder = FrameDecoder()
         self._decoder.logged_in()
 
@@ -72,7 +76,6 @@ class _Meddled:
 
     def send(self, frame: bytes) -> None:
         for part in self._decoder.feed(frame):
-            self._meddler.bodies.append(part.header + part.body)
             message = decode_server_header(part.header)
             self._meddler.said.append((message, part.body))
             for changed, body in self._meddler.answer(message, part.body):
@@ -83,9 +86,12 @@ class _Meddled:
 
     def heard(self, frame: Frame) -> bool:
         """Whether the real server may hear it."""
-        self._meddler.bodies.append(frame.header + frame.body)
         message = decode_client_header(frame.header)
         self._meddler.asked.append((message, frame.body))
+        if isinstance(message, Register | Login):
+            self._name = message.user_id
+        elif isinstance(message, KeysPut):
+            self._meddler.puts.setdefault(self._name, []).append(message)
         instead = self._meddler.request(message, frame.body)
         for answer, body in instead or []:
             self.say(answer, body)
