@@ -153,7 +153,7 @@ class Ratchet:
         self.previous = 0  # PN
         self.skipped = SkippedKeys()  # MKSKIPPED
         self.pq = pq
-        self.since_mix = 0  # messages sent and received
+        self.since_mix = 0  # messages sent and received; with the time, for who offers
         self.mixed_at_ms = now_ms
 
     # ------------------------------------------------------------ sending
@@ -289,7 +289,7 @@ class Ratchet:
             if skips:
                 self.skipped.add(header, skips, now_ms)
         if plan.step is not None:
-            self._new_remote_key(plan.step, now_ms)
+            self._new_remote_key(plan.step)
         if plan.receiving is not None:
             self.receiving = plan.receiving
         self.pq = pq
@@ -297,9 +297,7 @@ class Ratchet:
         if self.skipped.chains:
             self.skipped.tidy(now_ms)
 
-    def _new_remote_key(self, step: _ReceivingStep, now_ms: int) -> None:
-        if step.pq.step != self.pq.step:
-            self.since_mix, self.mixed_at_ms = 0, now_ms
+    def _new_remote_key(self, step: _ReceivingStep) -> None:
         if self.sending is not None:
             self.previous = self.sending.number
         self.root, self.their_key, self.next_receiving_header, _ = step

@@ -1,17 +1,21 @@
 """Sessions as devices really behave: `secure_chat.crypto.peer`, `session`, `pqxdh`, `body`."""
 
+import dataclasses
 from typing import TypeVar
 
 import msgspec
 import pytest
 
 from secure_chat.crypto import body as bodies
+from secure_chat.crypto import pqxdh
+from secure_chat.crypto.keys import DeviceDhPrivate
 from secure_chat.crypto.peer import PeerSessions, read_initial
 from secure_chat.crypto.prekeys import check_bundle
 from secure_chat.errors import (
     BadSessionState,
     PeerError,
     PeerMismatch,
+    RepeatedInitialMessage,
     RepeatedMessage,
     TranscriptMismatch,
     UndecryptableMessage,
@@ -21,7 +25,10 @@ from secure_chat.protocol import limits, signing
 from secure_chat.protocol.manifest import Manifest
 from secure_chat.protocol.messages import KemPrekey, Keys, SignedPrekey
 from secure_chat.protocol.signing import PrekeyKind
+from secure_chat.protocol.wiretypes import DeviceDhKey
 from tests.crypto.support import NOW, SERVER, Link, Person, pair, talking
+
+ALICE, BOB, CAROL = (Person(name, stock=0) for name in ("alice", "bob", "carol"))
 
 _Prekey = TypeVar("_Prekey", SignedPrekey, KemPrekey)
 
@@ -245,6 +252,137 @@ def test_attack_43_the_named_parties_are_bound() -> None:
     with_mallory = Link(bob.person, mallory)
     with pytest.raises(TranscriptMismatch):
         with_mallory.open(relabelled.encode() + cut.sealed)
+
+
+TRANSCRIPT_CHANGES: dict[str, dict[str, object]] = {
+    "initiator": {"initiator": CAROL.peer},
+    "responder": {"responder": CAROL.peer},
+    "parties exchanged": {"initiator": BOB.peer, "responder": ALICE.peer},
+    "ephemeral key": {"ephemeral": b"\1" * 32},
+    "ciphertext": {"ciphertext": b"\1" * 1568},
+    "restart": {"restart": 1},
+}
+PREKEY_CHANGES: dict[str, dict[str, object]] = {
+    "signed prekey's id": {"signed_id": 9},
+    "signed prekey": {"signed": b"\1" * 32},
+    "one-time prekey's id": {"one_time_id": 9},
+    "one-time prekey": {"one_time": b"\1" * 32},
+    "no one-time prekey": {"one_time_id": None, "one_time": b""},
+    "KEM kind": {"kem_kind": PrekeyKind.LAST_RESORT_KEM},
+    "KEM key's id": {"kem_id": 9},
+    "KEM key": {"kem": b"\1" * 1568},
+}
+
+
+def test_attack_39_every_field_of_the_transcript_changes_all_keys() -> None:
+    """Names, all keys, ids, kinds, the KEM key and its ciphertext: each alone gives another H(T),
+    which is the info of the key derivation and the associated data of every message."""
+    prekeys = pqxdh.Prekeys(1, b"\2" * 32, 3, b"\4" * 32, PrekeyKind.ONE_TIME_KEM, 5, b"\6" * 1568)
+    facts: dict[str, object] = {
+        "initiator": ALICE.peer,
+        "responder": BOB.peer,
+        "prekeys": prekeys,
+        "ephemeral": b"\7" * 32,
+        "ciphertext": b"\x08" * 1568,
+        "restart": 0,
+    }
+    variants = [facts, *({**facts, **change} for change in TRANSCRIPT_CHANGES.values())]
+    variants += [
+        {**facts, "prekeys": prekeys._replace(**change)}  # type: ignore[arg-type]
+        for change in PREKEY_CHANGES.values()
+    ]
+    for name in ("account_key", "server_id"):
+        other = dataclasses.replace(ALICE.peer, **{name: getattr(BOB.peer, name)[::-1]})
+        variants.append({**facts, "initiator": other})
+    for name in ("signing_key", "dh_key"):
+        entry = msgspec.structs.replace(ALICE.peer.entry, **{name: b"\1" * 32})
+        variants.append({**facts, "initiator": dataclasses.replace(ALICE.peer, entry=entry)})
+    digests = {pqxdh.transcript_hash(**each) for each in variants}  # type: ignore[arg-type]
+    assert len(digests) == len(variants)
+    derived = {pqxdh._session_keys(each, [bytes(32)], bytes(32)).root.raw for each in digests}
+    assert len(derived) == len(variants)
+
+
+class _Posing(DeviceDhPrivate):
+    """A private key that shows somebody else's public key."""
+
+    def __init__(self, raw: bytes, shown: DeviceDhKey) -> None:
+        super().__init__(raw)
+        self._shown = shown
+
+    @property
+    def public(self) -> DeviceDhKey:
+        return self._shown
+
+
+@pytest.mark.parametrize("has", ["own key", "stolen key"])
+def test_attack_44_a_stolen_identity_lets_nobody_be_another_to_its_owner(has: str) -> None:
+    """Mallory holds all of Alice's identity keys and still cannot be Bob to Alice."""
+    alice, bob = Person("alice"), Person("bob")
+    stolen = alice.device.dh.raw
+    raw = stolen if has == "stolen key" else bytes(range(32))
+    posing = dataclasses.replace(bob.device, dh=_Posing(raw, bob.device.dh.public))
+    sessions = PeerSessions(posing, alice.peer)
+    sessions.start(check_bundle(alice.claim(), alice.device.address, SERVER, NOW), NOW, bob.random)
+    body = sessions.seal(b"I am Bob", NOW, bob.random)
+    at_alice = PeerSessions(alice.device, bob.peer)
+    before = at_alice.serialize()
+    with pytest.raises(UndecryptableMessage):
+        at_alice.open(body, alice.store, NOW, alice.random)
+    assert at_alice.serialize() == before
+
+
+def test_attack_49_a_cloned_device_shows_and_the_conversation_heals() -> None:
+    """Two copies of one profile that both write are noticed; a restart settles who goes on."""
+    alice, bob = talking()
+    clone = Link(alice.person, bob.person)
+    clone.sessions = PeerSessions.load(alice.person.device, alice.sessions.serialize())
+    assert bob.open(alice.seal("from the device")) == "from the device"
+    with pytest.raises(PeerError):
+        bob.open(clone.seal("from the clone"))
+    assert alice.open(bob.seal("answer")) == "answer"
+    alarms = 0
+    for end, text in ((clone, "clone again"), (alice, "device again"), (clone, "and again")):
+        try:
+            bob.open(end.seal(text))
+        except PeerError:
+            alarms += 1
+    assert alarms
+    bob.now += 1
+    bob.start()
+    assert alice.open(bob.seal("let us start anew")) == "let us start anew"
+    assert bob.open(alice.seal("yes")) == "yes"
+    before = bob.sessions.serialize()
+    with pytest.raises(PeerError):
+        bob.open(clone.seal("still here"))
+    assert bob.sessions.serialize() == before
+
+
+def test_equal_states_never_seal_two_texts_alike() -> None:
+    """A restored old vault repeats message keys; the random nonce keeps the key streams apart."""
+    alice, _ = talking()
+    stored = alice.sessions.serialize()
+    first = alice.seal("same text")
+    alice.sessions = PeerSessions.load(alice.person.device, stored)
+    second = alice.seal("same text")
+    assert first[2:14] != second[2:14]
+    assert first[-272:] != second[-272:]
+
+
+def test_dropped_sessions_are_not_derived_again() -> None:
+    """After `drop_sessions` nothing is sealed, repeats are refused, and a restart is preferred."""
+    alice, bob = pair(stock=0)
+    alice.start()
+    body = alice.seal("pay 100")
+    bob.open(body)
+    bob.sessions.drop_sessions()
+    bob.reload()
+    assert not bob.sessions.ready
+    with pytest.raises(RepeatedInitialMessage):
+        bob.open(body)
+    bob.start()
+    assert alice.open(bob.seal("anew")) == "anew"
+    assert alice.sessions.session_id == bob.sessions.session_id
 
 
 def test_stored_sessions_are_small_and_only_read_by_their_version() -> None:
