@@ -45,7 +45,11 @@ class Heard(NamedTuple):
 
 
 Lie = Callable[[Sent], Iterable[Sent]]
-Deafness = Callable[[Heard], bool]
+Instead = Callable[[Heard], Iterable[Sent] | None]
+
+
+def attentive(heard: Heard) -> None:
+    """The core hears everything."""
 
 
 def honest(sent: Sent) -> Iterable[Sent]:
@@ -102,7 +106,7 @@ class _Script:
         self._core = core
         self._tapped: dict[int, _Tapped] = {}
         self.lie: Lie = honest
-        self.deaf: Deafness = lambda heard: False
+        self.instead: Instead = attentive  # None: the core answers
         self.sent: list[Sent] = []
         self.heard: list[Heard] = []
         self.clients: dict[str, _Tapped] = {}
@@ -120,7 +124,10 @@ class _Script:
     def _ignored(self, tapped: _Tapped, frame: Frame) -> bool:
         heard = Heard(tapped.user_id, messages.decode_client_header(frame.header), frame.body)
         self.heard.append(heard)
-        return self.deaf(heard)
+        answers = self.instead(heard)
+        for answer in answers or ():
+            tapped.put(answer)
+        return answers is not None
 
     def closed(self, connection: Connection, now: float) -> None:
         tapped = self._tapped.pop(id(connection))
