@@ -1,0 +1,338 @@
+"""The committed vectors hold for this code, and the script makes exactly these files again."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secure_chat import errors
+from secure_chat.crypto import kdf, padding, pqxdh
+from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
+from secure_chat.crypto.identity import LocalDevice, PeerDevice, peer_from_manifest
+from secure_chat.crypto.keys import (
+    AccountSigningKey,
+    DeviceDhPrivate,
+    DeviceSigningKey,
+    KemPrivate,
+    MlsSigningKey,
+    PrekeyPrivate,
+    StepPrivate,
+)
+from secure_chat.crypto.peer import PeerSessions
+from secure_chat.crypto.prekeys import Bundle
+from secure_chat.errors import BadCurveKey, BadEncoding
+from secure_chat.protocol import signing
+from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
+from secure_chat.protocol.manifest import DeviceEntry, Manifest
+from secure_chat.protocol.messages import KemPrekey, OneTimePrekey, SignedPrekey
+from secure_chat.protocol.signing import PrekeyKind
+from secure_chat.protocol.wiretypes import (
+    AccountKey,
+    KemPublic,
+    ManifestBytes,
+    PrekeyPublic,
+    ServerId,
+    Signature,
+)
+from tests.crypto.support import Store
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDER = ROOT / "tests" / "vectors"
+CONVERSATIONS = sorted(
+    file.stem for file in FOLDER.glob("*.json") if file.stem.startswith(("session", "invalid"))
+)
+unhex = bytes.fromhex
+
+
+def _load(name: str) -> Json:
+    loaded: Json = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return loaded
+
+
+class Party:
+    """A party as its vector describes it."""
+
+    def __init__(self, described: Json) -> None:
+        self.account = AccountSigningKey(unhex(described["account_seed"]))
+        account, device = described["address"].split("@")
+        server, name = device.split("/")
+        self.device = LocalDevice(
+            DeviceAddress(UserId(account), DeviceName(name)),
+            ServerId(unhex(server)),
+            self.account.public,
+            DeviceSigningKey(unhex(described["device_seed"])),
+            DeviceDhPrivate(unhex(described["dh_private"])),
+            MlsSigningKey(unhex(described["mls_seed"])),
+            ManifestBytes(unhex(described["manifest"])),
+            Signature(unhex(described["manifest_signature"])),
+        )
+        signed, kem, one_time = (described[name] for name in ("signed_prekey", "kem", "one_time"))
+        self.store = Store(
+            {signed["id"]: PrekeyPrivate(unhex(signed["private"]))},
+            {one_time["id"]: PrekeyPrivate(unhex(one_time["private"]))} if one_time else {},
+            {kem["id"]: KemPrivate(unhex(kem["seed"]))},
+        )
+        self.signed_prekey = SignedPrekey(
+            signed["id"],
+            PrekeyPublic(unhex(signed["public"])),
+            signed["expires"],
+            Signature(unhex(signed["signature"])),
+        )
+        self.kem = KemPrekey(
+            kem["id"],
+            KemPublic(unhex(kem["public"])),
+            kem["expires"],
+            Signature(unhex(kem["signature"])),
+        )
+        self.kem_kind = PrekeyKind(kem["kind"].encode())
+        self.one_time = (
+            OneTimePrekey(one_time["id"], PrekeyPublic(unhex(one_time["public"])))
+            if one_time
+            else None
+        )
+        self.sessions: PeerSessions
+
+    @property
+    def peer(self) -> PeerDevice:
+        device = self.device
+        return peer_from_manifest(
+            device.address,
+            device.server_id,
+            device.account_key,
+            device.manifest,
+            device.manifest_signature,
+        )[0]
+
+    @property
+    def bundle(self) -> Bundle:
+        last_resort = self.kem_kind is PrekeyKind.LAST_RESORT_KEM
+        return Bundle(self.peer, self.signed_prekey, self.kem, last_resort, self.one_time)
+
+
+def _recorded(draws: list[str]) -> Callable[[int], bytes]:
+    remaining: Iterator[str] = iter(draws)
+
+    def random(size: int) -> bytes:
+        data = unhex(next(remaining))
+        assert len(data) == size
+        return data
+
+    return random
+
+
+def _encapsulation(step: Json) -> Callable[[bytes], tuple[bytes, bytes]]:
+    given = step["encapsulation"]
+    return lambda _: (unhex(given["secret"]), unhex(given["ciphertext"]))
+
+
+class Scene:
+    """Runs the steps of one conversation."""
+
+    def __init__(self, vector: Json) -> None:
+        self.parties = {name: Party(each) for name, each in vector["parties"].items()}
+        alice, bob = self.parties["alice"], self.parties["bob"]
+        alice.sessions = PeerSessions(alice.device, bob.peer)
+        bob.sessions = PeerSessions(bob.device, alice.peer)
+
+    def run(self, step: Json) -> None:
+        who = self.parties[step["who"]]
+        other = self.parties["bob" if step["who"] == "alice" else "alice"]
+        if step["do"] == "start":
+            self.start(step, who, other)
+        elif step["do"] == "seal":
+            self.seal(step, who)
+        elif step["do"] == "open":
+            self.open(step, who)
+        else:
+            assert step["do"] == "lose all sessions"
+            who.sessions = PeerSessions(who.device, other.peer)
+
+    def start(self, step: Json, who: Party, other: Party) -> None:
+        who.sessions.start(
+            other.bundle,
+            step["now_ms"],
+            _recorded(step["random"]),
+            anew=step["anew"],
+            encapsulate=_encapsulation(step),
+        )
+        session = who.sessions._sessions[0]
+        assert session.ratchet.associated_data.hex() == step["gives"]["transcript_hash"]
+        assert session.prefix.hex() == step["gives"]["prefix"]
+        assert session.id.hex() == step["gives"]["session_id"]
+
+    def seal(self, step: Json, who: Party) -> None:
+        body = who.sessions.seal(
+            step["content"].encode(), step["now_ms"], _recorded(step["random"])
+        )
+        assert body.hex() == step["gives"]["body"]
+
+    def open(self, step: Json, who: Party) -> None:
+        def attempt() -> Json:
+            encapsulate = {"encapsulate": _encapsulation(step)} if "encapsulation" in step else {}
+            opened = who.sessions.open(
+                unhex(step["body"]), who.store, step["now_ms"], _recorded([]), **encapsulate
+            )
+            for key_id, keys in (
+                (opened.used_one_time, who.store.one_time_keys),
+                (opened.used_kem, who.store.kem_keys),
+            ):
+                if key_id is not None:
+                    del keys[key_id]
+            return {
+                "content": opened.content.decode(),
+                "session_id": opened.session_id.hex(),
+                "new_session": opened.new_session,
+            }
+
+        expected = step["gives"]
+        if "error" in expected:
+            before = who.sessions.serialize()
+            with pytest.raises(getattr(errors, expected["error"])) as refused:
+                attempt()
+            assert type(refused.value).__name__ == expected["error"]
+            assert who.sessions.serialize() == before
+        else:
+            gives = attempt()
+            assert gives == {name: expected[name] for name in gives}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_a_conversation_of_the_vectors(name: str) -> None:
+    """Every step gives the recorded bytes or the recorded error, stored and loaded in between."""
+    vector = _load(name)
+    scene = Scene(vector)
+    assert vector["steps"]
+    for step in vector["steps"]:
+        scene.run(step)
+        for party in scene.parties.values():
+            party.sessions = PeerSessions.load(party.device, party.sessions.serialize())
+
+
+def test_the_parties_keys_and_signatures() -> None:
+    """Public keys, manifest and signatures follow from the seeds as the vector says."""
+    for described in _load("handshake-transcript")["parties"].values():
+        party = Party(described)
+        device = party.device
+        assert device.account_key.hex() == described["account_key"]
+        assert device.signing.public.hex() == described["device_key"]
+        assert device.dh.public.hex() == described["dh_key"]
+        assert device.mls.public.hex() == described["mls_key"]
+        entry = DeviceEntry(
+            device.address.device, device.signing.public, device.dh.public, device.mls.public
+        )
+        manifest = Manifest.first(
+            device.address.user_id, device.server_id, described["manifest_time_ms"], entry
+        ).encode()
+        assert manifest == device.manifest
+        assert party.account.sign(signing.manifest(manifest)) == device.manifest_signature
+        assert party.store.signed_keys[1].public == party.signed_prekey.key
+        assert party.store.kem_keys[2].public == party.kem.key
+        for kind, key in (
+            (PrekeyKind.SIGNED_X25519, party.signed_prekey),
+            (party.kem_kind, party.kem),
+        ):
+            signed = signing.prekey(
+                kind, device.address, device.server_id, key.id, key.key, key.expires
+            )
+            assert device.signing.sign(signed) == key.signature
+
+
+def test_the_handshakes_transcript_and_keys() -> None:
+    """T, the DH outputs and the derived keys of a handshake with and without one-time prekey."""
+    vector = _load("handshake-transcript")
+    alice, bob = Party(vector["parties"]["alice"]), Party(vector["parties"]["bob"])
+    ephemeral = PrekeyPrivate(unhex(vector["ephemeral_private"]))
+    ciphertext = unhex(vector["ciphertext"])
+    assert bob.one_time is not None
+    for case in vector["cases"]:
+        used = case["one_time_prekey_used"]
+        prekeys = pqxdh.Prekeys(
+            1,
+            bob.signed_prekey.key,
+            3 if used else None,
+            bob.one_time.key if used else b"",
+            bob.kem_kind,
+            2,
+            bob.kem.key,
+        )
+        digest = pqxdh.transcript_hash(
+            alice.peer, bob.peer, prekeys, ephemeral.public, ciphertext, vector["restart"]
+        )
+        assert digest.hex() == case["transcript_hash"]
+        assert bob.store.kem_keys[2].decapsulate(ciphertext).hex() == case["kem_secret"]
+        keys = pqxdh._session_keys(
+            digest, [unhex(each) for each in case["dh"]], unhex(case["kem_secret"])
+        )
+        assert keys.root.raw.hex() == case["root_key"]
+        assert keys.initiator_header.raw.hex() == case["initiator_header_key"]
+        assert keys.responder_header.raw.hex() == case["responder_header_key"]
+
+
+def test_the_functions() -> None:
+    """Key derivation, padding and refused keys, each by itself."""
+    vector = _load("functions")
+    case = vector["chain_step"]
+    message_key, chain_key = kdf.chain_step(kdf.ChainKey(unhex(case["chain_key"])))
+    assert message_key.raw.hex() == case["gives"]["message_key"]
+    assert chain_key.raw.hex() == case["gives"]["chain_key"]
+    for name in ("root_step", "root_step_with_mix"):
+        case = vector[name]
+        mix = None
+        if "secret" in case:
+            secret = kdf.StepSecret(unhex(case["secret"]))
+            mix = kdf.Mix(case["step"], secret, unhex(case["binding"]))
+        keys = kdf.root_step(kdf.RootKey(unhex(case["root_key"])), unhex(case["dh"]), mix)
+        names = ("root_key", "chain_key", "next_header_key")
+        assert [key.raw.hex() for key in keys] == [case["gives"][each] for each in names]
+    for case in vector["padding"]:
+        assert padding.pad(unhex(case["plaintext"])).hex() == case["padded"]
+    for bad in vector["bad_padding"]:
+        with pytest.raises(BadEncoding):
+            padding.unpad(unhex(bad))
+    private = DeviceDhPrivate(unhex(vector["x25519"]["private"]))
+    for refused in vector["x25519"]["refused"]:
+        with pytest.raises(BadCurveKey):
+            private.agree(unhex(refused), "key")
+
+
+def test_the_fingerprints_and_the_safety_number() -> None:
+    """What people compare is the same for ever."""
+    vector = _load("fingerprints")
+    sides = [
+        (UserId(a["user_id"]), AccountKey(unhex(a["account_key"]))) for a in vector["accounts"]
+    ]
+    for (_, key), account in zip(sides, vector["accounts"], strict=True):
+        assert account_fingerprint(key) == account["fingerprint"]
+    server_id = ServerId(unhex(vector["server_id"]))
+    assert " ".join(safety_number(sides[1], sides[0], server_id)) == vector["safety_number"]
+
+
+def test_the_encapsulations() -> None:
+    """Each recorded ciphertext decapsulates to its secret under the key of its seed."""
+    cases = _load("ml-kem-encapsulations")["cases"]
+    assert {case["parameters"] for case in cases} == {"ML-KEM-768", "ML-KEM-1024"}
+    for case in cases:
+        private: KemPrivate | StepPrivate = (
+            KemPrivate(unhex(case["seed"]))
+            if case["parameters"] == "ML-KEM-1024"
+            else StepPrivate(unhex(case["seed"]))
+        )
+        assert private.public.hex() == case["public"]
+        assert private.decapsulate(unhex(case["ciphertext"])).hex() == case["secret"]
+
+
+def test_the_script_makes_these_files_again(tmp_path: Path) -> None:
+    """The committed files are exactly what scripts/make_vectors.py writes."""
+    shutil.copy(FOLDER / "ml-kem-encapsulations.json", tmp_path)
+    script = ROOT / "scripts" / "make_vectors.py"
+    subprocess.run([sys.executable, script, "--out", tmp_path], check=True, capture_output=True)
+    made = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    committed = {file.name: file.read_bytes() for file in FOLDER.iterdir()}
+    assert made.keys() == committed.keys()
+    assert [name for name in made if made[name] != committed[name]] == []
