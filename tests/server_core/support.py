@@ -1,6 +1,7 @@
 """A server core without sockets: fake connections, a loop that the test turns, a clock it sets."""
 
 import queue
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -133,8 +134,14 @@ class World:
         self.store.close()
 
     def restart(self) -> None:
-        """As after a crash: the disk is all that is left."""
+        """As after a crash: what lies on the disk at this moment is all that is left."""
+        copy = self.folder.with_name(self.folder.name + "+")
+        copy.mkdir()
+        for name in ("server.db", "server.db-wal"):
+            if (self.folder / name).exists():
+                shutil.copy(self.folder / name, copy / name)
         self.store.close()
+        self.folder = copy
         self.peers = []
         self.loop = FakeLoop()
         self.store = Store.open(self.folder)

@@ -1,16 +1,13 @@
 """Hands blocking work to the store's threads and its results back to the session that asked."""
 
-import logging
-import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from secure_chat.errors import Code, StorageUnavailable
+from secure_chat.errors import Code, Refused, StorageUnavailable
+from secure_chat.server.bugs import note_bug
 from secure_chat.server.core.session import MOST_JOBS, Session, Stage
-
-log = logging.getLogger(__name__)
 
 BUSY_SECONDS: Final = 1.0
 """The ``retry_after`` of a full queue."""
@@ -57,6 +54,8 @@ def _settle(
     ref: int | None,
     failed: Callable[[], None],
 ) -> None:
+    if isinstance(outcome, Refused):
+        outcome = outcome.code
     if isinstance(outcome, Code):
         failed()
         session.refuse(outcome, ref=ref)
@@ -77,10 +76,3 @@ def with_care(session: Session, action: Callable[[], None]) -> None:
     except Exception as bug:
         note_bug(bug)
         session.refuse(Code.INTERNAL_ERROR)
-
-
-def note_bug(bug: Exception) -> None:
-    """Log where it happened; the text of an exception could hold what people sent."""
-    places = traceback.extract_tb(bug.__traceback__)[-3:]
-    where = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
-    log.error("internal error: %s in %s", type(bug).__name__, where)

@@ -81,7 +81,7 @@ class Directory:
         address, device_id = session.device, session.device_id
         server_id, now_ms = self._store.server_id, self._clock()
 
-        def check(connection: Connection) -> Code | bool:
+        def check(connection: Connection) -> Code | None:
             state = mail.load_device(connection, address.user_id, address.device)
             if state is None or state.revoked:
                 return Code.UNKNOWN_USER
@@ -91,10 +91,10 @@ class Directory:
                     verify.check_prekey(kind, prekey, address, key, server_id, now_ms=now_ms)
             except PeerError:
                 return Code.BAD_KEYS
-            return True
+            return None
 
-        def publish(connection: Connection) -> Code | bool:
-            return keys.publish(connection, device_id, asked) or True
+        def publish(connection: Connection) -> None:
+            keys.publish(connection, device_id, asked)
 
         def published(_: bool) -> None:
             mailbox = self._mailboxes.get(str(address))

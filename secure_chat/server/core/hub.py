@@ -33,10 +33,10 @@ from secure_chat.protocol.messages import (
     encode_header,
 )
 from secure_chat.protocol.wiretypes import Challenge
+from secure_chat.server.bugs import note_bug
 from secure_chat.server.core import wire
 from secure_chat.server.core.admission import Admission, Found, welcome
 from secure_chat.server.core.buckets import Buckets
-from secure_chat.server.core.desk import note_bug
 from secure_chat.server.core.directory import Directory
 from secure_chat.server.core.post import Post, check_body
 from secure_chat.server.core.presence import PresenceBoard

@@ -2,20 +2,21 @@
 
 from typing import Final
 
-_REMEMBERED: Final = 16_384
+REMEMBERED: Final = 16_384
 
 
 class RecentIds:
     """What was acknowledged lately, in two generations, so that memory stays flat."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
         self._young: dict[bytes, int] = {}
         self._old: dict[bytes, int] = {}
 
     def add(self, key: bytes, digest: int) -> None:
         """Remember a message's key and the digest of its body."""
         self._young[key] = digest
-        if len(self._young) >= _REMEMBERED:
+        if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
 
     def digest(self, key: bytes) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
-from secure_chat.errors import Code
+from secure_chat.errors import Code, Refused
 from secure_chat.protocol import limits
 from secure_chat.protocol.messages import KemPrekey, KeysPut, OneTimePrekey, SignedPrekey
 from secure_chat.protocol.wiretypes import KemPublic, PrekeyPublic, Signature
@@ -63,8 +63,8 @@ def _count(connection: Connection, table: Table, device_id: int) -> int:
     ).scalar_one()
 
 
-def publish(connection: Connection, device_id: int, put: KeysPut) -> Code | None:
-    """Store checked keys; why not, or None. Raises nothing and keeps nothing on refusal."""
+def publish(connection: Connection, device_id: int, put: KeysPut) -> None:
+    """Store checked keys, all of them or none. Raises `Refused` (bad_keys)."""
     if put.restart:
         for table in (one_time_keys, one_time_kem_keys):
             connection.execute(delete(table).where(table.c.device_id == device_id))
@@ -79,41 +79,28 @@ def publish(connection: Connection, device_id: int, put: KeysPut) -> Code | None
         }
         for k in put.one_time_kem
     ]
-    savepoint = connection.begin_nested()
-    added = _add(connection, one_time_keys, device_id, plain) and _add(
-        connection, one_time_kem_keys, device_id, kem
-    )
-    if not added:
-        savepoint.rollback()
-        return Code.BAD_KEYS
-    savepoint.commit()
+    _add(connection, one_time_keys, device_id, plain)
+    _add(connection, one_time_kem_keys, device_id, kem)
     columns: dict[str, Any] = {"key_version": put.version}
     if put.signed_prekey is not None:
         columns |= signed_prekey_columns(put.signed_prekey)
     if put.last_resort is not None:
         columns |= last_resort_columns(put.last_resort)
     connection.execute(update(devices).where(devices.c.id == device_id).values(**columns))
-    return None
 
 
-def _add(connection: Connection, table: Table, device_id: int, rows: list[dict[str, Any]]) -> bool:
+def _add(connection: Connection, table: Table, device_id: int, rows: list[dict[str, Any]]) -> None:
     """Add to a stock. A key that is there already is a repeated request; another one is refused."""
     if not rows:
-        return True
-    present: dict[int, bytes] = {
-        row.key_id: row.key
-        for row in connection.execute(
-            select(table.c.key_id, table.c.key).where(table.c.device_id == device_id)
-        )
-    }
+        return
+    known = select(table.c.key_id, table.c.key).where(table.c.device_id == device_id)
+    present: dict[int, bytes] = {row.key_id: row.key for row in connection.execute(known)}
     new = {row["key_id"]: row for row in rows if present.get(row["key_id"]) != row["key"]}
-    if len({row["key_id"] for row in rows}) != len(rows) or new.keys() & present.keys():
-        return False
-    if len(present) + len(new) > STOCK:
-        return False
+    repeated = len({row["key_id"] for row in rows}) != len(rows)
+    if repeated or new.keys() & present.keys() or len(present) + len(new) > STOCK:
+        raise Refused(Code.BAD_KEYS)
     if new:
         connection.execute(insert(table), list(new.values()))
-    return True
 
 
 _target = (

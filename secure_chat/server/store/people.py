@@ -170,12 +170,8 @@ def replace_manifest(connection: Connection, new: Replacement) -> Code | list[st
     account = connection.execute(
         select(accounts.c.id).where(accounts.c.user_id == new.user_id)
     ).scalar_one()
-    present = {
-        row.name: row.id
-        for row in connection.execute(
-            select(devices.c.name, devices.c.id).where(devices.c.account_id == account)
-        )
-    }
+    known = select(devices.c.name, devices.c.id).where(devices.c.account_id == account)
+    present: dict[str, int] = {row.name: row.id for row in connection.execute(known)}
     for entry in new.decoded.devices:
         key = bytes(entry.signing_key)
         if entry.name in present:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import SecureChatError, StorageUnavailable
-from secure_chat.server.store.writer import Deliver, Done, Job, kind_of
+from secure_chat.server.bugs import note_bug
+from secure_chat.server.store.writer import Deliver, Done, Job, hand_over, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Reader(threading.Thread):
                     break
                 job, done = self._jobs.popleft()
             result = self._run(job)
-            self.deliver(partial(done, result))
+            hand_over(self.deliver, partial(done, result))
         self._disconnect()
 
     def _run(self, job: Job) -> Any:
@@ -73,7 +74,7 @@ class Reader(threading.Thread):
             self._disconnect()
             return StorageUnavailable()
         except Exception as bug:
-            log.error("a check failed: %s", type(bug).__name__)
+            note_bug(bug)
             return bug
 
     def _disconnect(self) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import SecureChatError, StorageUnavailable
+from secure_chat.server.bugs import note_bug
 from secure_chat.server.store import mail
 from secure_chat.server.store.database import checkpoint
 from secure_chat.server.store.mail import Letter, Stored
@@ -154,7 +155,7 @@ class Writer(threading.Thread):
             else:
                 outcomes.append((waiting.done, outcome))
         if outcomes:
-            self.deliver(partial(_tell, outcomes))
+            hand_over(self.deliver, partial(_tell, outcomes))
 
     def _store(self, connection: Connection, letters: list[Letter]) -> list[Stored]:
         first = self._next_body
@@ -196,7 +197,7 @@ def _run(connection: Connection, job: Job) -> Any:
     except (SQLAlchemyError, OSError):
         raise
     except Exception as bug:
-        log.error("a write failed: %s", type(bug).__name__)
+        note_bug(bug)
         return bug
 
 
@@ -205,7 +206,20 @@ def _tell(outcomes: list[tuple[Done, Any]]) -> None:
         done(outcome)
 
 
+def hand_over(deliver: Deliver, call: Callable[[], None]) -> None:
+    """Give results away; a listener that fails costs the store no thread."""
+    try:
+        deliver(call)
+    except Exception as bug:
+        note_bug(bug)
+
+
 def kind_of(wrong: BaseException) -> str:
-    """An error without its statement and parameters, which hold what people send."""
-    cause = getattr(wrong, "orig", None) or wrong
-    return f"{type(cause).__name__}: {getattr(cause, 'sqlite_errorname', '')}".rstrip(": ")
+    """An error without its statement and parameters, which hold what people send.
+
+    SQLite ends a transaction by itself when its disk is full, so the error that arrives is often
+    the one of a rollback: the first of the chain tells the reason.
+    """
+    while wrong.__context__ is not None:
+        wrong = wrong.__context__
+    return getattr(wrong, "sqlite_errorname", "") or type(wrong).__name__
