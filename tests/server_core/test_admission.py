@@ -320,7 +320,7 @@ def test_version_features_and_challenge_come_first(make_world: Callable[..., Wor
         ({"features": ["x"]}, Code.UNSUPPORTED_FEATURE),
     ):
         peer = world.connect()
-        peer.send(msgspec.structs.replace(honest(peer, alice), **change))  # type: ignore[arg-type]
+        peer.send(msgspec.structs.replace(honest(peer, alice), **change))
         assert peer.answer() is expected
     peer = world.connect()
     assert code(peer.register(alice)) is Code.REGISTRATION_CLOSED

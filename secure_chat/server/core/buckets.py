@@ -6,7 +6,7 @@ from typing import Final
 
 from secure_chat.server.core.settings import Rate
 
-_KEYS: Final = 50_000
+KEYS: Final = 50_000
 
 
 class Buckets:
@@ -25,9 +25,9 @@ class Buckets:
             level = min(burst, known[0] + (now - known[1]) * per_second)
         if level < 1:
             return (1 - level) / per_second if per_second else 3600.0
-        if known is None and len(self._levels) >= _KEYS:
+        if known is None and len(self._levels) >= KEYS:
             self.forget_full(now)
-            if len(self._levels) >= _KEYS:  # too many busy keys at once: nobody else gets in
+            if len(self._levels) >= KEYS:  # too many busy keys at once: nobody else gets in
                 return 1.0
         self._levels[key] = (level - 1, now)
         return 0

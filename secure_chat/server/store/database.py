@@ -25,13 +25,13 @@ _BUSY_MS = 5_000
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder and the database file, for their owner alone whatever the umask."""
+    """Make the folder, the database and the lock, for their owner alone whatever the umask."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
-        os.close(file)
-        (folder / _FILE).chmod(0o600)  # SQLite gives -wal and -shm the mode of the database
+        for name in (_FILE, _LOCK):  # SQLite gives -wal and -shm the mode of the database
+            os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
+            (folder / name).chmod(0o600)
     except OSError as wrong:
         raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
 
@@ -39,7 +39,7 @@ def prepare(folder: Path) -> None:
 def lock(folder: Path) -> IO[bytes]:
     """Hold the folder for this process until the file is closed; raise `DataFolderInUse`."""
     try:
-        file = open(folder / _LOCK, "ab", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115 - Path.open has no opener; the caller closes it
+        file = (folder / _LOCK).open("ab")
     except OSError as wrong:
         raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
     try:
