@@ -181,6 +181,19 @@ class Wire:
                 found.append(self.receive(quiet))
         return found
 
+    def poll(self) -> list[Received]:
+        """What has arrived by now, without waiting. `ClosedByServer` once all was returned."""
+        try:
+            while True:
+                self._read(time.monotonic())
+        except TimeoutError:
+            pass
+        except ClosedByServer:
+            if not self._arrived:
+                raise
+        found, self._arrived = self._arrived, []
+        return found
+
     def logged_in(self) -> None:
         """Frames may be larger from now on."""
         self._frames.logged_in()

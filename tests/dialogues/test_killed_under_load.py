@@ -1,0 +1,175 @@
+"""SIGKILL in the middle of everything: what was accepted is there, and is shown once."""
+
+import random
+import select
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secure_chat.client.engine import ChatEngine
+from secure_chat.client.events import Message, MessageState
+from secure_chat.client.profile import create_profile
+from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.messages import Accepted, Delivery
+from secure_chat.protocol.wiretypes import DeliveryId
+from tests.client.world import Client
+from tests.support.accounts import Account
+from tests.support.history import History
+from tests.support.processes import PASSWORD, Person, ServerProcess
+from tests.support.raw_client import RawClient, delivery_id
+from tests.support.wire import ClosedByServer
+
+PAIRS = 8
+PORTION = 60  # messages of each sender in a round
+ROUNDS = 3
+
+
+class Lane:
+    """A scripted sender and receiver; every other receiver is away while the storm blows."""
+
+    def __init__(self, port: int, number: int) -> None:
+        with (
+            RawClient.register(port, f"sender-{number}") as sender,
+            RawClient.register(port, f"receiver-{number}") as receiver,
+        ):
+            self.accounts: tuple[Account, Account] = sender.account, receiver.account
+        self.history = History()
+        self.receiver_listens = number % 2 == 0
+        self.clients: list[RawClient] = []
+
+    def connect(self, port: int, *, receiver: bool) -> None:
+        sending, receiving = self.accounts
+        self.clients = [RawClient.login(port, sending)]
+        if receiver:
+            self.clients.append(RawClient.login(port, receiving))
+
+    def send(self, fresh: int) -> None:
+        """Repeat what was not accepted, then add some."""
+        to = str(self.accounts[1].address)
+        for known, body in self.history.open:
+            self.clients[0].put(to, body, known)
+        for _ in range(fresh):
+            name = delivery_id()
+            self.history.sent[name] = random.randbytes(400)
+            self.clients[0].put(to, self.history.sent[name], name)
+
+    def take(self, client: RawClient) -> bool:
+        """Handle what has arrived for one of the two; False at the end of its connection."""
+        try:
+            arrived = client.wire.poll()
+        except ClosedByServer:
+            return False
+        newest = 0
+        for message, body in arrived:
+            if isinstance(message, Accepted):
+                self.history.accepted.add(DeliveryId(message.id))
+            elif isinstance(message, Delivery):
+                self.history.received.append((message.id, body))
+                newest = max(newest, message.seq)
+        if newest:
+            try:
+                client.ack(newest)
+            except ClosedByServer:
+                return True  # what came before the end may still be read
+        return True
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.wire.reset()
+        self.clients = []
+
+
+def storm(lanes: list[Lane], until: int | None) -> None:
+    """Read everywhere until so many messages are accepted; None: until all connections end."""
+    open_ends = {client.wire.fileno(): (lane, client) for lane in lanes for client in lane.clients}
+    while open_ends:
+        if until is not None and sum(len(lane.history.accepted) for lane in lanes) >= until:
+            return
+        ready, _, _ = select.select(list(open_ends), [], [], 20)
+        assert ready, "nothing arrived for 20 s"
+        for number in ready:
+            lane, client = open_ends[number]
+            if not lane.take(client):
+                del open_ends[number]
+
+
+def test_nothing_accepted_is_lost_when_the_server_is_killed(own_server: ServerProcess) -> None:
+    """Three kills under load, online and offline receivers: accepted means kept, in order."""
+    lanes = [Lane(own_server.port, n) for n in range(PAIRS)]
+    for round_number in range(1, ROUNDS + 1):
+        for lane in lanes:
+            lane.connect(own_server.port, receiver=lane.receiver_listens)
+            lane.send(PORTION)
+        before = sum(len(lane.history.accepted) for lane in lanes)
+        storm(lanes, until=before + PAIRS * PORTION * round_number // 5)
+        own_server.kill()
+        storm(lanes, until=None)  # what had left the server before it died counts too
+        for lane in lanes:
+            lane.close()
+        own_server.start()
+    for lane in lanes:
+        lane.connect(own_server.port, receiver=True)
+        lane.send(0)
+    storm(lanes, until=sum(len(lane.history.sent) for lane in lanes))
+    for lane in lanes:
+        fetch_rest(lane, own_server.port)
+        lane.close()
+        lane.history.check()
+        assert len(lane.history.accepted) == PORTION * ROUNDS
+        assert len({name for name, _ in lane.history.received}) == PORTION * ROUNDS
+
+
+def fetch_rest(lane: Lane, port: int) -> None:
+    """Until the receiver has everything that was sent."""
+    receiver = lane.clients[1]
+    while {name for name, _ in lane.history.received} != set(lane.history.sent):
+        select.select([receiver.wire.fileno()], [], [], 20)
+        assert lane.take(receiver), "the receiver's connection ended"
+
+
+@pytest.fixture
+def alice(own_server: ServerProcess, tmp_path: Path) -> Iterator[Client]:
+    """A real engine with a real vault."""
+    folder = tmp_path / "alice"
+    engine = ChatEngine(create_profile(folder, own_server.link(), "alice", PASSWORD))
+    client = Client(engine, folder)
+    engine.start()
+    yield client.online()
+    client.stop()
+
+
+def test_real_clients_show_every_message_once_after_kills_of_both_ends(
+    own_server: ServerProcess, alice: Client, tmp_path: Path
+) -> None:
+    """Server and recipient are killed again and again while somebody writes on and on."""
+    bob = Person.registered("bob", tmp_path, own_server)
+    name = UserId("bob")
+    texts = [f"line {n}" for n in range(120)]
+    written = iter(texts)
+    for kill in range(4):
+        with bob.listen() as listener:
+            for text in (next(written) for _ in range(30)):
+                alice.engine.send_text(name, text)
+            wait_accepted(alice, 30 * kill + 12)
+            if kill % 2 == 0:
+                own_server.kill()
+                own_server.start()
+            listener.kill()
+    with bob.listen():
+        arrived = {MessageState.DELIVERED, MessageState.READ}
+        alice.wait(lambda: all(line.state in arrived for line in lines(alice)), 60)
+    theirs = [line["text"] for line in bob.history("alice") if line["type"] == "message"]
+    assert theirs == texts
+    assert [line.text for line in lines(alice)] == texts
+
+
+def lines(person: Client) -> list[Message]:
+    """All messages to Bob."""
+    return [line for line in person.engine.history(UserId("bob"), limit=1000) if line.ours]
+
+
+def wait_accepted(person: Client, count: int) -> None:
+    """Until so many of them are at least accepted."""
+    sent = {MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ}
+    person.wait(lambda: sum(line.state in sent for line in lines(person)) >= count, 60)

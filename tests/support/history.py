@@ -1,0 +1,31 @@
+"""What was sent, promised and received in a storm, and whether all of it fits together."""
+
+from dataclasses import dataclass, field
+
+from secure_chat.protocol.wiretypes import DeliveryId
+
+
+@dataclass
+class History:
+    """One sender's messages to one receiver. Ids and bodies in the order of sending."""
+
+    sent: dict[DeliveryId, bytes] = field(default_factory=dict)
+    accepted: set[DeliveryId] = field(default_factory=set)
+    received: list[tuple[DeliveryId, bytes]] = field(default_factory=list)  # repeats included
+
+    @property
+    def open(self) -> list[tuple[DeliveryId, bytes]]:
+        """Sent and not accepted: what a client repeats, in order."""
+        return [pair for pair in self.sent.items() if pair[0] not in self.accepted]
+
+    def check(self) -> None:
+        """Raise AssertionError unless nothing accepted is lost, changed, invented or reordered."""
+        first: dict[DeliveryId, bytes] = {}
+        for delivery_id, body in self.received:
+            assert self.sent.get(delivery_id) == body, "a message was invented or changed"
+            assert first.setdefault(delivery_id, body) == body, "one id came with two bodies"
+        lost = self.accepted - first.keys()
+        assert not lost, f"{len(lost)} accepted messages of {len(self.accepted)} are lost"
+        order = {delivery_id: n for n, delivery_id in enumerate(self.sent)}
+        places = [order[delivery_id] for delivery_id in first]
+        assert places == sorted(places), "messages overtook each other"
