@@ -524,6 +524,42 @@ class BadText(LocalError):
     template = "This text cannot be sent: {reason}."
 
 
+class BadReaction(LocalError):
+    """A reaction that is no emoji."""
+
+    template = "A reaction is one emoji, without letters."
+
+
+class BadTimer(LocalError):
+    """A time after which messages cannot disappear."""
+
+    template = "Messages disappear after {shortest} seconds to {longest_days} days, or never (0)."
+
+
+class BadName(LocalError):
+    """A display name that cannot be shown."""
+
+    template = "This name cannot be used: {reason}."
+
+
+class NotYourMessage(LocalError):
+    """Only who wrote a message may edit it, or delete it for both."""
+
+    template = "Only {user_id} can change this message; you can remove it from this device."
+
+
+class NoSuchMessage(LocalError):
+    """The message was deleted, has disappeared, or never was here."""
+
+    template = "There is no message {number} with {user_id} here; it may have been deleted."
+
+
+class TooManyEdits(LocalError):
+    """Every version of a message is kept, so their number is bounded."""
+
+    template = "This message has been edited {limit} times; write a new one."
+
+
 class NotToYourself(LocalError):
     """A conversation with one's own account."""
 
