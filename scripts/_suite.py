@@ -65,8 +65,16 @@ def _missing() -> Iterator[tuple[str, str]]:
                     f"the window: there is no {program}, so no screen was driven.",
                     f"Install your system's package of it, on Debian: sudo apt install {package}",
                 )
-    if not Path(os.environ.get(VECTORS, "")).is_dir() or not os.environ.get(VECTORS):
+    if not any(folder.is_dir() for folder in _vector_folders()):
         yield (
-            "public test vectors (Wycheproof, MLS): their folder is not here.",
-            f"Name the folder that holds wycheproof/ and mls/: {VECTORS}=/path scripts/test.py",
+            "Wycheproof's public test vectors: they are not here.",
+            f"Put C2SP/wycheproof's testvectors_v1 into FOLDER/wycheproof and set {VECTORS}=FOLDER",
         )
+
+
+def _vector_folders() -> Iterator[Path]:
+    """Where the tests look for public vectors."""
+    if VECTORS in os.environ:
+        yield Path(os.environ[VECTORS], "wycheproof")
+    for parent in ROOT.parents:
+        yield parent / "shared/vectors/wycheproof"

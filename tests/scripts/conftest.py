@@ -12,6 +12,22 @@ ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first of these tests may have to make the environment, which takes a minute or two."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def environment() -> Path:
+    """The interpreter of ``.venv``, with all that the scripts need."""
+    from _bootstrap import environment as bootstrap
+
+    bootstrap.ensure("test")
+    return bootstrap.python()
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty home folder."""
@@ -33,7 +49,7 @@ def run(home: Path) -> Run:
         return subprocess.run(
             [str(python), *map(str, words)],
             cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8",
-            timeout=110, stdin=subprocess.DEVNULL, check=False,
+            timeout=300, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
     return call

@@ -19,6 +19,7 @@ from secure_chat.server import certificates
 
 from .conftest import Run
 
+pytestmark = pytest.mark.usefixtures("environment")
 FILES = {"ca.key", "ca.pem", "server.key", "server.pem"}
 
 
