@@ -1,21 +1,18 @@
 """What a peer writes reaches a terminal as text and as nothing else."""
 
 import json
-import os
-import subprocess
 import sys
 import textwrap
 import unicodedata
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_chat.client.cli import output
 from tests.support.fake_engine import BOB, text_from
-
-pty = pytest.importorskip("pty", reason="terminals of this kind exist on POSIX only")
+from tests.support.processes import REPOSITORY
+from tests.support.terminal import Terminal
 
 ATTACKS = [
     "\x1b[2J\x1b[H",  # clear the screen
@@ -106,24 +103,8 @@ def test_attack_70_terminal_escapes_are_stripped_under_a_pty(tmp_path: Path) -> 
     password = tmp_path / "password"
     password.write_text("correct horse\n")
     arguments = [str(tmp_path / "profiles"), str(password), json.dumps(ATTACKS)]
-    written, status = _under_a_pty([sys.executable, "-c", _LISTENER, *arguments])
-    assert status == 0, written
-    assert written.count("bob: ") == len(ATTACKS)
-    assert is_inert(written.replace("\r\n", "\n"))  # the terminal's own line ends
-
-
-def _under_a_pty(command: list[str]) -> tuple[str, int]:
-    """Run a command on a terminal of its own; all that the terminal got, and the exit code."""
-    terminal, inside = pty.openpty()
-    with subprocess.Popen(
-        command, stdin=inside, stdout=inside, stderr=inside, start_new_session=True
-    ) as child:
-        os.close(inside)
-        written = bytearray()
-        try:
-            while chunk := os.read(terminal, 4096):
-                written += chunk
-        except OSError:  # Linux says the end of a terminal with EIO
-            pass
-        os.close(terminal)
-    return written.decode("utf-8"), child.returncode
+    command = [sys.executable, "-c", _LISTENER, *arguments]
+    with Terminal(command, REPOSITORY, None) as terminal:
+        assert terminal.end() == 0, terminal.shown
+        assert terminal.shown.count("bob: ") == len(ATTACKS)
+        assert is_inert(terminal.shown)
