@@ -6,7 +6,6 @@ A channel belongs to one thread: an OpenSSL connection is not safe for two.
 import socket
 from contextlib import suppress
 
-from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL
 
 from secure_chat import tls
@@ -30,10 +29,7 @@ class Channel:
         self._socket = sock
         self._ended = False
         self._empty_reads = 0
-        # pyOpenSSL lets OpenSSL read on over records without content as long as there are any:
-        # a stranger's 8 MB of key updates held a thread for 18 s. Without this mode, for which
-        # pyOpenSSL has no call, a read ends after one record and the selector tells of the rest.
-        Binding.lib.SSL_clear_mode(connection._ssl, Binding.lib.SSL_MODE_AUTO_RETRY)
+        tls.read_single_records(connection)
 
     def fileno(self) -> int:
         """For selectors; -1 once closed."""

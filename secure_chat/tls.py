@@ -7,6 +7,7 @@ resumed and no early data taken, so that every connection proves the server's ke
 
 import errno
 import os
+import socket
 import ssl
 import sys
 from hashlib import sha256
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from OpenSSL import SSL, crypto
 
-from secure_chat.errors import BadCertificateFile, CertificateRefused
+from secure_chat.errors import BadCertificateFile, CertificateRefused, ConnectionLost
 from secure_chat.protocol.invite import Pin
 from secure_chat.protocol.signing import EXPORTER_LABEL, EXPORTER_SIZE
 
@@ -271,6 +272,26 @@ def group(tls: SSL.Connection) -> str:
 
 
 _GROUPS = {"x25519": "X25519", "x448": "X448"}  # OpenSSL writes these in lower case
+
+
+def attach(connection: SSL.Connection, sock: socket.socket) -> None:
+    """Let a connection whose handshake went through memory go on over its socket.
+
+    Nothing may be left in the memory, in either direction. pyOpenSSL has no call for it.
+    """
+    if Binding.lib.SSL_set_fd(connection._ssl, sock.fileno()) != 1:  # frees the memory's buffers
+        raise ConnectionLost(reason="TLS does not take the socket")
+    connection._socket = sock
+    connection._into_ssl = connection._from_ssl = None
+
+
+def read_single_records(connection: SSL.Connection) -> None:
+    """Make each read end after one TLS record, with or without content.
+
+    pyOpenSSL lets OpenSSL read on over records without content as long as there are any: 8 MB of
+    key updates from a stranger held the reading thread for 18 s. It has no call to change that.
+    """
+    Binding.lib.SSL_clear_mode(connection._ssl, Binding.lib.SSL_MODE_AUTO_RETRY)
 
 
 def explain(error: BaseException) -> str:

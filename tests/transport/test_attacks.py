@@ -23,6 +23,7 @@ from secure_chat.protocol.encoding import u32
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.messages import Ping, Pong
 from secure_chat.server.net.settings import EdgeSettings
+from tests.transport.handmade import HandMadeClient
 from tests.transport.support import (
     LIST,
     PING,
@@ -197,16 +198,23 @@ def process(identity: Identity, seconds: float = 10, files: int = 0) -> Iterator
             server.stop()
 
 
-def stall(address: tuple[str, int], count: int) -> list[socket.socket]:
+@contextlib.contextmanager
+def stalled(
+    address: tuple[str, int], count: int, source: str = "127.0.0.1"
+) -> Iterator[list[socket.socket]]:
     """Sockets that stop half-way: silent, with half a hello, and after a whole one."""
     hello = client_hello()
     starts = (b"", hello[: len(hello) // 2], hello)
-    stalled = []
-    for number in range(count):
-        sock = socket.create_connection(address)
-        sock.sendall(starts[number % 3])
-        stalled.append(sock)
-    return stalled
+    crowd: list[socket.socket] = []
+    try:
+        for number in range(count):
+            sock = socket.create_connection(address, source_address=(source, 0))
+            crowd.append(sock)
+            sock.sendall(starts[number % 3])
+        yield crowd
+    finally:
+        for sock in crowd:
+            sock.close()
 
 
 def honest_login(endpoint: Endpoint) -> float:
@@ -228,14 +236,15 @@ def test_attack_5_stalled_sockets_hold_up_nobody_and_their_memory_returns(
         honest_login(server.endpoint)
         before = server.resident
         peaks = []
-        for _ in range(2):
-            stalled = stall(server.address, 2_000)
-            waited = [honest_login(server.endpoint) for _ in range(5)]
-            peaks.append(server.resident)
-            assert max(waited) < 1, f"honest logins waited {waited}"
-            for sock in stalled:
-                ends(sock)  # the deadline closes every one of them
-                sock.close()
+        for source in ("127.0.0.2", "127.0.0.1"):  # a stranger's address, and our own
+            with stalled(server.address, 2_000, source) as crowd:
+                if source == "127.0.0.1":
+                    honest_login(server.endpoint)  # behind 667 hellos that come before it
+                waited = [honest_login(server.endpoint) for _ in range(5)]
+                peaks.append(server.resident)
+                assert max(waited) < 1, f"honest logins waited {waited}"
+                for sock in crowd:
+                    ends(sock)  # the deadline closes every one of them
         assert max(peaks) - before < 100_000_000
         eventually(lambda: server.resident - before < 10_000_000)
         assert "handshakes were not finished in time" in server.stop()
@@ -245,13 +254,11 @@ def test_attack_5_a_crowd_pushes_out_itself(identity: Identity) -> None:
     """Above the cap of an address its oldest stalled socket goes; newcomers still get in."""
     settings = EdgeSettings(handshakes_per_address=10)
     with serving(identity, settings) as running:
-        stalled = stall(running.address, 30)
-        assert honest_login(running.endpoint) < 1
-        for sock in stalled[:20]:
-            ends(sock)
-        assert running.server.handshakes <= 10
-        for sock in stalled:
-            sock.close()
+        with stalled(running.address, 30) as crowd:
+            assert honest_login(running.endpoint) < 1
+            for sock in crowd[:20]:
+                ends(sock)
+            assert running.server.handshakes <= 10
         eventually(lambda: running.server.handshakes == 0)
 
 
@@ -274,6 +281,58 @@ def test_attack_5_strangers_are_capped_and_have_a_deadline(identity: Identity) -
         known.send(PING)  # whoever is logged in is concerned by neither
         assert known.frame() is not None
         known.close()
+
+
+@contextlib.contextmanager
+def flooding(sock: socket.socket, data: bytes) -> Iterator[None]:
+    """Send ``data`` from another thread, whatever becomes of the connection."""
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            sock.sendall(data)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        sock.close()
+        thread.join()
+
+
+def test_attack_5_a_hello_in_crumbs_does_not_hold_up_newcomers(running: Running) -> None:
+    """A hello of 128 KiB in records of one byte is cut short; an honest login stays fast."""
+    record = b"\x16\x03\x01\x00\x01"
+    hello = b"\x01\x01\xff\xff" + bytes(130_000)
+    flood = b"".join(record + hello[at : at + 1] for at in range(len(hello)))
+    honest_login(running.endpoint)
+    sock = socket.create_connection(running.address)
+    with flooding(sock, flood):
+        assert max(honest_login(running.endpoint) for _ in range(5)) < 0.5
+        eventually(lambda: running.server.handshakes == 0)
+
+
+def test_attack_5_records_without_content_do_not_hold_up_others(running: Running) -> None:
+    """Key updates of a stranger, as many as it likes: others are served, the stranger is ended."""
+    client = HandMadeClient(running.address)
+    flood = b"".join(client.key_update() for _ in range(30_000))
+    link = connect(running.endpoint, timeout=5)
+    with flooding(client.sock, flood):
+        eventually(lambda: running.core.closed_count == 1)
+        link.send(Ping())
+        begun = time.monotonic()
+        assert link.wait(10) == [(Pong(), b"")]
+        assert time.monotonic() - begun < 0.5
+    link.close()
+
+
+def test_a_key_update_now_and_then_is_served(running: Running) -> None:
+    """A client may change its keys (RFC 8446, 4.6.3) and go on."""
+    client = HandMadeClient(running.address)
+    for _ in range(300):
+        client.sock.sendall(client.key_update() + client.record(b"\x17", PING))
+    eventually(lambda: len(running.core.received_frames) == 300)
+    client.sock.close()
 
 
 @needs_proc

@@ -22,6 +22,7 @@ from secure_chat.protocol.wiretypes import DeliveryId
 from secure_chat.server.interfaces import Connection, Loop
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.net.settings import EdgeSettings
+from tests.transport.handmade import HandMadeClient
 from tests.transport.support import (
     HELLO,
     LIST,
@@ -75,6 +76,14 @@ def test_frames_arrive_however_they_are_cut(running: Running) -> None:
         headers = [client.frame() for _ in range(302)]
         assert [frame.header for frame in headers[:2] if frame] == [PONG, encode_header(Ok(1))]
         assert [frame.body for frame in headers[2:] if frame] == [b"b" * n for n in range(300)]
+
+
+def test_a_handshake_may_come_byte_by_byte(running: Running) -> None:
+    """TCP may cut a handshake anywhere."""
+    client = HandMadeClient(running.address, piece=1)
+    client.sock.sendall(client.record(b"\x17", PING))
+    eventually(lambda: len(running.core.received_frames) == 1)
+    client.sock.close()
 
 
 def test_one_thread_runs_the_core(identity: Identity) -> None:

@@ -43,6 +43,9 @@ def test_caps_and_deadlines_hold(
             for item in late:
                 del model[item]
         assert list(waiting) == list(model)
+        for item, (where, _) in model.items():
+            crowd = sum(other == where for other, _ in model.values())
+            assert waiting.neighbours(item) == crowd
         assert len(waiting) == len(model) <= total
 
 

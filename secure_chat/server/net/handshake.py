@@ -14,14 +14,16 @@ from OpenSSL import SSL
 
 from secure_chat import tls
 from secure_chat.channel import Channel
-from secure_chat.errors import SecureChatError
+from secure_chat.errors import ConnectionLost
 from secure_chat.server.net.memory import give_back
+from secure_chat.server.net.opening import Opening
 from secure_chat.server.net.settings import EdgeSettings
 from secure_chat.server.net.waiting import Waiting
 from secure_chat.wake import Waker
 
 _log = logging.getLogger(__name__)
 _SWEEP = 0.25  # seconds between looks at the deadlines
+_STEPS = 16  # handshakes that go on before newcomers are looked at
 _CROWD = 256  # failed handshakes whose memory is worth giving back
 _BATCH = 64  # sockets taken in before handshakes go on
 
@@ -33,24 +35,6 @@ class Established(Struct, frozen=True):
     peer: str
     exporter: bytes
     group: str
-
-
-class _Pending:
-    """A socket on its way. It gets a TLS object only once its peer has said something."""
-
-    __slots__ = ("channel", "connection", "peer", "sock")
-
-    def __init__(self, sock: socket.socket, peer: str) -> None:
-        self.sock = sock
-        self.peer = peer
-        self.connection: SSL.Connection | None = None
-        self.channel: Channel | None = None
-
-    def start(self, context: SSL.Context) -> Channel:
-        self.connection = SSL.Connection(context, self.sock)
-        self.connection.set_accept_state()
-        self.channel = Channel(self.connection, self.sock)
-        return self.channel
 
 
 class Handshakes(threading.Thread):
@@ -69,7 +53,7 @@ class Handshakes(threading.Thread):
         self._context = context
         self._adopt = adopt
         self._offered: queue.Queue[tuple[socket.socket, str]] = queue.Queue(settings.backlog)
-        self._waiting: Waiting[_Pending] = Waiting(
+        self._waiting: Waiting[Opening] = Waiting(
             total=settings.handshakes,
             per_address=settings.handshakes_per_address,
             seconds=settings.handshake_seconds,
@@ -94,8 +78,8 @@ class Handshakes(threading.Thread):
         self._waker.wake()
         if self.ident is not None:
             self.join()
-        for pending in self._waiting:
-            self._drop(pending)
+        for opening in self._waiting:
+            self._drop(opening)
         with suppress(queue.Empty):
             while True:
                 self._offered.get_nowait()[0].close()
@@ -106,16 +90,28 @@ class Handshakes(threading.Thread):
         """The thread."""
         sweep = 0.0
         while not self._stopping.is_set():
-            for key, _ in self._selector.select(self._patience()):
-                if key.data is None:
-                    self._waker.clear()
-                elif key.data in self._waiting:
-                    self._step(key.data)
+            for opening in self._ready():
+                self._step(opening)
             now = time.monotonic()
             self._take_in(now)
             if now >= sweep:
                 sweep = now + _SWEEP
                 self._sweep(now)
+
+    def _ready(self) -> list[Opening]:
+        """A few of those that can go on; first those whose address has the fewest under way.
+
+        A handshake is a millisecond of work: behind a crowd a lone newcomer would wait for all.
+        """
+        ready: list[Opening] = []
+        for key, _ in self._selector.select(self._patience()):
+            if key.data is None:
+                self._waker.clear()
+            else:
+                ready.append(key.data)
+        if len(ready) > _STEPS:
+            ready.sort(key=self._waiting.neighbours)
+        return ready[:_STEPS]
 
     def _patience(self) -> float | None:
         """Seconds until the deadlines want a look; None while there is nothing to look at."""
@@ -124,50 +120,45 @@ class Handshakes(threading.Thread):
     def _take_in(self, now: float) -> None:
         with suppress(queue.Empty):
             for _ in range(_BATCH):
-                pending = _Pending(*self._offered.get_nowait())
-                self._selector.register(pending.sock, selectors.EVENT_READ, pending)
-                for oldest in self._waiting.add(pending, pending.peer, now):
+                opening = Opening(*self._offered.get_nowait())
+                self._selector.register(opening.sock, selectors.EVENT_READ, opening)
+                for oldest in self._waiting.add(opening, opening.peer, now):
                     self._drop(oldest)
             self._waker.wake()  # there may be more
 
     def _sweep(self, now: float) -> None:
         late = self._waiting.expired(now)
-        for pending in late:
-            self._drop(pending)
+        for opening in late:
+            self._drop(opening)
         if late:
             _log.info("%d handshakes were not finished in time", len(late))
         elif self._dropped >= _CROWD:  # the crowd has gone
             self._dropped = 0
             give_back()
 
-    def _step(self, pending: _Pending) -> None:
+    def _step(self, opening: Opening) -> None:
         try:
-            channel = pending.channel or pending.start(self._context())
-            event = channel.handshake()
+            event = opening.advance(self._context())
             if event:
-                self._selector.modify(pending.sock, event, pending)
+                self._selector.modify(opening.sock, event, opening)
                 return
-            established = self._established(pending, channel)
-        except SecureChatError as wrong:
-            _log.debug("a handshake failed: %s", wrong)
-            self._drop(pending)
+            connection, channel = opening.finish()
+            established = Established(
+                channel, opening.peer, tls.exporter(connection), tls.group(connection)
+            )
+        except ConnectionLost as lost:
+            _log.debug("a handshake failed: %s", lost.facts["reason"])
+            self._drop(opening)
         except Exception:
             _log.exception("a handshake failed unexpectedly")
-            self._drop(pending)
+            self._drop(opening)
         else:
-            self._selector.unregister(pending.sock)
-            self._waiting.remove(pending)
+            self._selector.unregister(opening.sock)
+            self._waiting.remove(opening)
             self._adopt(established)
 
-    @staticmethod
-    def _established(pending: _Pending, channel: Channel) -> Established:
-        connection = pending.connection
-        if connection is None:
-            raise RuntimeError("no TLS connection behind a finished handshake")
-        return Established(channel, pending.peer, tls.exporter(connection), tls.group(connection))
-
-    def _drop(self, pending: _Pending) -> None:
+    def _drop(self, opening: Opening) -> None:
         self._dropped += 1
-        self._waiting.remove(pending)
-        self._selector.unregister(pending.sock)
-        pending.sock.close()
+        self._waiting.remove(opening)
+        self._selector.unregister(opening.sock)
+        opening.sock.close()

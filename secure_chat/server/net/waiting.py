@@ -44,6 +44,11 @@ class Waiting(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(list(self._items))
 
+    def neighbours(self, item: T) -> int:
+        """How many wait at the address of ``item``, itself included."""
+        address, _ = self._items[item]
+        return len(self._by_address[address])
+
     def add(self, item: T, peer: str, now: float) -> list[T]:
         """Enter ``item``; return those that a cap pushed out, already removed."""
         address = bucket(peer)
