@@ -41,7 +41,8 @@ class Contents:
             case content.Text(text=text):
                 self._text(db, user_id, taken, text)
             case content.Receipt() as receipt:
-                self._receipt(db, user_id, receipt)
+                if self._is_accepted(db, name):
+                    self._receipt(db, user_id, receipt)
             case content.SessionLost():
                 self._session_lost(db, name)
             case content.Unknown(show=True):
@@ -107,7 +108,7 @@ class Contents:
     def _confirm(self, db: apsw.Connection, user_id: UserId, content_id: ContentId) -> None:
         """A delivery receipt, but none to strangers: it would tell them when we are here."""
         contact = contacts.get(db, user_id)
-        if not contact.engaged or contact.identity is None:
+        if not contact.engaged or contact.identity is None or contact.pending is not None:
             return
         outbox.owe_receipt(
             db,
@@ -135,8 +136,7 @@ class Contents:
         """An authenticated request to send again, honoured for the same identity only."""
         user_id = name.address.user_id
         self._trust.notice(db, user_id, "session-lost", SESSION_LOST.format(user_id=user_id))
-        contact = contacts.get(db, user_id)
-        if contact.identity is None or contact.identity.account_key != name.account_key:
+        if not self._is_accepted(db, name):
             return
         for content_id in outbox.send_again(db, user_id, name.account_key):
             again = history.set_state(
@@ -149,3 +149,8 @@ class Contents:
             if again is not None:
                 self._context.emit(Changed(again))
         self._to_pump.add(user_id)
+
+    def _is_accepted(self, db: apsw.Connection, name: SessionName) -> bool:
+        """Whether a content came under the key that the person knows, and not under another."""
+        identity = contacts.get(db, name.address.user_id).identity
+        return identity is not None and identity.account_key == name.account_key

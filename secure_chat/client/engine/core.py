@@ -9,6 +9,7 @@ and publishes what `take` returns.
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from secure_chat.client.engine.contents import Contents
@@ -293,8 +294,12 @@ class Core:
             outbox.forget_copies(db)
             identity.set_acked(db, welcome.acked)
             for contact in contacts.everybody(db):
-                if contact.identity is not None and contact.engaged:
+                if contact.identity is None:
+                    continue
+                if contact.engaged:
                     owe_session_lost(context, db, contact)
+                else:  # strangers learn nothing now, but a later session must rank above theirs
+                    contacts.put(db, msgspec.structs.replace(contact, rebuilt=context.now_ms))
         context.forget_sessions()
         context.problem(RestoredVault())
         self._stock.start_again(welcome.key_version)

@@ -66,6 +66,7 @@ class Outbox:
         self._trust = trust
         self._lanes: dict[UserId, _Lane] = {}
         self._on_the_way: dict[DeliveryId, UserId] = {}
+        self._to_rebuild: set[UserId] = set()
 
     # ------------------------------------------------------------ when to look
 
@@ -114,6 +115,10 @@ class Outbox:
         lane = self._lane(user_id)
         context = self._context
         if not context.ready or lane.busy or lane.halted is not None:
+            return
+        if user_id in self._to_rebuild:
+            self._to_rebuild.discard(user_id)
+            self._ask_for_new_session(user_id)
             return
         with context.transaction() as db:
             contact = contacts.get(db, user_id)
@@ -227,12 +232,14 @@ class Outbox:
     def _halt(self, user_id: UserId, error: SecureChatError) -> None:
         lane, context = self._lane(user_id), self._context
         lane.halted = error
-        if isinstance(error, Refused) and CODES[error.code].retry:
-            lane.retry_at = context.now + (error.retry_after or lane.wait)
+        final = isinstance(error, Refused) and not CODES[error.code].retry
+        if not final:
+            asked = error.retry_after if isinstance(error, Refused) else None
+            lane.retry_at = context.now + (asked or lane.wait)
             lane.wait = min(lane.wait * 2, _LONGEST_WAIT)
         with context.transaction() as db:
             owed = outbox.first_waiting(db, user_id)
-            if owed is not None and not owed.is_text and lane.retry_at is None:
+            if owed is not None and not owed.is_text and final:
                 outbox.drop(db, owed.number)  # a receipt that can never arrive
         self._show_halt(user_id, error)
         context.problem(error, user_id)
@@ -282,12 +289,14 @@ class Outbox:
 
     def rebuild(self, user_id: UserId) -> None:
         """Set up another session with each device of a contact whose messages do not open."""
+        self._to_rebuild.add(user_id)
+        self.pump(user_id)
+
+    def _ask_for_new_session(self, user_id: UserId) -> None:
         with self._context.vault.read() as db:
             identity = contacts.get(db, user_id).identity
-        lane = self._lane(user_id)
-        if identity is not None and self._context.ready and not lane.busy:
-            for entry in identity.manifest.devices:
-                self._fetch_keys(DeviceAddress(user_id, entry.name), lost=True)
+        for entry in identity.manifest.devices if identity is not None else ():
+            self._fetch_keys(DeviceAddress(user_id, entry.name), lost=True)
 
     def _fetch_keys(self, address: DeviceAddress, *, lost: bool = False) -> None:
         """Claim a bundle of a device and start a session with it."""

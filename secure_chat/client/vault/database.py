@@ -7,6 +7,7 @@ Each thread has a connection of its own, since a shared one loses writes. Writer
 IMMEDIATE transactions; a commit is on disk when it returns (synchronous=FULL).
 """
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,7 +120,8 @@ class Vault:
                 return
             self._closed = True
             for connection in self._opened:
-                connection.close()
+                with contextlib.suppress(apsw.Error):  # a thread that outlived its time uses it
+                    connection.close()
             self._opened.clear()
         self._lock.release()
 

@@ -1,0 +1,290 @@
+"""A server in memory behind the wire's messages, and engines that are stepped by hand.
+
+Nothing here has a thread or a socket: a test decides which message moves next, and what is lost.
+"""
+
+import copy
+import os
+import shutil
+from collections import deque
+from pathlib import Path
+
+from secure_chat.client.engine import ChatEngine
+from secure_chat.client.engine.login import Greeting
+from secure_chat.client.events import Event, Message
+from secure_chat.client.profile import Profile
+from secure_chat.client.vault import Vault, identity
+from secure_chat.client.vault.lock import ProfileLock
+from secure_chat.protocol.addresses import FIRST_DEVICE, DeviceAddress, UserId
+from secure_chat.protocol.invite import InviteLink, ServerAddress
+from secure_chat.protocol.messages import (
+    Accepted,
+    Ack,
+    ClientMessage,
+    Delivery,
+    Hello,
+    KemPrekey,
+    Keys,
+    KeysGet,
+    KeysPut,
+    List,
+    Login,
+    Manifest,
+    ManifestGet,
+    Ok,
+    OneTimePrekey,
+    Ping,
+    Pm,
+    Pong,
+    Register,
+    ServerMessage,
+    UserEntry,
+    Users,
+    Watch,
+    Welcome,
+)
+from secure_chat.protocol.wiretypes import Challenge, ServerId
+
+SERVER_ID = ServerId(b"S" * 16)
+START_MS = 1_800_000_000_000
+KEY = b"k" * 32
+Item = tuple[ServerMessage, bytes]
+
+
+class SimAccount:
+    """What the server has of one account with its one device."""
+
+    def __init__(self, asked: Register) -> None:
+        self.asked = asked
+        self.signed_prekey = asked.signed_prekey
+        self.last_resort = asked.last_resort
+        self.one_time: list[OneTimePrekey] = []
+        self.one_time_kem: list[KemPrekey] = []
+        self.key_version = 0
+        self.acked = 0
+        self.sequence = 0
+        self.mailbox: list[tuple[Delivery, bytes]] = []
+
+    def publish(self, put: KeysPut) -> None:
+        if put.restart:
+            self.one_time.clear()
+            self.one_time_kem.clear()
+        self.key_version = put.version
+        self.signed_prekey = put.signed_prekey or self.signed_prekey
+        self.last_resort = put.last_resort or self.last_resort
+        self.one_time += put.one_time
+        self.one_time_kem += put.one_time_kem
+
+    def claim(self, ref: int) -> Keys:
+        one_time = self.one_time.pop(0) if self.one_time else None
+        kem = self.one_time_kem.pop(0) if self.one_time_kem else self.last_resort
+        asked = self.asked
+        return Keys(
+            ref=ref,
+            account_key=asked.account_key,
+            manifest=asked.manifest,
+            manifest_signature=asked.manifest_signature,
+            device=asked.device,
+            signed_prekey=self.signed_prekey,
+            kem=kem,
+            kem_is_last_resort=kem is self.last_resort,
+            one_time=one_time,
+        )
+
+    def welcome(self) -> Welcome:
+        return Welcome(
+            user_id=self.asked.user_id,
+            device=self.asked.device,
+            acked=self.acked,
+            key_version=self.key_version,
+            one_time=len(self.one_time),
+            one_time_kem=len(self.one_time_kem),
+            manifest=1,
+            time=START_MS,
+        )
+
+
+class SimServer:
+    """Answers at once; forgets delivery ids at once too, so every repetition is delivered again."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, SimAccount] = {}
+
+    def handle(self, name: str, message: ClientMessage, body: bytes) -> list[tuple[str, Item]]:
+        """What is said to whom."""
+        match message:
+            case Register():
+                self.accounts[name] = SimAccount(message)
+                return self._enter(name)
+            case Login():
+                return self._enter(name)
+            case Pm():
+                return self._post(name, message, body)
+            case Ack(seq=seq):
+                account = self.accounts[name]
+                account.acked = max(account.acked, seq)
+                account.mailbox = [item for item in account.mailbox if item[0].seq > seq]
+                return []
+            case _:
+                return [(name, (self._answer(name, message), b""))]
+
+    def _answer(self, name: str, message: ClientMessage) -> ServerMessage:
+        match message:
+            case KeysPut():
+                self.accounts[name].publish(message)
+                return Ok(message.ref)
+            case KeysGet():
+                return self.accounts[message.to.partition("/")[0]].claim(message.ref)
+            case ManifestGet():
+                asked = self.accounts[message.user_id].asked
+                key, signed = asked.account_key, asked.manifest_signature
+                return Manifest(message.ref, key, asked.manifest, signed)
+            case List():
+                return Users(
+                    message.ref, [UserEntry(one, online=False) for one in sorted(self.accounts)]
+                )
+            case Watch():
+                return Ok(message.ref)
+            case Ping():
+                return Pong()
+            case _:
+                raise AssertionError(message)
+
+    def _enter(self, name: str) -> list[tuple[str, Item]]:
+        account = self.accounts[name]
+        waiting: list[Item] = [(delivery, body) for delivery, body in account.mailbox]
+        return [(name, (account.welcome(), b"")), *((name, item) for item in waiting)]
+
+    def _post(self, name: str, pm: Pm, body: bytes) -> list[tuple[str, Item]]:
+        to = pm.to.partition("/")[0]
+        account = self.accounts[to]
+        account.sequence += 1
+        sender = str(DeviceAddress(UserId(name), FIRST_DEVICE))
+        delivery = Delivery(pm.id, account.sequence, START_MS, sender)
+        account.mailbox.append((delivery, body))
+        return [(to, (delivery, body)), (name, (Accepted(pm.id), b""))]
+
+
+class SimClient:
+    """An engine without its thread, and the two directions of its connection."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = UserId(name)
+        self.connected = False
+        self.up: deque[tuple[ClientMessage, bytes]] = deque()
+        self.down: deque[Item] = deque()
+        self.events: list[Event] = []
+        self._now = 1000.0
+        self._open()
+
+    def _open(self) -> None:
+        vault = Vault(self.folder, KEY, ProfileLock(self.folder))
+        vault._prepare()
+        self.engine = ChatEngine(Profile(vault))
+        self.core = self.engine._core
+
+    def clock(self) -> tuple[float, int]:
+        self._now += 0.001
+        return self._now, START_MS + int((self._now - 1000.0) * 1000)
+
+    def settle(self) -> None:
+        """Act on intents and collect what comes out."""
+        intents = self.engine._network._intents
+        while intents:
+            self.core.intent(intents.popleft(), *self.clock())
+        messages, events = self.core.take()
+        self.events += events
+        if self.connected:
+            self.up += messages
+
+    def connect(self) -> None:
+        self.connected = True
+        hello = Hello([1], [], SERVER_ID, Challenge(os.urandom(32)), "open", START_MS)
+        self.core.greeted(Greeting(hello, b"hello", bytes(32)), *self.clock())
+        self.settle()
+
+    def receive(self, count: int) -> None:
+        batch = [self.down.popleft() for _ in range(min(count, len(self.down)))]
+        self.core.received(batch, *self.clock())
+        self.settle()
+
+    def drop(self) -> None:
+        """The connection ends: what was under way is lost."""
+        self.connected = False
+        self.up.clear()
+        self.down.clear()
+        self.core.disconnected(*self.clock())
+        self.settle()
+
+    def crash(self) -> None:
+        """The process dies without a word, and starts again."""
+        self.connected = False
+        self.up.clear()
+        self.down.clear()
+        self.engine.stop()
+        self._open()
+
+    def write(self, other: "SimClient", text: str) -> None:
+        self.engine.send_text(other.name, text)
+        self.settle()
+
+    def lines(self, other: "SimClient") -> list[Message]:
+        return self.engine.history(other.name, limit=10_000)
+
+
+class Sim:
+    """Two people and a server."""
+
+    def __init__(self, folder: Path, server: SimServer) -> None:
+        self.server = server
+        self.clients = {name: SimClient(folder / name, name) for name in ("alice", "bob")}
+
+    def serve(self, client: SimClient) -> None:
+        """The server handles the next message of a client."""
+        if not client.up:
+            return
+        message, body = client.up.popleft()
+        for name, item in self.server.handle(client.name, message, body):
+            if self.clients[name].connected:
+                self.clients[name].down.append(item)
+
+    def run(self) -> None:
+        """Everything moves until nothing is left to move."""
+        for client in self.clients.values():
+            if not client.connected:
+                client.connect()
+        while any(client.up or client.down for client in self.clients.values()):
+            for client in self.clients.values():
+                while client.up:
+                    self.serve(client)
+                client.receive(len(client.down))
+
+    def close(self) -> None:
+        for client in self.clients.values():
+            client.engine.stop()
+
+
+class Template:
+    """A server and two registered profiles, made once and copied for each run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        link = str(InviteLink(ServerAddress("127.0.0.1", 1)))
+        for name in ("alice", "bob"):
+            place = folder / name
+            place.mkdir(mode=0o700)
+            (place / "vault.db").touch(mode=0o600)
+            vault = Vault(place, KEY, ProfileLock(place))
+            vault._prepare()
+            with vault.write() as db:
+                identity.create(db, UserId(name), FIRST_DEVICE, link, None)
+            vault.close()
+        self._server = SimServer()
+        sim = Sim(folder, self._server)
+        sim.run()
+        sim.close()
+
+    def copy(self, folder: Path) -> Sim:
+        shutil.copytree(self._folder, folder)
+        return Sim(folder, copy.deepcopy(self._server))
