@@ -64,6 +64,7 @@ class SimAccount:
         self.acked = 0
         self.sequence = 0
         self.mailbox: list[tuple[Delivery, bytes]] = []
+        self.delivered: list[tuple[Delivery, bytes]] = []  # all that ever was, for repetitions
 
     def publish(self, put: KeysPut) -> None:
         if put.restart:
@@ -162,6 +163,7 @@ class SimServer:
         sender = str(DeviceAddress(UserId(name), FIRST_DEVICE))
         delivery = Delivery(pm.id, account.sequence, START_MS, sender)
         account.mailbox.append((delivery, body))
+        account.delivered.append((delivery, body))
         return [(to, (delivery, body)), (name, (Accepted(pm.id), b""))]
 
 
@@ -255,10 +257,14 @@ class Sim:
             if not client.connected:
                 client.connect()
         while any(client.up or client.down for client in self.clients.values()):
-            for client in self.clients.values():
-                while client.up:
-                    self.serve(client)
-                client.receive(len(client.down))
+            self.round()
+
+    def round(self) -> None:
+        """Everything that is under way arrives."""
+        for client in self.clients.values():
+            while client.up:
+                self.serve(client)
+            client.receive(len(client.down))
 
     def close(self) -> None:
         for client in self.clients.values():

@@ -77,12 +77,20 @@ class BrokenWorld(RuleBasedStateMachine):
     def crash(self, name: str) -> None:
         self._pair(name)[0].crash()
 
-    @rule(name=_names)
-    def deliver_again(self, name: str) -> None:
+    @rule(rounds=st.integers(1, 8))
+    def go_on(self, rounds: int) -> None:
+        for client in self.sim.clients.values():
+            if not client.connected:
+                client.connect()
+        for _ in range(rounds):
+            self.sim.round()
+
+    @rule(name=_names, place=st.integers(0, 50))
+    def deliver_again(self, name: str, place: int) -> None:
         client, _ = self._pair(name)
-        mailbox = self.sim.server.accounts[name].mailbox
+        delivered = self.sim.server.accounts[name].delivered
         if client.core.logged_in:
-            client.down.extend(mailbox[:3])
+            client.down.extend(delivered[place : place + 3])
 
     @rule(name=_names)
     def open_conversation(self, name: str) -> None:
