@@ -174,6 +174,7 @@ class SimClient:
         self.folder = folder
         self.name = UserId(name)
         self.connected = False
+        self.entered = False  # the server has let this connection in
         self.up: deque[tuple[ClientMessage, bytes]] = deque()
         self.down: deque[Item] = deque()
         self.events: list[Event] = []
@@ -213,7 +214,7 @@ class SimClient:
 
     def drop(self) -> None:
         """The connection ends: what was under way is lost."""
-        self.connected = False
+        self.connected = self.entered = False
         self.up.clear()
         self.down.clear()
         self.core.disconnected(*self.clock())
@@ -221,7 +222,7 @@ class SimClient:
 
     def crash(self) -> None:
         """The process dies without a word, and starts again."""
-        self.connected = False
+        self.connected = self.entered = False
         self.up.clear()
         self.down.clear()
         self.engine.stop()
@@ -247,8 +248,9 @@ class Sim:
         if not client.up:
             return
         message, body = client.up.popleft()
+        client.entered = client.entered or isinstance(message, Login | Register)
         for name, item in self.server.handle(client.name, message, body):
-            if self.clients[name].connected:
+            if self.clients[name].entered:
                 self.clients[name].down.append(item)
 
     def run(self) -> None:
