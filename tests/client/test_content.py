@@ -70,16 +70,15 @@ def test_a_newer_version_or_type_is_shown_or_silent_as_its_sender_set(
     assert content.decode(other).payload == content.Unknown(show)
 
 
-def test_only_text_and_lost_sessions_ask_to_be_shown() -> None:
-    """Receipts and turns stay silent in a client that does not know them."""
+def test_text_and_lost_sessions_ask_to_be_shown() -> None:
+    """What carries words or losses is never swallowed; receipts and turns stay silent."""
     shown = {
         kind: content.assemble(Content(ContentId(bytes(16)), 0, content.Turn()), kind, b"")[1] & 1
         for kind in content.Type
     }
-    assert [kind for kind, bit in shown.items() if bit] == [
-        content.Type.TEXT,
-        content.Type.SESSION_LOST,
-    ]
+    assert {kind for kind, bit in shown.items() if bit} == content.SHOWN
+    assert {content.Type.TEXT, content.Type.SESSION_LOST} <= content.SHOWN
+    assert not {content.Type.DELIVERED, content.Type.READ, content.Type.TURN} & content.SHOWN
 
 
 @pytest.mark.parametrize(

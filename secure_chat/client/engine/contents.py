@@ -24,6 +24,13 @@ _BEFORE_DELIVERED = (MessageState.WAITING, MessageState.HELD, MessageState.ACCEP
 _BEFORE_READ = (*_BEFORE_DELIVERED, MessageState.DELIVERED)
 
 
+def _must_be_said(payload: content.Payload) -> bool:
+    """Whether a content that is not handled here must not be swallowed."""
+    if isinstance(payload, content.Unknown):
+        return payload.show
+    return content.kind_of(payload) in content.SHOWN
+
+
 class Contents:
     """Applies contents inside the transaction that opened them."""
 
@@ -45,7 +52,7 @@ class Contents:
                     self._receipt(db, user_id, receipt)
             case content.SessionLost():
                 self._session_lost(db, name)
-            case content.Unknown(show=True):
+            case other if _must_be_said(other):
                 self._trust.notice(db, user_id, "needs-newer", NEEDS_NEWER.format(user_id=user_id))
             case _:
                 pass  # a turn, or something unknown that wants silence
