@@ -37,6 +37,10 @@ class Times:
         bounded = min(max(milliseconds, _EARLIEST), _LATEST)
         return datetime.fromtimestamp(bounded / 1000, self._clock().tzinfo)
 
+    def date(self, milliseconds: int) -> date:
+        """The day of a moment."""
+        return self.local(milliseconds).date()
+
     def of_day(self, milliseconds: int) -> str:
         """``14:05``."""
         return self._words.digits(f"{self.local(milliseconds):%H:%M}")

@@ -20,8 +20,8 @@ _PARTS = "@"
 class Profiles:
     """`Accounts` on the disk. A folder's name says whose profile it is.
 
-    It is all that can be known without the password: the account's name, and where there are several
-    accounts of one name ``user@host-port``.
+    It is all that can be known without the password: the account's name, and where there are
+    several accounts of one name ``user@host-port``.
     """
 
     def __init__(self, root: Path | None = None, only: Path | None = None) -> None:

@@ -73,16 +73,19 @@ class Timeline:
     def load(self, messages: list[Message]) -> Reset:
         """Start with these."""
         self._messages = sorted(messages, key=_number)
-        self.rows = self._build()
+        self.rows = self._build(self._messages)
         return Reset()
 
     def load_earlier(self, messages: list[Message]) -> Prepended:
         """Put an earlier page in front."""
         known = {message.number for message in self._messages}
         earlier = [message for message in messages if message.number not in known]
-        self._messages = sorted(earlier, key=_number) + self._messages
-        before = len(self.rows)
-        self.rows = self._build()
+        before, was_first = len(self.rows), self._messages[0]
+        earlier.sort(key=_number)
+        self._messages = earlier + self._messages
+        # Only the seam changes: the row that was first may have no day of its own any more.
+        seam = self._rows_for(was_first, earlier[-1] if earlier else None)
+        self.rows = self._build(earlier) + seam + self.rows[2:]
         return Prepended(len(self.rows) - before)
 
     def put(self, message: Message) -> Change | None:
@@ -96,7 +99,7 @@ class Timeline:
         if at == 0 and not self.complete:
             return None
         self._messages.insert(at, message)
-        self.rows = self._build()
+        self.rows = self._build(self._messages)
         return Reset()
 
     def _append(self, message: Message) -> Appended:
@@ -117,18 +120,18 @@ class Timeline:
                 return Updated(index)
         return None
 
-    def _build(self) -> list[Row]:
+    def _build(self, messages: list[Message]) -> list[Row]:
         rows: list[Row] = []
         previous: Message | None = None
-        for message in self._messages:
+        for message in messages:
             rows += self._rows_for(message, previous)
             previous = message
         return rows
 
     def _rows_for(self, message: Message, previous: Message | None) -> list[Row]:
         """The message's row, after a day's row where a day begins."""
-        day = self._times.local(message.time).date()
-        same_day = previous is not None and self._times.local(previous.time).date() == day
+        day = self._times.date(message.time)
+        same_day = previous is not None and self._times.date(previous.time) == day
         same_side = (
             previous is not None
             and same_day

@@ -57,12 +57,19 @@ class App:
             self.root.mainloop()
         finally:
             signal.signal(signal.SIGINT, before)
-            if self._engine is not None:
-                self._engine.stop()
+            self.stop_engine()
         return 0
+
+    def stop_engine(self) -> None:
+        """Let the engine finish what it is doing and release the profile."""
+        engine = self._engine or self._signin.engine
+        if engine is not None:
+            engine.stop()
 
     def close(self) -> None:
         """Close the window; `run` then stops the engine, which no longer has a screen to freeze."""
+        if self._stopping:
+            return
         self._stopping = True
         self.root.after_cancel(self._clock)
         self.root.destroy()

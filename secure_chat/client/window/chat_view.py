@@ -34,6 +34,7 @@ class ChatView(tk.Frame):
         self._set_title = parent.title
         self._compare: CompareView | None = None
         self._drafted: UserId | None = None
+        self._arrangement: tuple[bool, BannerRow | None] | None = None
         self._main = ui.frame(self, ui.colors.line)
         self._main.pack(fill="both", expand=True)
         self._build_people(corner)
@@ -291,6 +292,17 @@ class ChatView(tk.Frame):
         self.refresh()
 
     def _show_composer(self) -> None:
+        arrangement = self._chat.selected is None, self._chat.warning
+        if arrangement != self._arrangement:
+            self._arrangement = arrangement
+            self._arrange()
+        self.composer.show(self._chat.composer)
+        if self._drafted != self._chat.selected:
+            self._drafted = self._chat.selected
+            self.composer.put(self._chat.draft)
+
+    def _arrange(self) -> None:
+        """Put list, warning and composer in their places, or the hint that nobody is chosen."""
         for part in (self._empty, self.messages, self.composer, self._warning):
             part.pack_forget()
         if self._chat.selected is None:
@@ -299,10 +311,6 @@ class ChatView(tk.Frame):
         self.composer.pack(side="bottom", fill="x", pady=(1, 0))
         self._show_warning()
         self.messages.pack(fill="both", expand=True)
-        self.composer.show(self._chat.composer)
-        if self._drafted != self._chat.selected:
-            self._drafted = self._chat.selected
-            self.composer.put(self._chat.draft)
 
     def _show_warning(self) -> None:
         """A changed key, in two sentences, with the safe choice first."""

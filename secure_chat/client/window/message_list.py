@@ -29,6 +29,7 @@ class MessageList(tk.Frame):
         self._expanded: set[str] = set()
         self._current: str | None = None  # the key of the row that the keyboard is on
         self._due: str | None = None
+        self._laid_out_for = 0  # the width of all layouts
         self._build()
 
     def _build(self) -> None:
@@ -153,6 +154,10 @@ class MessageList(tk.Frame):
     # ------------------------------------------------------------ moving
 
     def _on_resize(self, _event: "tk.Event[tk.Misc]") -> None:
+        if self._width == self._laid_out_for:
+            self._draw_soon()
+            return
+        self._laid_out_for = self._width
         at_end, here = self._view.at_end, self._view.heights.at(self._view.top)
         self._layouts.clear()
         self._view.heights.reset(map(self._estimate, self._rows))

@@ -50,7 +50,7 @@ LIGHT: Final = Palette(
 DARK: Final = Palette(
     ground="#161b22", surface="#1e252e", chat="#11161c", raised="#2a333f", line="#36414f",
     text="#e8ecf1", muted="#9aa7b6", accent="#64b0f2", on_accent="#08192a",
-    accent_raised="#8cc5f7", ours="#1d4a75", on_ours="#f1f6fb", ours_muted="#b4cce4",
+    accent_raised="#8cc5f7", ours="#173d62", on_ours="#f1f6fb", ours_muted="#b4cce4",
     theirs="#262f3a", on_theirs="#e8ecf1", theirs_muted="#a3afbd", selected="#24384d",
     notice="#222a34", on_notice="#b4bfcc", good="#5fcf92", warning="#f0c060",
     warning_ground="#3a2f17", read="#7fe3ab", danger="#ff8d82",

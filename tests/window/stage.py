@@ -1,0 +1,139 @@
+"""Real windows on a virtual screen, and a person at the keyboard (xdotool) in front of them."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from secure_chat.client.presenter.accounts import Accounts
+from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.window.app import App
+from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.signin_view import SignInView
+
+PATIENCE = 30.0
+_SCREEN = "2500x1000x24"
+_T = TypeVar("_T")
+
+
+def missing_programs() -> list[str]:
+    """What has to be installed for these tests."""
+    return [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
+
+
+@contextmanager
+def virtual_screen() -> Iterator[str]:
+    """An Xvfb of our own, on a display number that it chose itself."""
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", _SCREEN, "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as pipe:
+            display = pipe.readline().strip()
+        assert display, "Xvfb did not start"
+        yield f":{display}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Stage:
+    """Several windows in turn, and what a person does with them."""
+
+    def __init__(self) -> None:
+        self._apps: list[App] = []
+        self._closed: set[int] = set()
+
+    def open(
+        self, accounts: Accounts, options: Options | None = None, settings: Settings | None = None
+    ) -> App:
+        """A window, beside those that are open already."""
+        app = App(options or Options(), accounts, settings or Settings())
+        app.root.geometry(f"+{1200 * len(self._apps)}+0")
+        self._apps.append(app)
+        app.root.wait_visibility()
+        # Tk gives a widget the focus once it is mapped, a moment after its window.
+        self.until(lambda: app.root.focus_lastfor() is not app.root, "the first field is ready")
+        return app
+
+    def close(self, app: App) -> None:
+        """Close one window as its title bar would, and stop its engine."""
+        if id(app) not in self._closed:
+            self._closed.add(id(app))
+            app.close()
+            app.stop_engine()
+
+    def close_all(self) -> None:
+        for app in self._apps:
+            self.close(app)
+
+    def pump(self) -> None:
+        """Let every window do what is due."""
+        for app in self._apps:
+            if id(app) not in self._closed:
+                app.root.update()
+
+    def until(self, condition: Callable[[], _T], what: str = "") -> _T:
+        """Run the windows until ``condition`` is true; its value."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
+            self.pump()
+            time.sleep(0.005)
+        return value
+
+    def front(self, app: App) -> None:
+        """Give a window the keyboard, on the widget that had it last."""
+        app.root.lift()
+        self.pump()  # a widget that was just made gets the focus when it is mapped
+        self.pump()
+        widget = app.root.focus_lastfor() or app.root
+        widget.focus_force()
+        self.until(lambda: app.root.focus_get() is not None, "the window has the keyboard")
+        self.pump()
+
+    def press(self, app: App, *keys: str) -> None:
+        """Press keys, one after the other."""
+        self.front(app)
+        self._xdotool("key", "--delay", "25", *keys)
+
+    def write(self, app: App, text: str) -> None:
+        """Type a text; letters that no key has are put on a free one meanwhile."""
+        self.front(app)
+        self._xdotool("type", "--delay", "40", text)
+
+    def _xdotool(self, *arguments: str) -> None:
+        process = subprocess.Popen(["xdotool", *arguments])
+        self.until(lambda: process.poll() is not None, "xdotool ends")
+        assert process.returncode == 0
+        for _ in range(3):
+            self.pump()
+
+
+def chat_view(app: App) -> ChatView:
+    """The conversation screen, which must be the one shown."""
+    assert isinstance(app.screen, ChatView)
+    return app.screen
+
+
+def signin_view(app: App) -> SignInView:
+    """The sign-in screen, which must be the one shown."""
+    assert isinstance(app.screen, SignInView)
+    return app.screen
+
+
+def drawn_texts(app: App) -> list[str]:
+    """Every text that stands in the conversation now, as it is drawn."""
+    canvas = chat_view(app).messages.canvas
+    return [
+        str(canvas.itemcget(item, "text"))
+        for item in canvas.find_all()
+        if canvas.type(item) == "text"
+    ]

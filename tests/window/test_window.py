@@ -1,0 +1,429 @@
+"""The window on a virtual screen, with a made-up engine and real key presses."""
+
+import subprocess
+import sys
+import time
+import tkinter as tk
+from pathlib import Path
+
+import pytest
+
+from secure_chat.client.events import ConnectionChanged, ConnectionState, MessageState, Trust
+from secure_chat.client.presenter.accounts import KnownProfile
+from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.presenter.signin import Field
+from secure_chat.client.window.app import App
+from secure_chat.client.window.palette import PALETTES
+from secure_chat.errors import ConnectFailed
+from secure_chat.protocol.addresses import UserId
+from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
+from tests.window.stage import Stage, chat_view, drawn_texts, signin_view
+
+pytestmark = pytest.mark.window
+BOB = UserId("bob")
+PROFILE = KnownProfile(Path("/p/alice"), "alice", "here:7443")
+LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
+
+
+def signed_in(stage: Stage, engine: FakeEngine, settings: Settings | None = None) -> App:
+    """A window that a person has unlocked with the keyboard."""
+    app = stage.open(FakeAccounts(engine, [PROFILE]), settings=settings)
+    stage.write(app, "correct horse")
+    stage.press(app, "Return")
+    stage.until(lambda: app.chat is not None, "signed in")
+    return app
+
+
+def talking_to_bob(stage: Stage, engine: FakeEngine, settings: Settings | None = None) -> App:
+    app = signed_in(stage, engine, settings)
+    chat_view(app).select(BOB)
+    stage.until(lambda: bool(drawn_texts(app)), "the conversation is drawn")
+    return app
+
+
+def all_texts(widget: tk.Misc) -> list[str]:
+    """The texts of all labels and buttons under a widget that are on the screen."""
+    found = []
+    for child in widget.winfo_children():
+        if "text" in child.keys() and child.winfo_ismapped():  # noqa: SIM118 - a Tk method
+            found.append(str(child.cget("text")))
+        found += all_texts(child)
+    return found
+
+
+# ---------------------------------------------------------------- signing in
+
+
+def test_a_newcomer_signs_up_with_the_keyboard_alone(stage: Stage) -> None:
+    """Link, name and password are typed, Tab moves on, Return creates the account."""
+    accounts = FakeAccounts(FakeEngine())
+    app = stage.open(accounts)
+    stage.write(app, LINK)
+    stage.press(app, "Tab")
+    stage.write(app, "Alice")
+    stage.press(app, "Tab")
+    stage.write(app, "correct horse")
+    stage.press(app, "Tab")
+    stage.write(app, "correct horse")
+    stage.press(app, "Return")
+    stage.until(lambda: app.chat is not None, "the account was made")
+    assert accounts.created[0][1] == "alice"
+    assert str(accounts.created[0][0]) == LINK
+
+
+def test_mistakes_stand_beside_their_fields_and_take_the_keyboard_there(stage: Stage) -> None:
+    app = stage.open(FakeAccounts(FakeEngine()), Options(link=LINK))
+    stage.write(app, "9lives")
+    stage.press(app, "Return")
+    view = signin_view(app)
+    assert any("first a letter" in text for text in all_texts(view))
+    assert any("At least 8" in text for text in all_texts(view))
+    assert view.focus_get() is view.fields[Field.NAME]
+
+
+def test_a_wrong_password_is_said_and_the_window_goes_on(stage: Stage) -> None:
+    app = stage.open(FakeAccounts(FakeEngine(), [PROFILE]))
+    stage.write(app, "wrong")
+    stage.press(app, "Return")
+    stage.until(
+        lambda: "The password is wrong." in all_texts(signin_view(app)), "the mistake is said"
+    )
+
+
+# ---------------------------------------------------------------- talking
+
+
+def test_enter_sends_and_shift_enter_starts_a_line(stage: Stage) -> None:
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    stage.write(app, "first line")
+    stage.press(app, "shift+Return")
+    stage.write(app, "second line")
+    stage.press(app, "Return")
+    stage.until(lambda: len(engine.history(BOB)) == 2, "sent")
+    assert engine.history(BOB)[-1].text == "first line\nsecond line"
+    assert chat_view(app).composer.written == ""
+    stage.until(lambda: "second line" in drawn_texts(app), "drawn")
+
+
+def test_persian_is_typed_joined_and_stands_at_the_right(stage: Stage) -> None:
+    """Typed in logical order, drawn in joined forms from the right."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    stage.write(app, "سلام دنیا")
+    assert chat_view(app).composer.written == "سلام دنیا"
+    stage.press(app, "Return")
+    stage.until(lambda: len(engine.history(BOB)) == 2, "sent")
+    assert engine.history(BOB)[-1].text == "سلام دنیا"
+    stage.until(lambda: any("\ufeb3" in text for text in drawn_texts(app)), "joined forms")
+    canvas = chat_view(app).messages.canvas
+    (item,) = [i for i in canvas.find_all() if "\ufeb3" in _text_of(canvas, i)]
+    assert canvas.itemcget(item, "anchor") == "ne"
+
+
+def test_the_whole_window_is_reached_by_keyboard(stage: Stage) -> None:
+    """Ctrl+K searches, Return opens, Tab goes round; what has the keyboard is marked."""
+    engine = FakeEngine()
+    for name in ("bob", "carol", "dan"):
+        engine.say(UserId(name), f"hi from {name}")
+    app = signed_in(stage, engine)
+    stage.press(app, "ctrl+k")
+    stage.write(app, "car")
+    stage.press(app, "Return")
+    stage.until(lambda: app.chat is not None and app.chat.selected == "carol", "carol is open")
+    assert app.root.focus_get() is chat_view(app).composer.text
+    stage.press(app, "alt+Down")
+    assert app.chat is not None
+    assert app.chat.selected != "carol"
+    seen = set()
+    for _ in range(12):
+        stage.press(app, "Tab")
+        focused = app.root.focus_get()
+        assert focused is not None
+        seen.add(str(focused))
+    view = chat_view(app)
+    for widget in (view.search, view.people.canvas, view.messages.canvas, view.composer.text):
+        assert str(widget) in seen
+
+
+def test_a_row_is_copied_as_it_was_written(stage: Stage) -> None:
+    """Up selects a message, Ctrl+C copies its logical text, not its drawn forms."""
+    engine = FakeEngine()
+    engine.say(BOB, "سلام (دنیا)")
+    app = talking_to_bob(stage, engine)
+    chat_view(app).messages.canvas.focus_set()
+    stage.press(app, "Up", "ctrl+c")
+    assert app.root.clipboard_get() == "سلام (دنیا)"
+
+
+def test_the_title_counts_what_is_unread(stage: Stage) -> None:
+    engine = FakeEngine()
+    app = signed_in(stage, engine)
+    engine.say(BOB, "hello")
+    stage.until(lambda: app.root.title().startswith("(1) "), "unread in the title")
+
+
+def test_delivery_marks_change_while_one_looks(stage: Stage) -> None:
+    engine = FakeEngine()
+    message = engine.say(BOB, "on its way", ours=True)
+    app = talking_to_bob(stage, engine)
+    seen = [_lines(app)]
+    for state in (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ):
+        engine.become(message, state)
+        message = engine.history(BOB)[-1]
+        stage.until(lambda: _lines(app) not in seen, f"{state} is drawn in its own way")
+        seen.append(_lines(app))
+
+
+# ---------------------------------------------------------------- trust
+
+
+def test_comparing_verifies_a_contact(stage: Stage) -> None:
+    """Each group has a label of its own; the button marks the contact verified."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    chat_view(app).compare()
+    stage.until(lambda: set(NUMBER) <= set(all_texts(app.root)), "twelve groups, a label each")
+    stage.press(app, "shift+Tab", "shift+Tab", "Return")
+    stage.until(lambda: "verified bob" in engine.calls, "the engine was told")
+    stage.until(lambda: "Verified" in all_texts(chat_view(app).panel), "the panel says so")
+
+
+def test_a_changed_key_warns_blocks_and_is_resolved_by_comparing(stage: Stage) -> None:
+    """The warning stands above a closed composer; typing and Return send nothing."""
+    engine = FakeEngine()
+    engine.meet("bob", trust=Trust.VERIFIED)
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    engine.change_key(BOB)
+    stage.until(lambda: "Go on without comparing" in all_texts(app.root), "the warning")
+    stage.write(app, "secret")
+    stage.press(app, "Return")
+    assert len(engine.history(BOB)) == 1
+    chat_view(app).compare()
+    stage.press(app, "Escape")
+    assert "accepted bob" not in engine.calls
+    chat_view(app).compare()
+    stage.press(app, "shift+Tab", "shift+Tab", "Return")
+    stage.until(lambda: "verified bob" in engine.calls, "compared")
+    stage.write(app, "now it goes")
+    stage.press(app, "Return")
+    stage.until(lambda: len(engine.history(BOB)) == 2, "sending works again")
+
+
+# ---------------------------------------------------------------- looks
+
+
+def test_language_and_theme_switch_while_the_window_is_open(stage: Stage) -> None:
+    """Persian and dark, and the draft stays in the composer."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    stage.write(app, "a draft")
+    app.speak("fa")
+    app.switch_theme()
+    stage.pump()
+    view = chat_view(app)
+    assert view.composer.written == "a draft"
+    assert str(view.messages.canvas.cget("background")) == PALETTES["dark"].chat
+    joined = "".join(all_texts(view))
+    assert any("\ufb50" <= char <= "\ufeff" for char in joined)
+
+
+def test_an_offline_banner_says_why_and_when(stage: Stage) -> None:
+    engine = FakeEngine()
+    app = signed_in(stage, engine)
+    problem = ConnectFailed(server="here:7443", reason="connection refused")
+    engine.tell(ConnectionChanged(ConnectionState.OFFLINE, problem, retry_in=30))
+    stage.until(
+        lambda: "connection refused" in "".join(all_texts(app.root)).replace("\n", " "), "why"
+    )
+    assert "Try now" in all_texts(app.root)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_has_enough_contrast(theme: str) -> None:
+    """Every text colour on its ground has 4.5 to 1 or more (WCAG 2, 1.4.3)."""
+    c = PALETTES[theme]
+    for text, ground in (
+        (c.text, c.ground), (c.text, c.surface), (c.muted, c.ground), (c.muted, c.surface),
+        (c.muted, c.chat), (c.muted, c.selected), (c.accent, c.ground), (c.accent, c.surface),
+        (c.on_accent, c.accent), (c.on_ours, c.ours), (c.ours_muted, c.ours), (c.accent, c.ours),
+        (c.on_theirs, c.theirs), (c.theirs_muted, c.theirs), (c.on_notice, c.notice),
+        (c.warning, c.warning_ground), (c.danger, c.danger_ground), (c.danger, c.surface),
+        (c.danger, c.ours), (c.on_danger, c.danger), (c.text, c.quiet_ground), (c.good, c.surface),
+        (c.good, c.ground),
+    ):  # fmt: skip
+        assert _contrast(text, ground) >= 4.5, (text, ground)
+
+
+# ---------------------------------------------------------------- hostile text
+
+
+def test_attack_71_tcl_and_markup_in_messages_stay_text(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tcl commands, variables and braces from a peer are drawn as they are; nothing runs."""
+    mark = tmp_path / "touched"
+    monkeypatch.chdir(tmp_path)
+    hostile = [
+        f"[exec touch {mark.name}]", "$env(HOME)", f'"; exec touch {mark.name}; "', "{unbalanced", "}{", "\\",
+        "%W %s", "<b>bold</b>", "[image create photo]", f"\\[exec touch {mark.name}\\]", "-text oops",
+    ]  # fmt: skip
+    engine = FakeEngine()
+    for text in hostile:
+        engine.say(BOB, text)
+    engine.say(BOB, "", notice=True, problem=f"[exec touch {mark.name}] $env(HOME)")
+    app = talking_to_bob(stage, engine)
+    stage.until(lambda: set(hostile) <= set(drawn_texts(app)), "drawn as they were sent")
+    assert any(f"[exec touch {mark.name}] $env(HOME)" in text for text in drawn_texts(app))
+    canvas = chat_view(app).messages.canvas
+    canvas.focus_set()
+    stage.press(app, "Home", "ctrl+c")
+    stage.press(app, "Down", "ctrl+c")
+    assert app.root.clipboard_get() in hostile
+    engine.tell(ConnectionChanged(
+        ConnectionState.OFFLINE, ConnectFailed(server="[exec x]", reason="$env(HOME)"), retry_in=9,
+    ))  # fmt: skip
+    stage.until(lambda: "$env(HOME)" in "".join(all_texts(app.root)), "the banner")
+    assert not mark.exists()
+
+
+def test_attack_73_the_longest_message_of_marks_answers_within_200_ms(stage: Stage) -> None:
+    """Combining marks, bidi controls, escapes and emoji at the limit: the window goes on."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    for hostile in (
+        "e" + "\u0301" * 8_000, "\u202e" * 5_000 + "abc", "ن" * 8_000, "\n" * 16_000,
+        "\U0001f468\u200d" * 2_000, "\x1b[2J" * 4_000, "ﷺ" * 5_000,
+    ):  # fmt: skip
+        message = engine.say(BOB, hostile)
+        assert app.chat is not None
+        started = time.process_time()
+        app.chat.poll()
+        chat_view(app).refresh()
+        app.root.update()
+        assert time.process_time() - started < 0.2, ascii(hostile[:10])
+        assert _last_number(app) == message.number
+    stage.write(app, "still here")
+    assert chat_view(app).composer.written == "still here"
+    assert all(len(text) < 2_000 for text in drawn_texts(app))
+
+
+def test_attack_73_a_message_does_not_look_like_a_line_of_the_program(stage: Stage) -> None:
+    """The same words as message and as notice: a bubble at a side, a framed line in the middle."""
+    engine = FakeEngine()
+    words = "The key of carol has changed."
+    engine.say(BOB, words)
+    engine.say(BOB, "", notice=True, problem=words)
+    app = talking_to_bob(stage, engine)
+    canvas = chat_view(app).messages.canvas
+    message, notice = (i for i in canvas.find_all() if words in _text_of(canvas, i))
+    assert canvas.itemcget(message, "fill") != canvas.itemcget(notice, "fill")
+    assert canvas.itemcget(message, "anchor") == "nw"
+    assert canvas.itemcget(notice, "anchor") == "n"
+    assert canvas.itemcget(message, "font") != canvas.itemcget(notice, "font")
+
+
+# ---------------------------------------------------------------- size and failure
+
+
+def test_ten_thousand_messages_open_and_scroll_at_once(stage: Stage) -> None:
+    """Only rows in view are drawn, from the end to the beginning of the conversation."""
+    engine = FakeEngine()
+    engine.fill(BOB, (f"message {i} " + "word " * (i % 40) for i in range(10_000)))
+    app = talking_to_bob(stage, engine)
+    view = chat_view(app).messages
+    assert _item_count(app) < 400
+    view.canvas.focus_set()
+    assert app.chat is not None
+    while app.chat.load_earlier():
+        pass
+    chat_view(app).refresh()
+    stage.press(app, "Home")
+    stage.until(lambda: any("message 0" in text for text in drawn_texts(app)), "the beginning")
+    started = time.process_time()
+    for _ in range(20):
+        view.canvas.event_generate("<Next>")
+        view.draw()
+    assert (time.process_time() - started) / 20 < 0.05
+    stage.press(app, "End")
+    stage.until(lambda: any("message 9999" in text for text in drawn_texts(app)), "the end")
+
+
+def test_a_failing_callback_is_said_in_words_and_logged_without_content(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No traceback reaches the person, no message reaches the log, and the window goes on."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    secret = "a very private text"
+
+    def fail() -> None:
+        raise ValueError(secret)
+
+    app.root.after_idle(fail)
+    stage.until(lambda: "ValueError" in "".join(all_texts(app.root)), "said")
+    assert "ValueError" in caplog.text
+    assert secret not in caplog.text
+    assert secret not in "".join(all_texts(app.root))
+    stage.write(app, "on it goes")
+    assert chat_view(app).composer.written == "on it goes"
+
+
+def test_closing_stops_the_engine(stage: Stage) -> None:
+    engine = FakeEngine()
+    app = signed_in(stage, engine)
+    stage.close(app)
+    assert engine.stopped
+
+
+def test_without_a_screen_the_caller_gets_an_error_to_explain() -> None:
+    """`run` raises TclError where there is no display, and exits with no traceback of its own."""
+    code = (
+        "import os, tkinter; os.environ.pop('DISPLAY', None)\n"
+        "from secure_chat.client.window import Options, run\n"
+        "try: run(Options(), None)\nexcept tkinter.TclError: print('no screen')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "no screen", done.stderr
+
+
+def _text_of(canvas: tk.Canvas, item: int) -> str:
+    return str(canvas.itemcget(item, "text")) if canvas.type(item) == "text" else ""
+
+
+def _item_count(app: App) -> int:
+    return len(chat_view(app).messages.canvas.find_all())
+
+
+def _lines(app: App) -> list[tuple[object, ...]]:
+    """The strokes of delivery marks: where they are and in which colour."""
+    canvas = chat_view(app).messages.canvas
+    return [
+        (*canvas.coords(item), canvas.itemcget(item, "fill"))
+        for item in canvas.find_all()
+        if canvas.type(item) == "line"
+    ]
+
+
+def _last_number(app: App) -> int | None:
+    return app.chat.timeline.last_number if app.chat is not None else None
+
+
+def _contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
