@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+import tkinter as tk
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,6 +18,8 @@ from secure_chat.client.window.signin_view import SignInView
 PATIENCE = 30.0
 _SCREEN = "2500x1000x24"
 _T = TypeVar("_T")
+_KEPT: list[App] = []
+"""Windows are never collected: a Tcl interpreter that another thread frees ends the process."""
 
 
 def missing_programs() -> list[str]:
@@ -58,6 +61,7 @@ class Stage:
         app = App(options or Options(), accounts, settings or Settings())
         app.root.geometry(f"+{1200 * len(self._apps)}+0")
         self._apps.append(app)
+        _KEPT.append(app)
         app.root.wait_visibility()
         # Tk gives a widget the focus once it is mapped, a moment after its window.
         self.until(lambda: app.root.focus_lastfor() is not app.root, "the first field is ready")
@@ -132,8 +136,14 @@ def signin_view(app: App) -> SignInView:
 def drawn_texts(app: App) -> list[str]:
     """Every text that stands in the conversation now, as it is drawn."""
     canvas = chat_view(app).messages.canvas
-    return [
-        str(canvas.itemcget(item, "text"))
-        for item in canvas.find_all()
-        if canvas.type(item) == "text"
-    ]
+    return [item_option(canvas, item, "text") for item in items(canvas, "text")]
+
+
+def items(canvas: tk.Canvas, kind: str) -> list[int]:
+    """The items of one kind that are drawn now."""
+    return [i for i in canvas.find_all() if canvas.tk.call(str(canvas), "type", i) == kind]
+
+
+def item_option(canvas: tk.Canvas, item: int, name: str) -> str:
+    """One option of a drawn item."""
+    return str(canvas.tk.call(str(canvas), "itemcget", item, f"-{name}"))

@@ -17,7 +17,7 @@ from secure_chat.client.window.palette import PALETTES
 from secure_chat.errors import ConnectFailed
 from secure_chat.protocol.addresses import UserId
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
-from tests.window.stage import Stage, chat_view, drawn_texts, signin_view
+from tests.window.stage import Stage, chat_view, drawn_texts, item_option, items, signin_view
 
 pytestmark = pytest.mark.window
 BOB = UserId("bob")
@@ -119,8 +119,8 @@ def test_persian_is_typed_joined_and_stands_at_the_right(stage: Stage) -> None:
     assert engine.history(BOB)[-1].text == "سلام دنیا"
     stage.until(lambda: any("\ufeb3" in text for text in drawn_texts(app)), "joined forms")
     canvas = chat_view(app).messages.canvas
-    (item,) = [i for i in canvas.find_all() if "\ufeb3" in _text_of(canvas, i)]
-    assert canvas.itemcget(item, "anchor") == "ne"
+    (item,) = [i for i in items(canvas, "text") if "\ufeb3" in item_option(canvas, i, "text")]
+    assert item_option(canvas, item, "anchor") == "ne"
 
 
 def test_the_whole_window_is_reached_by_keyboard(stage: Stage) -> None:
@@ -269,9 +269,10 @@ def test_attack_71_tcl_and_markup_in_messages_stay_text(
     """Tcl commands, variables and braces from a peer are drawn as they are; nothing runs."""
     mark = tmp_path / "touched"
     monkeypatch.chdir(tmp_path)
+    touch = f"exec touch {mark.name}"
     hostile = [
-        f"[exec touch {mark.name}]", "$env(HOME)", f'"; exec touch {mark.name}; "', "{unbalanced", "}{", "\\",
-        "%W %s", "<b>bold</b>", "[image create photo]", f"\\[exec touch {mark.name}\\]", "-text oops",
+        f"[{touch}]", "$env(HOME)", f'"; {touch}; "', "{unbalanced", "}{", "\\", f"\\[{touch}\\]",
+        "%W %s", "<b>bold</b>", "[image create photo]", "-text oops",
     ]  # fmt: skip
     engine = FakeEngine()
     for text in hostile:
@@ -322,11 +323,11 @@ def test_attack_73_a_message_does_not_look_like_a_line_of_the_program(stage: Sta
     engine.say(BOB, "", notice=True, problem=words)
     app = talking_to_bob(stage, engine)
     canvas = chat_view(app).messages.canvas
-    message, notice = (i for i in canvas.find_all() if words in _text_of(canvas, i))
-    assert canvas.itemcget(message, "fill") != canvas.itemcget(notice, "fill")
-    assert canvas.itemcget(message, "anchor") == "nw"
-    assert canvas.itemcget(notice, "anchor") == "n"
-    assert canvas.itemcget(message, "font") != canvas.itemcget(notice, "font")
+    message, notice = (i for i in items(canvas, "text") if words in item_option(canvas, i, "text"))
+    assert item_option(canvas, message, "fill") != item_option(canvas, notice, "fill")
+    assert item_option(canvas, message, "anchor") == "nw"
+    assert item_option(canvas, notice, "anchor") == "n"
+    assert item_option(canvas, message, "font") != item_option(canvas, notice, "font")
 
 
 # ---------------------------------------------------------------- size and failure
@@ -396,10 +397,6 @@ def test_without_a_screen_the_caller_gets_an_error_to_explain() -> None:
     assert done.stdout.strip() == "no screen", done.stderr
 
 
-def _text_of(canvas: tk.Canvas, item: int) -> str:
-    return str(canvas.itemcget(item, "text")) if canvas.type(item) == "text" else ""
-
-
 def _item_count(app: App) -> int:
     return len(chat_view(app).messages.canvas.find_all())
 
@@ -408,9 +405,7 @@ def _lines(app: App) -> list[tuple[object, ...]]:
     """The strokes of delivery marks: where they are and in which colour."""
     canvas = chat_view(app).messages.canvas
     return [
-        (*canvas.coords(item), canvas.itemcget(item, "fill"))
-        for item in canvas.find_all()
-        if canvas.type(item) == "line"
+        (*canvas.coords(item), item_option(canvas, item, "fill")) for item in items(canvas, "line")
     ]
 
 

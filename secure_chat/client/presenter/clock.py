@@ -37,7 +37,7 @@ class Times:
         bounded = min(max(milliseconds, _EARLIEST), _LATEST)
         return datetime.fromtimestamp(bounded / 1000, self._clock().tzinfo)
 
-    def date(self, milliseconds: int) -> date:
+    def day_of(self, milliseconds: int) -> date:
         """The day of a moment."""
         return self.local(milliseconds).date()
 

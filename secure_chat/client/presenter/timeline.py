@@ -130,8 +130,8 @@ class Timeline:
 
     def _rows_for(self, message: Message, previous: Message | None) -> list[Row]:
         """The message's row, after a day's row where a day begins."""
-        day = self._times.date(message.time)
-        same_day = previous is not None and self._times.date(previous.time) == day
+        day = self._times.day_of(message.time)
+        same_day = previous is not None and self._times.day_of(previous.time) == day
         same_side = (
             previous is not None
             and same_day

@@ -15,7 +15,7 @@ from secure_chat.client.presenter.signin import SignIn, Stage
 from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.client.window.system import before_the_first_window, set_scaling
-from secure_chat.client.window.ui import Ui
+from secure_chat.client.window.ui import Assets, Ui
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 40
@@ -33,7 +33,8 @@ class App:
         self.root.report_callback_exception = self._on_exception
         set_scaling(self.root)
         self._words = Words(settings.language)
-        self._ui = Ui(self.root, settings, self._words)
+        self._assets = Assets(self.root)
+        self._ui = Ui(self._assets, settings, self._words)
         self._signin = SignIn(accounts, self._words)
         self._engine: Engine | None = None
         self.chat: Chat | None = None
@@ -123,7 +124,7 @@ class App:
         self._settings.save()
         if isinstance(self.screen, ChatView) and self.chat is not None:
             self.chat.keep_draft(self.screen.composer.written)
-        self._ui = Ui(self.root, self._settings, self._words)
+        self._ui = Ui(self._assets, self._settings, self._words)
         if self.chat is not None:
             self.chat.speak(self._words)
         self._show()

@@ -11,6 +11,7 @@ from secure_chat.client.presenter.strength import Strength
 from secure_chat.client.window.ui import Ui
 
 _WIDTH = 420
+_CHOICE = "chosen_profile"
 _HALF = {Field.PASSWORD, Field.REPEAT}  # these two stand side by side
 
 
@@ -128,7 +129,8 @@ class SignInView(tk.Frame):
         self._subtitle(body, ui.words("Welcome back. Your password unlocks your keys."))
         people = ui.frame(body, ui.colors.surface)
         people.pack(fill="x", pady=(ui.px(12), 0))
-        self._choice = tk.StringVar(self, value=str(self._chosen.folder if self._chosen else ""))
+        # A name, not a StringVar: its destructor calls Tk from whichever thread collects garbage.
+        self.setvar(_CHOICE, str(self._chosen.folder if self._chosen else ""))
         for profile in self._profiles:
             self._profile(people, profile)
         self._field(body, Field.PASSWORD, ui.words("Password"), "", secret=True).focus_set()
@@ -141,7 +143,8 @@ class SignInView(tk.Frame):
         choice = tk.Radiobutton(
             parent, text="  ·  ".join(filter(None, (profile.name, profile.server))),
             value=str(profile.folder),
-            variable=self._choice, command=lambda: self._choose_profile(profile),
+            variable=_CHOICE,  # type: ignore[arg-type]
+            command=lambda: self._choose_profile(profile),
             font=ui.fonts["text"],
             background=colors.surface, foreground=colors.text, activebackground=colors.surface,
             activeforeground=colors.accent, selectcolor=colors.surface, anchor="w", borderwidth=0,
@@ -278,6 +281,11 @@ class SignInView(tk.Frame):
         else:
             self._cancel.pack_forget()
         self._show_mistakes()
+
+    def mistake_beside(self, field: Field) -> str:
+        """What stands under a field now, on one line."""
+        note = self._notes[field]
+        return str(note.cget("text")).replace("\n", " ") if note.winfo_ismapped() else ""
 
     def _show_mistakes(self) -> None:
         mistakes = self._signin.mistakes

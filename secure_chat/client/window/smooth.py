@@ -13,21 +13,24 @@ _TRUECOLOR_ALPHA = 6
 
 
 class Discs:
-    """The images of one window; they live as long as this object."""
+    """The images of one window, by their Tcl names; they live as long as its interpreter.
+
+    Not `tkinter.PhotoImage`: its destructor calls Tk from whichever thread collects garbage.
+    """
 
     def __init__(self, root: tk.Misc) -> None:
         self._root = root
-        self._images: dict[tuple[str, int], tk.PhotoImage] = {}
-        self._quarters: dict[tuple[str, int], tuple[tk.PhotoImage, ...]] = {}
+        self._images: dict[tuple[str, int], str] = {}
+        self._quarters: dict[tuple[str, int], tuple[str, ...]] = {}
 
-    def disc(self, color: str, diameter: int) -> tk.PhotoImage:
+    def disc(self, color: str, diameter: int) -> str:
         """A filled circle."""
         key = color, diameter
         if key not in self._images:
             self._images[key] = self._image(color, _coverage(diameter))
         return self._images[key]
 
-    def quarters(self, color: str, radius: int) -> tuple[tk.PhotoImage, ...]:
+    def quarters(self, color: str, radius: int) -> tuple[str, ...]:
         """The four corners of a rounded box: top left, top right, bottom left, bottom right."""
         key = color, radius
         if key not in self._quarters:
@@ -41,7 +44,7 @@ class Discs:
             self._quarters[key] = tuple(self._image(color, part) for part in parts)
         return self._quarters[key]
 
-    def _image(self, color: str, alpha: list[bytes]) -> tk.PhotoImage:
+    def _image(self, color: str, alpha: list[bytes]) -> str:
         rgb = bytes.fromhex(color.removeprefix("#"))
         rows = b"".join(b"\0" + b"".join(rgb + bytes([a]) for a in row) for row in alpha)
         header = struct.pack(">IIBBBBB", len(alpha[0]), len(alpha), 8, _TRUECOLOR_ALPHA, 0, 0, 0)
@@ -53,7 +56,7 @@ class Discs:
                 (b"IEND", b""),
             )
         )
-        return tk.PhotoImage(master=self._root, data=data, format="png")
+        return str(self._root.tk.call("image", "create", "photo", "-data", data))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -23,22 +23,32 @@ _SMALLEST, _DESIGN_LINE = 10, 20
 LOGICAL_LONGEST = 16 * 1024  # characters of a message that are drawn; the protocol allows no more
 
 
-class Ui:
-    """Fonts, colours and words of one window. A theme or language switch makes another one."""
+class Assets:
+    """What outlives a switch of theme or language: fonts, images, what the system can do."""
 
-    def __init__(self, root: tk.Tk, settings: Settings, words: Words) -> None:
+    def __init__(self, root: tk.Tk) -> None:
         self.root = root
-        self.words = words
-        self.colors: Palette = PALETTES[settings.theme]
         self.discs = Discs(root)
-        self._make_fonts(root)
-        self.line_height = self.fonts["text"].metrics("linespace")
+        self.fonts = _make_fonts(root)
         self.astral = draws_astral()
         self.shapes = toolkit_shapes(self.fonts["text"])
-        self._layouts = {
+        self.layouts = {
             name: TextLayout(font.measure, toolkit_shapes=self.shapes)
             for name, font in self.fonts.items()
         }
+
+
+class Ui:
+    """Fonts, colours and words of one window. A theme or language switch makes another one."""
+
+    def __init__(self, assets: Assets, settings: Settings, words: Words) -> None:
+        self.root = assets.root
+        self.words = words
+        self.colors: Palette = PALETTES[settings.theme]
+        self.discs, self.fonts = assets.discs, assets.fonts
+        self.astral, self.shapes = assets.astral, assets.shapes
+        self._layouts = assets.layouts
+        self.line_height = self.fonts["text"].metrics("linespace")
         self._style()
 
     # ------------------------------------------------------------ sizes and sides
@@ -145,25 +155,6 @@ class Ui:
 
     # ------------------------------------------------------------ once
 
-    def _make_fonts(self, root: tk.Tk) -> None:
-        available = set(tkfont.families(root))
-        default = tkfont.nametofont("TkDefaultFont", root).actual()
-        family = next((one for one in _FAMILIES if one in available), str(default["family"]))
-        mono = next((one for one in _MONO if one in available), "TkFixedFont")
-        size = max(_SMALLEST, abs(int(default["size"])))
-        make = tkfont.Font
-        self.fonts: dict[str, tkfont.Font] = {
-            "text": make(root, family=family, size=size),
-            "bold": make(root, family=family, size=size, weight="bold"),
-            "small": make(root, family=family, size=max(8, size - 2)),
-            "small_bold": make(root, family=family, size=max(8, size - 2), weight="bold"),
-            "title": make(root, family=family, size=size + 2, weight="bold"),
-            "huge": make(root, family=family, size=size + 8, weight="bold"),
-            "mono": make(root, family=mono, size=size),
-            "mono_small": make(root, family=mono, size=max(8, size - 2)),
-            "mono_big": make(root, family=mono, size=size + 6),
-        }
-
     def _style(self) -> None:
         """Ttk's clam theme in our colours."""
         c, style = self.colors, ttk.Style(self.root)
@@ -223,3 +214,23 @@ class Ui:
         style.configure("TProgressbar", background=c.accent, troughcolor=c.raised,
                         bordercolor=c.raised, lightcolor=c.accent, darkcolor=c.accent,
                         thickness=self.px(4))  # fmt: skip
+
+
+def _make_fonts(root: tk.Tk) -> dict[str, tkfont.Font]:
+    available = set(tkfont.families(root))
+    default = tkfont.nametofont("TkDefaultFont", root).actual()
+    family = next((one for one in _FAMILIES if one in available), str(default["family"]))
+    mono = next((one for one in _MONO if one in available), "TkFixedFont")
+    size = max(_SMALLEST, abs(int(default["size"])))
+    make = tkfont.Font
+    return {
+        "text": make(root, family=family, size=size),
+        "bold": make(root, family=family, size=size, weight="bold"),
+        "small": make(root, family=family, size=max(8, size - 2)),
+        "small_bold": make(root, family=family, size=max(8, size - 2), weight="bold"),
+        "title": make(root, family=family, size=size + 2, weight="bold"),
+        "huge": make(root, family=family, size=size + 8, weight="bold"),
+        "mono": make(root, family=mono, size=size),
+        "mono_small": make(root, family=mono, size=max(8, size - 2)),
+        "mono_big": make(root, family=mono, size=size + 6),
+    }
