@@ -109,9 +109,12 @@ class Stage:
         self._xdotool("key", "--delay", "25", *keys)
 
     def write(self, app: App, text: str) -> None:
-        """Type a text; letters that no key has are put on a free one meanwhile."""
+        """Type a text. Letters that no key has are put on a free one, each in its turn.
+
+        The window looks up which letter a key has when it takes the press, so it needs the time.
+        """
         self.front(app)
-        self._xdotool("type", "--delay", "40", text)
+        self._xdotool("type", "--delay", "25" if text.isascii() else "160", text)
 
     def _xdotool(self, *arguments: str) -> None:
         process = subprocess.Popen(["xdotool", *arguments])
