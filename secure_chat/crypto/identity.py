@@ -1,5 +1,6 @@
 """Who takes part: our own device with its private keys, and a peer's device (PROTOCOL.md 6.1)."""
 
+import functools
 from dataclasses import dataclass
 
 from secure_chat.crypto.keys import (
@@ -89,6 +90,7 @@ def new_account(
     return account, device
 
 
+@functools.lru_cache(maxsize=64)  # pure; an initial message is looked at before it is opened
 def peer_from_manifest(
     address: DeviceAddress,
     server_id: ServerId,

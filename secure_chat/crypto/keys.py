@@ -198,12 +198,13 @@ class RatchetPrivate(_DhPrivate):
 class KemPrivate(Secret):
     """An ML-KEM-1024 key as its seed of 64 bytes (FIPS 203); expanded at first use, then kept."""
 
-    __slots__ = ("_expanded",)
+    __slots__ = ("_expanded", "_public")
     size = 64
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(raw)
         self._expanded: MLKEM1024PrivateKey | None = None
+        self._public: bytes | None = None
 
     def _key(self) -> MLKEM1024PrivateKey:
         if self._expanded is None:
@@ -212,7 +213,9 @@ class KemPrivate(Secret):
 
     @property
     def public(self) -> KemPublic:
-        return KemPublic(self._key().public_key().public_bytes_raw())
+        if self._public is None:
+            self._public = self._key().public_key().public_bytes_raw()
+        return KemPublic(self._public)
 
     def decapsulate(self, ciphertext: bytes) -> bytes:
         """The secret of 32 bytes; raise `BadKemKey` for a ciphertext of the wrong size."""
@@ -225,12 +228,13 @@ class KemPrivate(Secret):
 class StepPrivate(Secret):
     """An ML-KEM-768 key of the post-quantum step, as its seed of 64 bytes."""
 
-    __slots__ = ("_expanded",)
+    __slots__ = ("_expanded", "_public")
     size = 64
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(raw)
         self._expanded: MLKEM768PrivateKey | None = None
+        self._public: bytes | None = None
 
     def _key(self) -> MLKEM768PrivateKey:
         if self._expanded is None:
@@ -239,7 +243,9 @@ class StepPrivate(Secret):
 
     @property
     def public(self) -> bytes:
-        return self._key().public_key().public_bytes_raw()
+        if self._public is None:
+            self._public = self._key().public_key().public_bytes_raw()
+        return self._public
 
     def decapsulate(self, ciphertext: bytes) -> bytes:
         """The secret of 32 bytes; raise `BadKemKey` for a ciphertext of the wrong size."""

@@ -6,6 +6,7 @@ function of what both sides see, they agree once they hold the same sessions.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from secure_chat.crypto import body as bodies
 from secure_chat.crypto import pqxdh
@@ -43,8 +44,7 @@ from secure_chat.protocol.wiretypes import (
 _STATE_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A decrypted message."""
 
     content: bytes
@@ -268,8 +268,7 @@ class PeerSessions:
         self._learn(peer)
         self._add(session, now_ms)
         is_one_time = initial.kem_kind is PrekeyKind.ONE_TIME_KEM
-        return replace(
-            opened,
+        return opened._replace(
             new_session=True,
             used_one_time=initial.one_time_id,
             used_kem=initial.kem_id if is_one_time else None,

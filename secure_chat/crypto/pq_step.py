@@ -64,6 +64,12 @@ def _binding(key: bytes, ciphertext: bytes) -> bytes:
     return hashlib.sha256(key + ciphertext).digest()
 
 
+def _nothing(what: int) -> None:
+    """Only 0 stands for a stored state that holds nothing."""
+    if what != 0:
+        raise BadEncoding(what="session state")
+
+
 @dataclass(frozen=True)
 class Offering:
     """The initiator's side. ``step`` is the last one mixed; 0 is the handshake."""
@@ -123,6 +129,7 @@ class Offering:
             return cls(step, offer=StepPrivate(reader.take(64)))
         if what == 2:
             return cls(step, ready=Mix(step + 1, StepSecret(reader.take(32)), reader.take(32)))
+        _nothing(what)
         return cls(step)
 
 
@@ -196,7 +203,8 @@ class Answering:
     def decode(cls, reader: Reader) -> "Answering":
         """Read what `encode` wrote; raise `BadEncoding`."""
         step, what = reader.number(4), reader.number(1)
-        if what == 0:
+        if what not in (1, 2):
+            _nothing(what)
             return cls(step)
         key_hash, ciphertext = reader.take(32), reader.take(STEP_CIPHERTEXT)
         mix = Mix(step + 1, StepSecret(reader.take(32)), reader.take(32))

@@ -1,4 +1,4 @@
-"""The Double Ratchet with header encryption (Signal's document, revision 4, section 4).
+"""The Double Ratchet with header encryption (Signal's document, revision 1, section 4).
 
 ::
 
@@ -15,7 +15,6 @@ nothing.
 """
 
 import struct
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from secure_chat.crypto import aead, kdf, pq_step
@@ -77,17 +76,6 @@ class DoesNotDecrypt(Exception):
 Skips = list[tuple[int, MessageKey]]
 
 
-@dataclass
-class _Plan:
-    """What a message will change once its body is accepted."""
-
-    message_key: MessageKey
-    taken: tuple[SkippedChain, int] | None = None  # a stored key that is used up
-    receiving: ReceivingChain | None = None
-    skips: list[tuple[HeaderKey, Skips]] = field(default_factory=list)
-    step: "_ReceivingStep | None" = None
-
-
 class _ReceivingStep(NamedTuple):
     """A new remote ratchet key."""
 
@@ -95,6 +83,16 @@ class _ReceivingStep(NamedTuple):
     their_key: bytes
     next_header: HeaderKey
     pq: PqState
+
+
+class _Plan(NamedTuple):
+    """What a message will change once its body is accepted."""
+
+    message_key: MessageKey
+    taken: tuple[SkippedChain, int] | None = None  # a stored key that is used up
+    receiving: ReceivingChain | None = None
+    skips: tuple[tuple[HeaderKey, Skips], ...] = ()
+    step: _ReceivingStep | None = None
 
 
 class _SendingStep(NamedTuple):
@@ -259,17 +257,20 @@ class Ratchet:
             if stored is None:
                 raise RepeatedMessage(number=header.number)
             return _from_stored(stored, header.number)
-        skips, key = _skip(chain.key, chain.number, header.number)
+        key = chain.key
+        skips: Skips = []
+        if header.number > chain.number:
+            skips, key = _skip(key, chain.number, header.number)
         message_key, next_key = kdf.chain_step(key)
         after = ReceivingChain(chain.header, next_key, header.number + 1)
-        return _Plan(message_key, receiving=after, skips=[(chain.header, skips)])
+        return _Plan(message_key, None, after, ((chain.header, skips),) if skips else ())
 
     def _from_next_chain(self, header: Header) -> _Plan:
         """The first half of DHRatchet: finish their old chain, begin their new one."""
-        old: list[tuple[HeaderKey, Skips]] = []
+        old: tuple[tuple[HeaderKey, Skips], ...] = ()
         if self.receiving is not None and header.previous > self.receiving.number:
             last = self.receiving
-            old = [(last.header, _skip(last.key, last.number, header.previous)[0])]
+            old = ((last.header, _skip(last.key, last.number, header.previous)[0]),)
         assert self.our_key is not None, "who has not sent cannot be answered"
         shared = self.our_key.agree(header.ratchet_key, "ratchet key")
         mix = self.pq.mix_for_receiving() if header.mix else None
@@ -280,7 +281,7 @@ class Ratchet:
         skips, key = _skip(chain_key, 0, header.number)
         message_key, next_key = kdf.chain_step(key)
         after = ReceivingChain(self.next_receiving_header, next_key, header.number + 1)
-        return _Plan(message_key, None, after, [*old, (after.header, skips)], step)
+        return _Plan(message_key, None, after, (*old, (after.header, skips)), step)
 
     def _commit(self, plan: _Plan, pq: PqState, now_ms: int) -> None:
         if plan.taken is not None:

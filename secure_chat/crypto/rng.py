@@ -22,6 +22,8 @@ def draw(random: Random, size: int) -> bytes:
     16 bytes on a draw whose halves are alike.
     """
     data = random(size)
+    if random is system_random:  # has looked itself
+        return data
     if len(data) != size:
         raise DeadRandomness(size=len(data), symptom=f"should have been {size}")
     if size >= _SMALLEST_CHECKED and _repeats(data):
@@ -30,8 +32,10 @@ def draw(random: Random, size: int) -> bytes:
 
 
 def _repeats(data: bytes) -> bool:
+    if data[:4] == data[4:8] and _has_period(data, 4):
+        return True
     half = len(data) // 2
-    return _has_period(data, 4) or (half >= 8 and _has_period(data, half))
+    return half >= 8 and data[:half] == data[-half:]
 
 
 def _has_period(data: bytes, period: int) -> bool:
@@ -55,8 +59,10 @@ class _SystemRandom:
         self._last = b""
 
     def __call__(self, size: int) -> bytes:
-        data = draw(os.urandom, size)
+        data = os.urandom(size)
         if size >= _SMALLEST_CHECKED:
+            if _repeats(data):
+                raise DeadRandomness(size=size, symptom="repeat themselves")
             if data == self._last:
                 raise DeadRandomness(size=size, symptom="came before")
             self._last = data

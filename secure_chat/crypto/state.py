@@ -95,7 +95,7 @@ def _present(reader: Reader) -> bool:
 
 def _decode_sending(reader: Reader) -> SendingChain:
     header, key = HeaderKey(reader.take(32)), ChainKey(reader.take(32))
-    return SendingChain(header, key, reader.number(4), reader.number(1))
+    return SendingChain(header, key, reader.number(4), int(_present(reader)))
 
 
 def _decode_receiving(reader: Reader) -> ReceivingChain:
