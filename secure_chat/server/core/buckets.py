@@ -13,32 +13,37 @@ class Buckets:
     """One token bucket for each key; those that are full again are forgotten."""
 
     def __init__(self, rate: Rate) -> None:
-        self._rate = rate
-        self._levels: dict[Hashable, tuple[float, float]] = {}  # tokens, at what time
+        self._burst, self._per_second = rate.burst, rate.per_second
+        self._levels: dict[Hashable, list[float]] = {}  # tokens, at what time
 
     def take(self, key: Hashable, now: float) -> float:
         """Take a token: 0 if there was one, else the seconds until there is."""
-        burst, per_second = self._rate.burst, self._rate.per_second
-        known = self._levels.get(key)
-        level = burst
-        if known is not None:
-            level = min(burst, known[0] + (now - known[1]) * per_second)
-        if level < 1:
-            return (1 - level) / per_second if per_second else 3600.0
-        if known is None and len(self._levels) >= KEYS:
+        bucket = self._levels.get(key) or self._new(key, now)
+        if bucket is None:
+            return 1.0
+        if now != bucket[1]:
+            bucket[0] = min(self._burst, bucket[0] + (now - bucket[1]) * self._per_second)
+            bucket[1] = now
+        if bucket[0] >= 1:
+            bucket[0] -= 1
+            return 0
+        return (1 - bucket[0]) / self._per_second if self._per_second else 3600.0
+
+    def _new(self, key: Hashable, now: float) -> list[float] | None:
+        """A full bucket, or None if there are too many busy keys: nobody else gets in then."""
+        if len(self._levels) >= KEYS:
             self.forget_full(now)
-            if len(self._levels) >= KEYS:  # too many busy keys at once: nobody else gets in
-                return 1.0
-        self._levels[key] = (level - 1, now)
-        return 0
+            if len(self._levels) >= KEYS:
+                return None
+        bucket = self._levels[key] = [self._burst, now]
+        return bucket
 
     def forget_full(self, now: float) -> None:
         """Drop the keys whose bucket has filled up again."""
-        burst, per_second = self._rate.burst, self._rate.per_second
         full = [
             key
             for key, (level, at) in self._levels.items()
-            if level + (now - at) * per_second >= burst
+            if level + (now - at) * self._per_second >= self._burst
         ]
         for key in full:
             del self._levels[key]

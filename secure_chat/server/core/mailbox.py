@@ -15,7 +15,10 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final
 
+from msgspec import Struct
+
 from secure_chat.errors import Code
+from secure_chat.server.core import wire
 from secure_chat.server.core.session import Session
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.store.mail import DeviceState
@@ -50,29 +53,23 @@ class Place(Enum):
     DISK = auto()
 
 
-class Entry:
+class Entry(Struct, gc=False, eq=False):
     """A message that is in flight, or on its way to the disk."""
 
-    __slots__ = (
-        "body", "counted", "digest", "in_flight", "key", "letters", "place", "sender", "seq",
-        "size", "time", "waiter",
-    )  # fmt: skip
-
-    def __init__(
-        self, key: bytes, letters: bytes, seq: int, sender: bytes, time: int, body: bytes
-    ) -> None:
-        self.key = key  # device ‖ delivery id ‖ sender
-        self.letters = letters
-        self.seq = seq
-        self.sender = sender
-        self.time = time
-        self.body: bytes | None = body
-        self.size = len(body)
-        self.digest = 0
-        self.place = Place.MEMORY
-        self.in_flight = False
-        self.counted = False  # in the mailbox's quotas
-        self.waiter: Session | None = None  # who is to hear `accepted`
+    mailbox: "Mailbox"
+    key: bytes  # device ‖ delivery id ‖ sender
+    letters: bytes
+    seq: int
+    sender: bytes
+    time: int
+    size: int
+    body: bytes | None
+    waiter: Session | None = None  # who is to hear `accepted`
+    due: float = 0.0  # when it is written, if it is not acknowledged by then
+    place: Place = Place.MEMORY
+    in_flight: bool = False
+    counted: bool = False  # in the mailbox's quotas
+    digest: int = 0
 
     def let_body_go(self) -> int:
         """Keep only the body's digest, and return it."""
@@ -89,7 +86,7 @@ class Entry:
 
 
 class Mailbox:
-    """One device's mailbox. Decides; the `Post` acts."""
+    """One device's mailbox: decides what is sent and when; the `Post` reads and writes the disk."""
 
     __slots__ = (
         "account", "acked", "address", "count", "device_id", "early_ack", "ever_sent", "in_flight",
@@ -132,12 +129,19 @@ class Mailbox:
         )
 
     def push(self, entry: Entry) -> None:
-        """Note a message as sent on this connection."""
+        """Send a message to the device that is logged in."""
+        assert self.session is not None
+        assert entry.body is not None
         entry.in_flight = True
         self.in_flight.append(entry)
-        self.sent = entry.seq
-        if entry.seq > self.ever_sent:
-            self.ever_sent = entry.seq
+        self.sent = seq = entry.seq
+        if seq > self.ever_sent:
+            self.ever_sent = seq
+        if seq > self.last_seq:
+            self.last_seq = seq
+        self.session.connection.send(
+            wire.delivery(entry.letters, seq, entry.time, entry.sender, entry.body)
+        )
 
     def refusal(self, sender: bytes, size: int, settings: Settings) -> Code | None:
         """Why the disk takes no more for this mailbox, if so."""

@@ -20,16 +20,16 @@ class Mailboxes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._mailboxes: dict[str, Mailbox] = {}
+        self.known: dict[str, Mailbox] = {}  # read by the post for each message
         self._accounts: dict[str, Account] = {}
         self._loading: dict[str, list[WithMailbox]] = {}
 
     def __iter__(self) -> Iterator[Mailbox]:
-        return iter(list(self._mailboxes.values()))
+        return iter(list(self.known.values()))
 
     def with_one(self, address: str, use: WithMailbox) -> None:
         """Call ``use`` with a mailbox, at once or once it is loaded; or with why not."""
-        known = self._mailboxes.get(address)
+        known = self.known.get(address)
         if known is not None:
             use(known)
             return
@@ -61,19 +61,19 @@ class Mailboxes:
     def of(self, state: DeviceState) -> Mailbox:
         """The mailbox of a device that was just read from disk."""
         address = f"{state.user_id}/{state.device}"
-        mailbox = self._mailboxes.get(address)
+        mailbox = self.known.get(address)
         if mailbox is None:
             account = self._accounts.get(state.user_id)
             if account is None:
                 account = Account(state.account_id, state.user_id, state.manifest_counter)
                 self._accounts[state.user_id] = account
             account.counter = max(account.counter, state.manifest_counter)
-            mailbox = self._mailboxes[address] = Mailbox(state, account)
+            mailbox = self.known[address] = Mailbox(state, account)
         return mailbox
 
     def get(self, address: str) -> Mailbox | None:
         """A mailbox, if it is in use."""
-        return self._mailboxes.get(address)
+        return self.known.get(address)
 
     def manifest_changed(self, user_id: str, counter: int) -> None:
         """From now on messages for older manifests are refused."""
@@ -83,25 +83,34 @@ class Mailboxes:
 
     def sweep(self, now: float, kept: Container[Mailbox]) -> None:
         """Forget mailboxes that nobody used for a while: the disk has all of them."""
-        for address, mailbox in list(self._mailboxes.items()):
+        for address, mailbox in list(self.known.items()):
             if (
                 mailbox.idle
                 and now - mailbox.used_at > _FORGET_SECONDS
                 and mailbox not in kept
                 and mailbox.reserving == mailbox.reserved
             ):
-                del self._mailboxes[address]
-        used = {mailbox.account.user_id for mailbox in self._mailboxes.values()}
+                del self.known[address]
+        used = {mailbox.account.user_id for mailbox in self.known.values()}
         self._accounts = {name: a for name, a in self._accounts.items() if name in used}
 
     def expired(self, gone: list[mail.Expired]) -> None:
         """Retention has deleted these from the disk."""
-        by_device: dict[int, Mailbox] = {m.device_id: m for m in self._mailboxes.values()}
+        by_device: dict[int, Mailbox] = {m.device_id: m for m in self.known.values()}
         for row in gone:
             mailbox = by_device.get(row.device_id)
             if mailbox is not None:
                 entry = next((e for e in mailbox.in_flight if e.seq == row.seq), None)
                 if entry is None:
-                    entry = Entry(b"", b"", row.seq, row.sender.encode(), 0, b"")
-                    entry.size, entry.counted = row.size, True
+                    entry = Entry(
+                        mailbox,
+                        b"",
+                        b"",
+                        row.seq,
+                        row.sender.encode(),
+                        0,
+                        row.size,
+                        None,
+                        counted=True,
+                    )
                 mailbox.remove(entry)

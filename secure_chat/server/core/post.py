@@ -16,6 +16,7 @@ from secure_chat.server.core import wire
 from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.desk import BUSY_SECONDS, DISK_SECONDS
 from secure_chat.server.core.mailbox import (
+    BUFFERED,
     PAGE_BYTES,
     RESERVE,
     Entry,
@@ -49,8 +50,9 @@ class Post:
         self._held = 0  # messages that wait for a mailbox to be loaded
         self._pending: dict[bytes, Entry] = {}  # by key: in flight or on the way to the disk
         self._recent = RecentIds()
-        self._unwritten: deque[tuple[float, Mailbox, Entry]] = deque()
-        self._retry: list[tuple[float, Mailbox, Entry]] = []
+        self._unwritten: deque[Entry] = deque()  # pushed, in order of when they are due
+        self._retry: list[Entry] = []
+        self._turn, self._time = 0.0, clock()
         self._dirty: dict[Mailbox, bool] = {}  # acknowledged further; whether rows may be on disk
         self._behind: set[Mailbox] = set()
         self._acked_at = 0.0
@@ -65,7 +67,7 @@ class Post:
         if wait:
             self._refuse(session, header, Code.RATE_LIMITED, wait)
             return
-        mailbox = self.mailboxes.get(header.to)
+        mailbox = self.mailboxes.known.get(header.to)
         if mailbox is not None:
             self._route(session, mailbox, header, body, now)
         elif self._held >= _HELD:
@@ -98,13 +100,19 @@ class Post:
             return
         mailbox.used_at = now
         key = mailbox.tag + letters + session.stamp
-        if self._is_repetition(session, header, key, body):
+        known = key in self._pending or self._recent.knows(key)
+        if known and self._is_repetition(session, header, key, body):
             return
-        entry = Entry(key, letters, mailbox.last_seq + 1, session.stamp, self._clock(), body)
-        entry.waiter = session
+        if now != self._turn:  # one look at the clock for all that came together
+            self._turn, self._time = now, self._clock()
+        entry = Entry(
+            mailbox, key, letters, mailbox.last_seq + 1, session.stamp, self._time, len(body), body,
+            session, now + self._settings.store_after_seconds,
+        )  # fmt: skip
         if mailbox.may_push(self._settings.unacknowledged):
-            self._push(mailbox, entry)
-            self._unwritten.append((now + self._settings.store_after_seconds, mailbox, entry))
+            mailbox.push(entry)
+            self._pending[key] = entry
+            self._unwritten.append(entry)
         else:
             self._to_disk(session, mailbox, header, entry)
         if mailbox.last_seq + RESERVE // 2 > mailbox.reserving:
@@ -114,7 +122,7 @@ class Post:
         self, session: Session, mailbox: Mailbox, letters: bytes, body: bytes
     ) -> None:
         to = mailbox.session
-        if to is not None and not to.connection.buffered:
+        if to is not None and to.connection.buffered < BUFFERED:
             to.connection.send(wire.delivery(letters, 0, self._clock(), session.stamp, body))
 
     def _is_repetition(self, session: Session, header: PmHeader, key: bytes, body: bytes) -> bool:
@@ -136,17 +144,6 @@ class Post:
         else:
             self._refuse(session, header, Code.DUPLICATE_ID)
         return True
-
-    def _push(self, mailbox: Mailbox, entry: Entry) -> None:
-        """Send a new message straight to the device."""
-        assert mailbox.session is not None
-        assert entry.body is not None
-        mailbox.last_seq = entry.seq
-        mailbox.push(entry)
-        self._pending[entry.key] = entry
-        mailbox.session.connection.send(
-            wire.delivery(entry.letters, entry.seq, entry.time, entry.sender, entry.body)
-        )
 
     def _to_disk(self, session: Session, mailbox: Mailbox, header: PmHeader, entry: Entry) -> None:
         """A message that cannot be pushed now waits on disk."""
@@ -213,7 +210,7 @@ class Post:
         self._refuse_entry(entry, Code.STORAGE_UNAVAILABLE, DISK_SECONDS)
         if entry.in_flight:
             entry.place = Place.MEMORY
-            self._retry.append((0.0, mailbox, entry))
+            self._retry.append(entry)
 
     def _reserve(self, mailbox: Mailbox) -> None:
         seq = mailbox.last_seq + RESERVE
@@ -242,23 +239,32 @@ class Post:
         done = mailbox.acknowledge(seq)
         if done is None:
             return False
-        stored = False
-        for entry in done:
-            stored = self._settle(mailbox, entry) or stored
         if done:
+            stored = self._settle(mailbox, done)
             self._dirty[mailbox] = self._dirty.get(mailbox, False) or stored
         if not mailbox.drained:
             self._pump(mailbox)
         return True
 
-    def _settle(self, mailbox: Mailbox, entry: Entry) -> bool:
-        """A message is with its device; whether the disk has to forget it."""
-        self._accept(entry)
-        if self._pending.get(entry.key) is entry:
-            del self._pending[entry.key]
-        self._recent.add(entry.key, entry.let_body_go())
-        mailbox.remove(entry)
-        return entry.place is not Place.MEMORY
+    def _settle(self, mailbox: Mailbox, done: list[Entry]) -> bool:
+        """Messages are with their device; whether the disk has to forget some of them."""
+        stored = False
+        told: dict[Session, list[bytes]] = {}
+        for entry in done:
+            if entry.waiter is not None:
+                told.setdefault(entry.waiter, []).append(wire.accepted(entry.letters))
+                entry.waiter = None
+            if self._pending.get(entry.key) is entry:
+                del self._pending[entry.key]
+            self._recent.add(entry.key, entry.let_body_go())
+            if entry.counted:
+                mailbox.remove(entry)
+            if entry.place is not Place.MEMORY:
+                stored = True
+        for session, frames in told.items():
+            if session.stage is not Stage.GONE:
+                session.connection.send(b"".join(frames))
+        return stored
 
     def attach(self, mailbox: Mailbox, session: Session) -> None:
         """The device of a mailbox has logged in."""
@@ -319,22 +325,17 @@ class Post:
     def _push_stored(self, mailbox: Mailbox, waiting: Waiting) -> None:
         letters, sender = wire.letters_of(waiting.delivery_id), waiting.sender.encode()
         entry = Entry(
-            mailbox.tag + letters + sender, letters, waiting.seq, sender, waiting.time, waiting.body
-        )
-        entry.place = Place.DISK
-        entry.counted = True  # since it was written or loaded
+            mailbox, mailbox.tag + letters + sender, letters, waiting.seq, sender, waiting.time,
+            len(waiting.body), waiting.body, place=Place.DISK, counted=True,
+        )  # fmt: skip
         if waiting.seq <= mailbox.early_ack:
             mailbox.sent = mailbox.acked = waiting.seq
-            self._settle(mailbox, entry)
+            self._settle(mailbox, [entry])
             self._dirty[mailbox] = True
             return
-        assert mailbox.session is not None
         mailbox.push(entry)
         entry.let_body_go()
         self._pending[entry.key] = entry
-        mailbox.session.connection.send(
-            wire.delivery(letters, waiting.seq, waiting.time, sender, waiting.body)
-        )
 
     # ------------------------------------------------------------ time
 
@@ -354,16 +355,17 @@ class Post:
 
     def _write_late(self, now: float) -> None:
         again, self._retry = self._retry, []
-        for _, mailbox, entry in again:
-            self._unwritten.append((now + BUSY_SECONDS, mailbox, entry))
-        while self._unwritten and self._unwritten[0][0] <= now:
-            _, mailbox, entry = self._unwritten.popleft()
+        for entry in again:
+            entry.due = now + BUSY_SECONDS
+        self._unwritten.extend(again)
+        while self._unwritten and self._unwritten[0].due <= now:
+            entry = self._unwritten.popleft()
             if not entry.in_flight or entry.place is not Place.MEMORY:
                 continue
-            if self._write(mailbox, entry):
-                mailbox.add(entry)
+            if self._write(entry.mailbox, entry):
+                entry.mailbox.add(entry)
             else:
-                self._retry.append((now, mailbox, entry))
+                self._retry.append(entry)
 
     def _flush_acks(self, now: float, *, everything: bool = False) -> None:
         """Rows go at each tick; a mere number, which only helps old vaults, every other second."""

@@ -19,6 +19,10 @@ class RecentIds:
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
 
+    def knows(self, key: bytes) -> bool:
+        """Whether a key is remembered."""
+        return key in self._young or key in self._old
+
     def digest(self, key: bytes) -> int | None:
         """The digest of the body that had this key; None: not remembered."""
         digest = self._young.get(key)

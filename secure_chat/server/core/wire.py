@@ -8,7 +8,9 @@ else takes the general way, with its errors. A test holds both ways equal.
 import binascii
 import re
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import DeliveryId
@@ -29,7 +31,7 @@ _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 
 
-class PmHeader(NamedTuple):
+class PmHeader(Struct, gc=False):
     """A `pm` as the router wants it: the id as its 22 letters, the rest decoded."""
 
     id: bytes
@@ -53,10 +55,14 @@ def read_ack(header: bytes) -> int | None:
     return None if found is None else int(found[1])
 
 
+_ACCEPTED: Final = (
+    _PREFIX.pack(51, 49) + b'{"type":"accepted","id":"'
+)  # all of them are of one size
+
+
 def accepted(letters: bytes) -> bytes:
     """The frame of an `accepted`."""
-    header = b'{"type":"accepted","id":"%b"}' % letters
-    return _PREFIX.pack(2 + len(header), len(header)) + header
+    return _ACCEPTED + letters + b'"}'
 
 
 def delivery(letters: bytes, seq: int, time: int, sender: bytes, body: bytes) -> bytes:
