@@ -191,6 +191,10 @@ class SimClient:
         self._now += 0.001
         return self._now, START_MS + int((self._now - 1000.0) * 1000)
 
+    def pass_time(self, seconds: float) -> None:
+        """Both clocks move on."""
+        self._now += seconds
+
     def settle(self) -> None:
         """Act on intents and collect what comes out."""
         intents = self.engine._network._intents

@@ -156,9 +156,9 @@ class World:
         self.server = Server(folder / "server", identity, settings)
         self._clients: list[Client] = []
 
-    def person(self, name: str, *, start: bool = True) -> Client:
+    def person(self, name: str, *, link: InviteLink | None = None, start: bool = True) -> Client:
         folder = self._folder / name
-        engine = ChatEngine(create_profile(folder, self.server.link(), name, PASSWORD))
+        engine = ChatEngine(create_profile(folder, link or self.server.link(), name, PASSWORD))
         return self._add(engine, folder, start=start)
 
     def again(self, client: Client, folder: Path | None = None, *, start: bool = True) -> Client:

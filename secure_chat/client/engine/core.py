@@ -57,6 +57,7 @@ _MS = 1000
 _CLOCK_OFF_MS = 5 * limits.MINUTE * _MS
 _ANSWER_SECONDS = 20.0  # to a ping
 _HOUSEKEEPING_SECONDS = float(limits.HOUR)
+_MOST_MISSED = 1_000_000  # logins that an old copy of a vault may not know of
 _NEVER = float("inf")
 
 
@@ -112,6 +113,12 @@ class Core:
     def logged_in(self) -> bool:
         """Whether the server has welcomed us on this connection."""
         return self._context.online
+
+    @property
+    def registered(self) -> bool:
+        """Whether the server has welcomed this account before."""
+        with self._vault.read() as db:
+            return identity.standing(db).registered
 
     @property
     def roster(self) -> Roster:
@@ -275,6 +282,8 @@ class Core:
         context = self._context
         with context.transaction() as db:
             standing = identity.standing(db)
+            if welcome.key_version > standing.key_version + _MOST_MISSED:
+                raise UnexpectedAnswer(what="a prekey set that nobody can have made")
             identity.set_registered(db)
         context.online = True
         apart = abs(welcome.time - context.now_ms)

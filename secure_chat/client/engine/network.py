@@ -18,15 +18,19 @@ from secure_chat.client.engine.login import Greeting, Next
 from secure_chat.client.events import ConnectionChanged, ConnectionState, Event
 from secure_chat.client.link import Endpoint, Link, connect
 from secure_chat.errors import (
+    BadCertificateFile,
+    CertificateRefused,
     ConnectCancelled,
     EngineFailed,
     Refused,
     SecureChatError,
+    WrongServer,
 )
 
 _log = logging.getLogger(__name__)
 _CONNECT_SECONDS = 20.0
 _LONGEST_WAIT = 3600.0
+_STEADY_SECONDS = 30.0  # a connection that stood so long was a good one
 
 
 class Network:
@@ -48,6 +52,7 @@ class Network:
         self._again = threading.Event()  # the person wants a connection now
         self._link_guard = threading.Lock()  # guards _link: nobody wakes a closed link
         self._link: Link | None = None
+        self._online_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
 
     # ------------------------------------------------------------ from any thread
@@ -123,7 +128,7 @@ class Network:
         while not self._stopping.is_set():
             if self._core.logged_in and not online:
                 online = True
-                self._backoff.succeeded()
+                self._online_since = time.monotonic()
                 self._say(ConnectionState.ONLINE, tls_group=link.group)
             self._flush(link)
             if self._core.ending is not None:
@@ -151,9 +156,12 @@ class Network:
 
     def _ended(self, ending: Ending) -> float | None:
         error = ending.error
+        since, self._online_since = self._online_since, None
+        if since is not None and time.monotonic() - since >= _STEADY_SECONDS:
+            self._backoff.succeeded()  # not for a server that lets us in and throws us out
         if ending.next is Next.AT_ONCE:
             return 0.0
-        if ending.next is Next.STOP:
+        if ending.next is Next.STOP or self._is_misdirected(error):
             self._say(ConnectionState.STOPPED, problem=error)
             return None
         asked = error.retry_after if isinstance(error, Refused) else None
@@ -177,6 +185,11 @@ class Network:
             self._publish(self._core.take()[1])
         if self._again.is_set():
             self._backoff.succeeded()
+
+    def _is_misdirected(self, error: SecureChatError) -> bool:
+        """A link or a file that never worked: the person must look, trying again is no use."""
+        wrong = CertificateRefused | WrongServer | BadCertificateFile
+        return isinstance(error, wrong) and not self._core.registered
 
     def _until(self, deadline: float) -> float:
         return min(max(0.0, deadline - time.monotonic()), _LONGEST_WAIT)

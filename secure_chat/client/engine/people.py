@@ -2,7 +2,7 @@
 
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.trust import TrustKeeper
-from secure_chat.client.events import PeopleChanged, Person
+from secure_chat.client.events import PeopleChanged, Person, Trust
 from secure_chat.client.vault import contacts
 from secure_chat.errors import BadAddress, Refused
 from secure_chat.protocol.addresses import UserId, canonical_user_id
@@ -21,10 +21,16 @@ class Roster:
     @property
     def everybody(self) -> list[Person]:
         """All accounts that the server named, and all contacts, by name; without ourselves."""
+        trust = self._contacts()
+        return self._people(self._known | set(trust), trust)
+
+    def _contacts(self) -> dict[UserId, Trust | None]:
         with self._context.vault.read() as db:
-            trust = {one.user_id: one.trust for one in contacts.everybody(db)}
-        names = (self._known | set(trust)) - {self._context.user_id}
-        return [Person(n, n in self._trust.online, trust.get(n)) for n in sorted(names)]
+            return {one.user_id: one.trust for one in contacts.everybody(db)}
+
+    def _people(self, names: set[UserId], trust: dict[UserId, Trust | None]) -> list[Person]:
+        others = names - {self._context.user_id}
+        return [Person(n, n in self._trust.online, trust.get(n)) for n in sorted(others)]
 
     def is_online(self, user_id: UserId) -> bool:
         """Whether somebody is here now, as far as we know."""
@@ -73,7 +79,7 @@ class Roster:
         self._context.problem(refusal)
 
     def _tell(self, names: set[UserId]) -> None:
-        people = tuple(person for person in self.everybody if person.user_id in names)
+        people = tuple(self._people(names, self._contacts()))
         if people:
             self._context.emit(PeopleChanged(people))
 

@@ -1,6 +1,6 @@
 """The stock of prekeys that others start sessions with: made, published, refilled, rotated.
 
-A prekey set has a version; the ids in it are ``version * 4096 + index``. The version goes up before
+A prekey set has a version; the ids in it are ``version * 256 + index``. The version goes up before
 anything is published, so an id is never given to two keys, not even by a vault that was restored
 from a copy: the server's welcome names the version to go on from.
 
@@ -31,7 +31,7 @@ from secure_chat.protocol.messages import (
 from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import dec_hook, enc_hook
 
-_IDS_PER_VERSION = 4096
+_IDS_PER_VERSION = 256  # two signed keys and two stocks of 100
 _MS = 1000
 _LARGEST_REF = 2**32 - 1
 
