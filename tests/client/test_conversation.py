@@ -25,7 +25,7 @@ from secure_chat.errors import (
     TextTooLong,
 )
 from secure_chat.protocol.addresses import UserId
-from secure_chat.protocol.messages import KeysLow, KeysPut, Pm, Register, ServerMessage, Welcome
+from secure_chat.protocol.messages import KeysLow, KeysPut, Ok, Pm, Register, ServerMessage, Welcome
 from secure_chat.server.core.settings import Settings
 from tests.client.meddler import Said
 from tests.client.world import PASSWORD, Client, World
@@ -253,6 +253,9 @@ def test_prekeys_are_published_and_refilled(world: World) -> None:
     assert sum(len(m.one_time_kem) for m in puts) <= 100
     assert all(len(m.one_time) + len(m.one_time_kem) <= 20 for m in puts)
     bob.wait(lambda: sum(len(m.one_time_kem) for m, _ in asked if isinstance(m, KeysPut)) == 100)
+    refs = {m.ref for m, _ in asked if isinstance(m, KeysPut)}
+    said = world.server.meddler.said
+    bob.wait(lambda: refs <= {m.ref for m, _ in said if isinstance(m, Ok)})
     world.server.push(KeysLow(20, 90))
     bob.wait(lambda: published() == 180)
     ids = [key.id for m, _ in asked if isinstance(m, KeysPut) for key in m.one_time]
