@@ -4,6 +4,9 @@ import base64
 import json
 import os
 import re
+import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from _demo import headless, search
 
-from .conftest import Run
+from .conftest import ROOT, Run
 
 SECRET = "سلام باب، this is the secret line"
 
@@ -105,3 +108,43 @@ def test_wrong_arguments_are_one_line(run: Run, words: list[str]) -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("demo.py: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.window
+@pytest.mark.skipif(
+    shutil.which("Xvfb") is None or shutil.which("xdotool") is None,
+    reason="needs Xvfb and xdotool (Debian: apt install xvfb xdotool)",
+)
+def test_the_demo_opens_two_windows(home: Path, environment: Path) -> None:
+    """On a screen both people sign in by themselves; closing both windows ends it with 0."""
+    pytest.importorskip("tkinter", reason="needs tkinter (Debian: apt install python3-tk)")
+    from tests.window.stage import virtual_screen
+
+    with virtual_screen() as display:
+        screen = {**os.environ, "DISPLAY": display, "HOME": str(home)}
+        demo = subprocess.Popen(
+            [environment, "scripts/demo.py"],
+            cwd=ROOT, env=screen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+        def windows(name: str) -> list[str]:
+            search = ["xdotool", "search", "--onlyvisible", "--name", name]
+            done = subprocess.run(search, env=screen, capture_output=True, text=True)
+            return done.stdout.split()
+
+        try:
+            deadline = time.monotonic() + 90
+            while not (windows("· alice") and windows("· bob")):  # the title of a signed-in window
+                assert time.monotonic() < deadline
+                assert demo.poll() is None, demo.communicate()
+                time.sleep(0.2)
+            for name in ("· alice", "· bob"):
+                keys = ["xdotool", "windowfocus", "--sync", windows(name)[0], "key", "ctrl+q"]
+                subprocess.run(keys, env=screen, check=True)
+            said, _ = demo.communicate(timeout=60)
+        finally:
+            if demo.poll() is None:
+                demo.terminate()
+                demo.communicate()
+    assert demo.returncode == 0, said
+    assert "Two windows open" in said
