@@ -5,15 +5,18 @@ from pathlib import Path
 from secure_chat.client.api import Engine
 from secure_chat.client.cli.language import words
 from secure_chat.client.cli.session import Backend, WindowWish
+from secure_chat.client.i18n import N_
 from secure_chat.errors import NotDone
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
 
-_NO_TK = (
+_NO_TK = N_(
     "The window needs tkinter, which this Python lacks (Debian and Ubuntu: the package "
     "python3-tk). The commands work without it: secure-chat --help."
 )
-_NO_SCREEN = "There is no screen for the window. The commands work without it: secure-chat --help."
+_NO_SCREEN = N_(
+    "There is no screen for the window. The commands work without it: secure-chat --help."
+)
 
 # Imported where they are used: `profiles` and mistakes in the arguments answer at once.
 
