@@ -256,6 +256,35 @@ def test_a_message_written_without_a_connection_goes_out_later(
     assert {line["state"] for line in alice.history("bob")} <= {"delivered", "read"}
 
 
+def test_a_registration_without_a_server_is_made_up_for(
+    own_server: ServerProcess, tmp_path: Path
+) -> None:
+    """The profile is kept, with words that say so, and registers with its next connection."""
+    link = str(own_server.link())
+    own_server.stop()
+    person = Person("patient", tmp_path)
+    late = person.run("register", "--link", link, "--name", "patient", "--timeout", "3")
+    assert late.code == 1
+    assert "The profile is kept" in late.err
+    again = person.run("register", "--link", link, "--name", "patient")
+    assert (again.code, again.err.count("\n")) == (1, 1)
+    own_server.start()
+    assert person.run("users").code == 0
+    other = Person("other", tmp_path)
+    assert other.run("register", "--link", link, "--name", "patient").code == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a screen")
+def test_the_window_without_a_screen_is_explained(tmp_path: Path) -> None:
+    """`secure-chat` alone opens the window; where it cannot, the commands are pointed at."""
+    done = subprocess.run(
+        [sys.executable, "-m", "secure_chat.client"],
+        capture_output=True, text=True, timeout=60, env=environment(tmp_path), cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "secure-chat --help" in done.stderr
+
+
 def test_an_invite_lets_one_newcomer_in(tmp_path: Path) -> None:
     """The link that the server prints works once; the second newcomer is told why not."""
     with ServerProcess(tmp_path / "server", registration="invite") as server:

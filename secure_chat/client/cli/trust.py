@@ -74,7 +74,11 @@ def accept_key(chosen: Namespace, backend: Backend) -> int:
             _ask(words("Accept the new key of {user_id}? [yes/no] "), safety)
         engine.accept_changed_key(chosen.user)
     output.say(
-        words("The new key of {user_id} is accepted; it is not verified.", user_id=chosen.user)
+        words(
+            "The new key of {user_id} is accepted, not verified. What was held goes out with the "
+            "next connection.",
+            user_id=chosen.user,
+        )
     )
     return 0
 
