@@ -121,9 +121,10 @@ def test_a_refusal_that_stops_the_engine_ends_the_command(
     """A command does not wait for a connection that will not come back."""
     engine.on_send = []
     engine.on_start = [stopped_by(Refused(Code.ACCOUNT_DISABLED))]
-    assert command("send", "bob", "x") == (
-        1, "", "secure-chat: The operator has disabled this account.\n",
-    )  # fmt: skip
+    code, out, err = command("send", "bob", "x")
+    assert (code, out) == (1, "")
+    assert err.endswith("stays in the outbox. The operator has disabled this account.\n")
+    assert command("users")[2] == "secure-chat: The operator has disabled this account.\n"
 
 
 def test_send_refuses_an_oversized_text_in_words(

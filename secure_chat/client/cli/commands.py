@@ -3,7 +3,7 @@
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from secure_chat.client.api import Engine
@@ -18,6 +18,7 @@ from secure_chat.client.cli.trust import accept_key, fingerprint, verify
 from secure_chat.client.events import (
     ConnectionChanged,
     ConnectionState,
+    Message,
     MessageAdded,
     MessageChanged,
     MessageState,
@@ -26,8 +27,10 @@ from secure_chat.client.events import (
 )
 from secure_chat.errors import (
     CannotRead,
+    CertificateRefused,
     Code,
     NotDone,
+    PeerError,
     Refused,
     WrongArguments,
 )
@@ -38,7 +41,8 @@ _ENOUGH = {
     "accepted": (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ),
     "delivered": (MessageState.DELIVERED, MessageState.READ),
 }
-# After these the server certainly holds no account of ours: the profile would be useless.
+# After these, and when nothing was sent to an untrusted server, there is certainly no account of
+# ours: the profile would be useless.
 _NOT_REGISTERED = frozenset(
     {Code.NAME_TAKEN, Code.BAD_INVITE, Code.BAD_USER_ID, Code.REGISTRATION_CLOSED}
 )
@@ -58,8 +62,8 @@ def register(chosen: Namespace, backend: Backend) -> int:
         with closing(engine):
             _wait_registered(engine, chosen.timeout)
             fingerprint_line = engine.our_fingerprint
-    except Refused as refused:
-        if refused.code in _NOT_REGISTERED:
+    except (Refused, CertificateRefused) as refused:
+        if isinstance(refused, CertificateRefused) or refused.code in _NOT_REGISTERED:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     output.say(words("Registered {name} at {server}.", name=name, server=link.server))
@@ -140,19 +144,27 @@ def _send_and_wait(
     engine.start()
     content_id = engine.send_text(user_id, text)
     state = MessageState.WAITING
+    try:
+        for line in _fate(events, content_id, user_id, timeout):
+            state = line.state
+            if state in _ENOUGH[wait]:
+                return state
+            if state is MessageState.HELD:
+                raise NotDone(what=_held_words(user_id, line.problem))
+    except (Refused, PeerError) as ended:  # the connection, for good
+        raise NotDone(what=_held_words(user_id, words.error(ended))) from ended
+    raise NotDone(what=_late_words(state, wait, timeout, events))
+
+
+def _fate(events: Events, content_id: bytes, user_id: UserId, timeout: float) -> Iterator[Message]:
+    """One message as its state changes, until the time is up."""
     for event in events.until(deadline_in(timeout)):
         if isinstance(event, Problem) and event.user_id == user_id:
-            output.note(str(event.error))
+            output.note(words.error(event.error))
         if not isinstance(event, MessageAdded | MessageChanged):
             continue
-        if event.message.content_id != content_id:
-            continue
-        state = event.message.state
-        if state in _ENOUGH[wait]:
-            return state
-        if state is MessageState.HELD:
-            raise NotDone(what=_held_words(user_id, event.message.problem))
-    raise NotDone(what=_late_words(state, wait, timeout, events))
+        if event.message.content_id == content_id:
+            yield event.message
 
 
 def _sent_words(state: MessageState, user_id: UserId) -> str:

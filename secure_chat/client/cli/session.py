@@ -12,7 +12,7 @@ from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
 from secure_chat.client.cli.language import words
 from secure_chat.client.events import ConnectionChanged, ConnectionState, Event, KeyChanged
-from secure_chat.errors import NotDone, SecureChatError
+from secure_chat.errors import CertificateRefused, NotDone, SecureChatError
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
 
@@ -76,6 +76,8 @@ class Events:
             self.trouble = change.problem
         if change.state is ConnectionState.STOPPED:
             raise change.problem or NotDone(what=words("The connection was ended."))
+        if isinstance(change.problem, CertificateRefused) and not self._told:
+            raise change.problem  # a command that ends by itself need not wait for another server
         if self._told and (said := connection_words(change)):
             output.note(said)
 
