@@ -1,5 +1,6 @@
 """Certificates, a small core and raw peers for the tests of the transport."""
 
+import contextlib
 import datetime as dt
 import ipaddress
 import socket
@@ -7,7 +8,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -214,7 +214,7 @@ class Running:
         assert done.wait(5)
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(
     identity: Identity,
     settings: EdgeSettings | None = None,
@@ -294,6 +294,7 @@ class Impostor:
         self.attempts = 0
         self.application_bytes = b""
         self._stopping = threading.Event()
+        self._current: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -302,6 +303,9 @@ class Impostor:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
+        if self._current is not None:
+            with contextlib.suppress(OSError):  # gone already, as it should be
+                self._current.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
 
@@ -312,6 +316,7 @@ class Impostor:
             except TimeoutError:
                 continue
             with sock:
+                self._current = sock
                 sock.settimeout(None)
                 self._serve(sock)
             self.attempts += 1
