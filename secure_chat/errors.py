@@ -322,7 +322,13 @@ class UnsupportedBody(PeerError):
     template = "An encrypted message of version {version}, kind {kind} is not known here."
 
 
-class UnknownPrekey(PeerError):
+class SessionLost(PeerError):
+    """Root of the refusals that a new session heals; see the subclasses."""
+
+    template = "The encrypted session with the sender is lost."
+
+
+class UnknownPrekey(SessionLost):
     """An initial message for a prekey whose private part is gone or never was here."""
 
     template = (
@@ -342,7 +348,7 @@ class PeerMismatch(PeerError):
     template = "An initial message names other keys than those known of {address}."
 
 
-class UndecryptableMessage(PeerError):
+class UndecryptableMessage(SessionLost):
     """A message that no session here can decrypt: forged, damaged, or for a lost session."""
 
     template = "A message from {address} cannot be decrypted (sessions tried: {sessions})."
@@ -360,19 +366,19 @@ class RepeatedInitialMessage(PeerError):
     template = "An initial message of a session that was given up came again."
 
 
-class TooManySkippedMessages(PeerError):
+class TooManySkippedMessages(SessionLost):
     """A message so far ahead that the keys in between would exceed the limit."""
 
     template = "{skipped} messages are missing before this one; at most {limit} may be."
 
 
-class PqStepConflict(PeerError):
+class PqStepConflict(SessionLost):
     """A post-quantum offer that contradicts the one being answered, or skips a step."""
 
     template = "A post-quantum offer for step {step} contradicts step {known}."
 
 
-class UnexpectedPqMix(PeerError):
+class UnexpectedPqMix(SessionLost):
     """A chain that claims a post-quantum secret which was never answered."""
 
     template = "A message claims post-quantum step {step}, for which no secret is here."

@@ -26,6 +26,7 @@ VERSION = 1
 INITIAL = 1
 RATCHET = 2
 SESSION_ID = 16
+RESTART_LIMIT = 2**53
 RATCHET_PREFIX = u8(VERSION) + u8(RATCHET)
 _INITIAL_PREFIX = u8(VERSION) + u8(INITIAL)
 _KEM_KINDS = {1: PrekeyKind.ONE_TIME_KEM, 2: PrekeyKind.LAST_RESORT_KEM}
@@ -95,7 +96,7 @@ def _decode_initial(part: bytes) -> Initial:
     reader = Reader(part, "initial message")
     initial = Initial(
         session_id=reader.take(SESSION_ID),
-        restart=reader.number(8),
+        restart=_restart(reader),
         account_key=AccountKey(reader.take(AccountKey.size)),
         manifest_signature=Signature(reader.take(Signature.size)),
         ephemeral=PrekeyPublic(reader.take(PrekeyPublic.size)),
@@ -109,6 +110,14 @@ def _decode_initial(part: bytes) -> Initial:
     )
     reader.finish()
     return initial
+
+
+def _restart(reader: Reader) -> int:
+    """Bounded, so that the other side can always begin a later one."""
+    restart = reader.number(8)
+    if restart >= RESTART_LIMIT:
+        raise BadEncoding(what="initial message")
+    return restart
 
 
 def _optional_id(reader: Reader) -> int | None:

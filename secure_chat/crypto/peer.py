@@ -55,6 +55,9 @@ class Opened(NamedTuple):
     used_kem: int | None = None
     """The same for a one-time KEM key. The initiator said that it is one-time: delete it only if
     it is, so that a liar cannot have a last-resort key deleted."""
+    outranked: bool = False
+    """The other side started anew, having lost its sessions, but a clock that is behind gave the
+    new one a lower rank than the one we send on: it cannot read us until we `start` again."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ class PeerSessions:
             raise PeerMismatch(address=self._peer.address)
         first = not (anew or self._sessions or self._given_up)
         restart = 0 if first else max(now_ms, self._last_restart + 1)
+        restart = min(restart, bodies.RESTART_LIMIT - 1)
         keys, initial = pqxdh.initiate(self._our, bundle, restart, random, encapsulate)
         session = Session.begun_by_us(keys, initial, bundle.signed_prekey.key, now_ms)
         self._learn(bundle.peer)
@@ -268,10 +272,14 @@ class PeerSessions:
         self._learn(peer)
         self._add(session, now_ms)
         is_one_time = initial.kem_kind is PrekeyKind.ONE_TIME_KEM
+        sent_on = self._sessions[0]
+        # While our prefix is still sent, the other side can derive our session from it.
+        outranked = initial.restart > 0 and sent_on is not session and not sent_on.prefix
         return opened._replace(
             new_session=True,
             used_one_time=initial.one_time_id,
             used_kem=initial.kem_id if is_one_time else None,
+            outranked=outranked,
         )
 
     def _bound(self, now_ms: int) -> None:

@@ -12,11 +12,13 @@ from secure_chat.crypto.keys import DeviceDhPrivate
 from secure_chat.crypto.peer import PeerSessions, read_initial
 from secure_chat.crypto.prekeys import check_bundle
 from secure_chat.errors import (
+    BadEncoding,
     BadSessionState,
     PeerError,
     PeerMismatch,
     RepeatedInitialMessage,
     RepeatedMessage,
+    SessionLost,
     TranscriptMismatch,
     UndecryptableMessage,
     UnknownPrekey,
@@ -170,6 +172,53 @@ def test_attack_48_both_restart_at_once(seed: str) -> None:
     assert alice.sessions.session_id in ids
     assert bob.open(alice.seal("1")) == "1"
     assert alice.open(bob.seal("2")) == "2"
+
+
+def test_a_restart_by_a_slow_clock_is_told_and_healed() -> None:
+    """Bob loses all with a clock that is behind: Alice is told to start again, and both go on."""
+    alice, bob = talking()
+    alice.now += 5_000
+    alice.start()
+    bob.open(alice.seal("a later session"))
+    alice.open(bob.seal("seen"))
+    bob.lose()
+    bob.start(anew=True)
+    opened = alice.opened(bob.seal("I lost everything"))
+    assert opened.outranked
+    with pytest.raises(SessionLost):
+        bob.open(alice.seal("on a session that Bob lost"))
+    alice.person.store.one_time_keys.clear()
+    bob.person.refill(1)
+    alice.start()
+    again = bob.opened(alice.seal("let us go on"))
+    assert not again.outranked
+    assert not alice.opened(bob.seal("yes")).outranked
+    assert alice.sessions.session_id == bob.sessions.session_id
+
+
+def test_a_restart_number_at_the_limit_is_refused_and_below_it_stays_usable() -> None:
+    """A peer with a mad clock can neither break our arithmetic nor stop later sessions."""
+    alice, bob = pair(stock=4)
+    alice.now = 2**53 - 1
+    alice.sessions._last_restart = 2**53 - 2
+    bundle = check_bundle(bob.person.claim(), bob.person.device.address, SERVER, NOW)
+    for _ in range(2):
+        alice.sessions.start(bundle, alice.now, alice.person.random, anew=True)
+        assert bob.open(alice.seal("from the far future")) == "from the far future"
+        bundle = check_bundle(bob.person.claim(), bob.person.device.address, SERVER, NOW)
+    bob.start()
+    assert alice.open(bob.seal("from now")) == "from now"
+
+
+def test_a_restart_number_beyond_the_limit_is_refused() -> None:
+    """The number that an initial message may claim is bounded."""
+    alice, bob = pair()
+    alice.start()
+    cut = bodies.decode(alice.seal("x"))
+    assert cut.initial is not None
+    for restart in (2**53, 2**64 - 1):
+        with pytest.raises(BadEncoding):
+            bob.open(cut.initial._replace(restart=restart).encode() + cut.sealed)
 
 
 def test_a_second_start_of_one_side_is_preferred_to_its_first() -> None:
