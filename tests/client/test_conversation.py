@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from secure_chat.client.engine import ChatEngine
+from secure_chat.client.engine import ChatEngine, inbox
 from secure_chat.client.events import (
     ConnectionChanged,
     ConnectionState,
@@ -15,10 +16,12 @@ from secure_chat.client.events import (
     Trust,
 )
 from secure_chat.client.profile import create_profile, open_profile
+from secure_chat.crypto.peer import InitialSender, read_initial
 from secure_chat.errors import (
     BadAddress,
     BadText,
     Code,
+    EngineFailed,
     KeyUnknown,
     NotToYourself,
     Refused,
@@ -302,3 +305,36 @@ def test_the_longest_text_travels(world: World) -> None:
     longest = "ش" * 8192
     alice.send(bob, longest)
     bob.has(alice, longest)
+
+
+def test_a_mistake_of_the_program_is_said_and_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unforeseen exception costs one message or one connection, and its text reaches no log."""
+    alice, bob = world.person("alice"), world.person("bob")
+    alice.send(bob, "before")
+    bob.has(alice, "before")
+    true_receive = bob.engine._core.received
+    failures = ["reading", "receiving"]
+
+    def read(body: bytes) -> InitialSender | None:
+        if "reading" in failures:
+            failures.remove("reading")
+            raise KeyError("what people wrote")
+        return read_initial(body)
+
+    def received(*arguments: Any) -> None:
+        if failures == ["receiving"]:
+            failures.clear()
+            raise KeyError("what people wrote")
+        true_receive(*arguments)
+
+    monkeypatch.setattr(inbox, "read_initial", read)
+    alice.send(bob, "lost to a mistake")
+    bob.wait(lambda: "Unreadable" in bob.problems())
+    monkeypatch.setattr(bob.engine._core, "received", received)
+    alice.send(bob, "after")
+    bob.has(alice, "before", "after")
+    assert any(isinstance(e.problem, EngineFailed) for e in bob.of(ConnectionChanged))
+    assert "KeyError in" in caplog.text
+    assert "what people wrote" not in caplog.text

@@ -267,6 +267,21 @@ def test_nothing_is_overwritten_and_missing_is_said(folder: Path, tmp_path: Path
         Vault.create(tmp_path / "new", "")
 
 
+def test_an_unfinished_creation_is_no_obstacle_and_an_emptied_vault_no_vault(folder: Path) -> None:
+    """A crash before key.json leaves nothing that anybody could read; emptying is tampering."""
+    Vault.create(folder, PASSWORD).close()
+    (folder / "key.json").unlink()
+    with pytest.raises(ProfileMissing):
+        Vault.open(folder, PASSWORD)
+    Vault.create(folder, PASSWORD).close()
+    Vault.open(folder, PASSWORD).close()
+    (folder / "vault.db").write_bytes(b"")
+    with pytest.raises(VaultDamaged, match="empty"):
+        Vault.open(folder, PASSWORD)
+    with pytest.raises(ProfileExists):
+        Vault.create(folder, PASSWORD)
+
+
 def test_a_failed_transaction_leaves_nothing(folder: Path) -> None:
     """All of a transaction or none of it."""
     vault = Vault.create(folder, PASSWORD)

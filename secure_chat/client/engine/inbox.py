@@ -20,6 +20,7 @@ import apsw
 from msgspec import Struct
 
 from secure_chat.client import content
+from secure_chat.client.bugs import described
 from secure_chat.client.engine.contents import Contents
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.trust import TrustKeeper
@@ -111,7 +112,7 @@ class Inbox:
             raise  # the vault: nothing is remembered, and the server keeps the message
         except Exception as bug:
             # A mistake of this program must not make one message stop all that follow.
-            _log.exception("a message could not be handled")
+            _log.error("a message could not be handled: %s", described(bug))
             self._refuse(delivery, digest, BadEncoding(what=f"message ({type(bug).__name__})"))
 
     def _open(self, db: apsw.Connection, delivery: Delivery, body: bytes) -> _Open:

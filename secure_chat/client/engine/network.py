@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from secure_chat.client.backoff import Backoff
+from secure_chat.client.bugs import described
 from secure_chat.client.engine.core import Core, Ending, Intent
 from secure_chat.client.engine.login import Greeting, Next
 from secure_chat.client.events import ConnectionChanged, ConnectionState, Event
@@ -103,9 +104,7 @@ class Network:
         except SecureChatError as wrong:
             return self._ended(Ending(wrong, Next.LATER))
         except Exception as bug:
-            _log.exception("the network thread failed")
-            failed = EngineFailed(detail=type(bug).__name__)
-            return self._ended(Ending(failed, Next.LATER))
+            return self._ended(Ending(_failed(bug), Next.LATER))
 
     def _attempt(self) -> Ending:
         link = connect(self._endpoint(), timeout=_CONNECT_SECONDS, cancelled=self._stopping.is_set)
@@ -182,6 +181,8 @@ class Network:
                 self._act()
             except SecureChatError as wrong:
                 self._core.problem(wrong)
+            except Exception as bug:
+                self._core.problem(_failed(bug))
             self._publish(self._core.take()[1])
         if self._again.is_set():
             self._backoff.succeeded()
@@ -202,6 +203,11 @@ class Network:
         tls_group: str = "",
     ) -> None:
         self._publish([ConnectionChanged(state, problem, retry_in, tls_group)])
+
+
+def _failed(bug: Exception) -> EngineFailed:
+    _log.error("the network thread failed: %s", described(bug))
+    return EngineFailed(detail=type(bug).__name__)
 
 
 def _clock() -> tuple[float, int]:

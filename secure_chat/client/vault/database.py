@@ -22,7 +22,7 @@ from secure_chat.client.vault.files import (
     sync_folder,
     tighten,
 )
-from secure_chat.client.vault.lock import ProfileLock
+from secure_chat.client.vault.lock import LOCK, ProfileLock
 from secure_chat.client.vault.schema import migrate
 from secure_chat.crypto.rng import Random, system_random
 from secure_chat.errors import (
@@ -37,6 +37,7 @@ from secure_chat.errors import (
 KEY_FILE = "key.json"
 DATABASE = "vault.db"
 _PLAIN_SQLITE = b"SQLite format 3"
+_UNFINISHED = {LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
 _BUSY_MS = 10_000
 _SETTINGS = (
     ("journal_mode", "wal", "wal"),
@@ -63,12 +64,13 @@ class Vault:
     @classmethod
     def create(cls, folder: Path, password: str, random: Random = system_random) -> "Vault":
         """A new vault in a new or empty folder. Raises `ProfileExists`, `BadPassword`."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
             raise ProfileExists(folder=folder)
         key, key_file = keyfile.new_key_file(password, random)
         make_private_folder(folder)
         lock = ProfileLock(folder)
         try:
+            _clear_unfinished(folder)
             create_private_file(folder / DATABASE)
             vault = cls(folder, key, lock)
             vault._prepare()
@@ -95,7 +97,7 @@ class Vault:
             for path in (folder, folder / KEY_FILE, folder / DATABASE):
                 tighten(path)
             vault = cls(folder, key, lock)
-            vault._prepare()
+            vault._prepare(is_new=False)
         except BaseException:
             lock.release()
             raise
@@ -151,10 +153,12 @@ class Vault:
             self._local.connection = connection
         return connection
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, is_new: bool = True) -> None:
         """Check every page, migrate, and make sure that the file is not in the clear."""
         try:
             db = self._connection()
+            if not is_new and not db.pragma("user_version"):
+                raise VaultDamaged(what="its database is empty")
             # Reads, and so authenticates, each page in use.
             if db.pragma("integrity_check") != "ok":
                 raise VaultDamaged(what="its pages contradict each other")
@@ -167,6 +171,17 @@ class Vault:
         except BaseException:
             self.close()
             raise
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether a folder has more than what an unfinished creation leaves behind."""
+    return any(path.name not in _UNFINISHED for path in folder.iterdir())
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Without key.json the key was never kept: nobody can ever read these files."""
+    for name in _UNFINISHED - {LOCK}:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _connect(path: Path, key: bytes) -> apsw.Connection:

@@ -10,6 +10,7 @@ from secure_chat.crypto.keys import (
     DeviceSigningKey,
     MlsSigningKey,
 )
+from secure_chat.errors import VaultDamaged
 from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
 from secure_chat.protocol.wiretypes import ManifestBytes, ServerId, Signature
 
@@ -43,7 +44,9 @@ def create(
 
 def whoami(db: apsw.Connection) -> tuple[UserId, DeviceName, str, str | None, ServerId | None]:
     """Account, device, invite link, CA file and server id (None before the first connection)."""
-    row = db.execute("SELECT user_id, device, link, ca_file, server_id FROM profile").get
+    row = db.execute("SELECT user_id, device, link, ca_file, server_id FROM profile").fetchone()
+    if row is None:
+        raise VaultDamaged(what="its profile was never finished")
     user_id, device, link, ca_file, server_id = row
     known = None if server_id is None else ServerId(server_id)
     return UserId(user_id), DeviceName(device), link, ca_file, known

@@ -8,7 +8,7 @@ from pathlib import Path
 from secure_chat.client.vault.files import open_private_file
 from secure_chat.errors import ProfileInUse
 
-_NAME = "lock"
+LOCK = "lock"
 
 if sys.platform == "win32":
     import msvcrt
@@ -28,7 +28,7 @@ class ProfileLock:
     """Held from construction to `release`. Raises `ProfileInUse` if somebody else holds it."""
 
     def __init__(self, folder: Path) -> None:
-        handle = open_private_file(folder / _NAME)
+        handle = open_private_file(folder / LOCK)
         try:
             _try_lock(handle)
         except OSError:
