@@ -199,7 +199,7 @@ def test_attack_26_a_changed_identity_is_said_and_holds_the_outbox(scene: Scene)
     impostor, scene.server.script.lie = scene.impostor(bob)
     scene.server.script.instead = devices_changed(bob)
     alice.send(bob, "before anybody looked")
-    alice.wait(lambda: alice.states(bob)[-1] is MessageState.HELD)
+    alice.wait(lambda: bool(alice.of(KeyChanged)) and alice.states(bob)[-1] is MessageState.HELD)
     assert not alice.of(KeyChanged)[-1].was_verified
     assert any("key" in notice for notice in alice.notices(bob))
     scene.server.script.instead = attentive
