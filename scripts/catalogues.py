@@ -5,8 +5,8 @@
     python3 scripts/catalogues.py --check    # exit code 1 if anything is not up to date or missing
 
 Keys are the texts in ``words("…")``, ``self._("…")``, ``….plural("…", "…", n)`` and ``N_("…")``
-under secure_chat/client, the templates of the errors, and the sentences of the error codes. Only
-the standard library is used.
+under secure_chat/client, the templates of the errors, the sentences of the error codes and those
+that the engine writes into conversations. Only the standard library is used.
 """
 
 import argparse
@@ -44,12 +44,14 @@ def find_keys() -> list[Key]:
     """All keys, in the order of files and lines, each once."""
     found: dict[Key, None] = {}
     for path in sorted(_CLIENT.rglob("*.py")):
-        found |= dict.fromkeys(_keys_in(ast.parse(path.read_text("utf-8"))))
+        found |= dict.fromkeys(keys_in(ast.parse(path.read_text("utf-8"))))
+    for path in sorted((_CLIENT / "engine").glob("*.py")):
+        found |= dict.fromkeys(_sentences_in(ast.parse(path.read_text("utf-8"))))
     found |= dict.fromkeys(_error_keys(ast.parse(_ERRORS.read_text("utf-8"))))
     return list(found)
 
 
-def _keys_in(tree: ast.AST) -> Iterator[Key]:
+def keys_in(tree: ast.AST) -> Iterator[Key]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -59,6 +61,13 @@ def _keys_in(tree: ast.AST) -> Iterator[Key]:
             yield Key(texts[0], texts[1])
         elif name in _CALLS and texts and texts[0]:
             yield Key(texts[0])
+
+
+def _sentences_in(tree: ast.Module) -> Iterator[Key]:
+    """``NAME = "A sentence about {user_id}."`` in the engine: the lines of our own program."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and "{user_id}" in (text := _text_of(node.value)):
+            yield Key(text)
 
 
 def _error_keys(tree: ast.AST) -> Iterator[Key]:

@@ -78,6 +78,12 @@ class Words:
             return self._catalogue.gettext(str(error))
         return _filled(self._catalogue.gettext(error.template), error.facts) or str(error)
 
+    def sentence(self, text: str, user_id: str) -> str:
+        """A line that the engine wrote about somebody, where the catalogue knows its like."""
+        template = text.replace(user_id, "{user_id}")
+        translated = self._catalogue.gettext(template)
+        return text if translated == template else _filled(translated, {"user_id": user_id})
+
 
 def _filled(template: str, facts: Mapping[str, object]) -> str:
     """The template with its facts; nothing if a translation names a fact that is not there."""

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_chat.client.text import TextLayout, clean, is_rtl, one_line
-from secure_chat.client.text.levels import MIRRORS, levels, visual_order
+from secure_chat.client.text.levels import (
+    BRACKET_BLOCKS,
+    MIRRORS,
+    bracket_pairs,
+    levels,
+    visual_order,
+)
 
 PERSIAN = "ابپتثجچحخدذرزژسشصضطظعغفقکگلمنوهیئآأإؤةيك"
 PLAIN = (
@@ -150,6 +156,10 @@ def test_any_text_at_all_is_laid_out(text: str, rtl: bool) -> None:
     order = visual_order(line, levels(line, rtl=rtl), rtl=rtl)
     assert sorted(order) == list(range(len(line)))
     TextLayout(monospace).wrap(cleaned, 100)
+
+
+def test_the_short_search_for_brackets_finds_all() -> None:
+    assert bracket_pairs(BRACKET_BLOCKS) == bracket_pairs([range(0x28, 0x10000)])
 
 
 # ---------------------------------------------------------------- cleaning

@@ -54,6 +54,10 @@ def standing(chat: Chat) -> tuple[bool, Mark]:
     return chat.composer.enabled, chat.panel.mark
 
 
+def warning_text(chat: Chat) -> str:
+    return chat.warning.text if chat.warning is not None else ""
+
+
 def banner_text(chat: Chat) -> str:
     return chat.banner.text if chat.banner is not None else ""
 
@@ -164,6 +168,34 @@ def test_attack_73_a_message_cannot_become_a_line_of_the_program() -> None:
     assert kinds == [DayRow, BubbleRow, NoticeRow, BubbleRow]
     (person,) = chat.people
     assert not person.preview_is_notice
+
+
+def test_held_messages_say_why_and_can_be_tried_again() -> None:
+    """A refusal for now leaves a remark with a button, not a blocked composer."""
+    engine = FakeEngine()
+    message = engine.say(BOB, "hello", ours=True)
+    chat = chat_with(engine)
+    chat.select(BOB)
+    assert chat.warning is None
+    engine.become(message, MessageState.HELD, "The recipient's mailbox is full.")
+    chat.poll()
+    assert Part.COMPOSER in chat.take_changes()[0]
+    assert "mailbox is full" in warning_text(chat)
+    assert chat.composer.enabled
+    chat.act(Action.RETRY)
+    assert engine.calls[-1] == "retry bob"
+
+
+def test_lines_of_the_engine_are_said_in_the_language_of_the_window() -> None:
+    engine = FakeEngine()
+    engine.say(BOB, "", notice=True, problem="The key of bob is not the one known before.")
+    engine.say(BOB, "", notice=True, problem="Something nobody translated about bob.")
+    chat = chat_with(engine, "fa")
+    chat.select(BOB)
+    first, second = (row.text for row in chat.timeline.rows if isinstance(row, NoticeRow))
+    assert "bob" in first
+    assert "کلید" in first
+    assert second == "Something nobody translated about bob."
 
 
 def test_a_clock_that_is_far_off_is_said() -> None:

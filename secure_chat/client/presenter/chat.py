@@ -150,8 +150,10 @@ class Chat:
     @property
     def warning(self) -> BannerRow | None:
         """What stands between the person and sending in this conversation."""
-        if self.selected is None or self._people.mark(self.selected) is not Mark.CHANGED:
+        if self.selected is None:
             return None
+        if self._people.mark(self.selected) is not Mark.CHANGED:
+            return self._held()
         name = self.selected
         return BannerRow(
             Tone.DANGER,
@@ -165,12 +167,20 @@ class Chat:
             Action.COMPARE,
         )
 
+    def _held(self) -> BannerRow | None:
+        """Messages that the server refused for now."""
+        held = self._timeline.held
+        if not held:
+            return None
+        text = self._("Not sent: {why}", why=held)
+        return BannerRow(Tone.WARNING, text, self._("Try again"), Action.RETRY)
+
     @property
     def composer(self) -> ComposerRow:
         """Whether writing is possible."""
         if self.selected is None:
             return ComposerRow(enabled=False, hint="")
-        if self.warning is not None:
+        if self._people.mark(self.selected) is Mark.CHANGED:
             return ComposerRow(enabled=False, hint=self._("Sending waits for your decision."))
         return ComposerRow(enabled=True, hint=self._("Write to {name}", name=self.selected))
 
@@ -346,6 +356,8 @@ class Chat:
         change = self._timeline.put(message)
         if change is not None:
             self.row_changes.append(change)
+        if message.ours:
+            self.changed.add(Part.COMPOSER)  # it may be held now, or not any more
 
     def _read_selected(self) -> None:
         """What a person is looking at counts as read."""

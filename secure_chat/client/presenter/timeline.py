@@ -70,6 +70,15 @@ class Timeline:
         """The newest line that is shown."""
         return self._messages[-1].number if self._messages else None
 
+    @property
+    def held(self) -> str:
+        """Why the newest message that is held waits; nothing if none does."""
+        held = (m for m in reversed(self._messages) if m.state is MessageState.HELD)
+        message = next(held, None)
+        if message is None:
+            return ""
+        return self._.sentence(message.problem, message.user_id) or self._("Messages wait here.")
+
     def load(self, messages: list[Message]) -> Reset:
         """Start with these."""
         self._messages = sorted(messages, key=_number)
@@ -146,7 +155,8 @@ class Timeline:
     def _row(self, message: Message, *, first: bool) -> Row:
         when = self._times.of_day(message.time)
         if message.is_notice:
-            return NoticeRow(_key(message), message.problem or message.text, when)
+            said = message.problem or message.text
+            return NoticeRow(_key(message), self._.sentence(said, message.user_id), when)
         delivery, state = DELIVERIES[message.state]
         return BubbleRow(
             key=_key(message),
@@ -155,7 +165,7 @@ class Timeline:
             when=when,
             delivery=delivery,
             state=self._(state) if state else "",
-            problem=message.problem,
+            problem=self._.sentence(message.problem, message.user_id),
             first=first,
             flag=self._clock_flag(message),
         )

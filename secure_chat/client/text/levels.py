@@ -5,6 +5,8 @@ and of the rules only P2-P3, W1-W7, N0-N2, I1-I2, L1-L2 are left. Characters of 
 zero-width non-joiner among them) take no part and get the level of what stands before them.
 """
 
+from collections.abc import Iterable
+from itertools import chain
 from unicodedata import bidirectional, category, mirrored, normalize
 
 _RTL = frozenset({"R", "AL"})
@@ -14,13 +16,18 @@ _NEUTRAL = frozenset({"B", "S", "WS", "ON"})
 _IGNORED = frozenset({"BN", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _BLANK = frozenset({"WS"}) | _IGNORED
 _DEEPEST_BRACKETS = 63  # BD16
+BRACKET_BLOCKS = (  # all that Unicode has below U+10000; looking through the rest takes long
+    range(0x28, 0x80), range(0xF3A, 0xF3E), range(0x169B, 0x169D), range(0x2045, 0x2090),
+    range(0x2308, 0x232B), range(0x2768, 0x2776), range(0x27C5, 0x2A00), range(0x2E20, 0x2E60),
+    range(0x3008, 0x301C), range(0xFE59, 0xFF64),
+)  # fmt: skip
 _FAR_PAIRS = {"[": "]", "{": "}", "⦍": "⦐", "⦏": "⦎"}
 
 
-def _bracket_pairs() -> dict[str, str]:
+def bracket_pairs(blocks: Iterable[range]) -> dict[str, str]:
     """Opening to closing bracket. Nearly all pairs are neighbours in the code charts."""
     pairs = dict(_FAR_PAIRS)
-    for code in range(0x28, 0x10000):
+    for code in chain.from_iterable(blocks):
         opening, closing = chr(code), chr(code + 1)
         if opening in pairs or category(opening) != "Ps" or not mirrored(opening):
             continue
@@ -29,7 +36,7 @@ def _bracket_pairs() -> dict[str, str]:
     return pairs
 
 
-_CLOSING = _bracket_pairs()
+_CLOSING = bracket_pairs(BRACKET_BLOCKS)
 _OPENING = {closing: opening for opening, closing in _CLOSING.items()}
 _OTHER_MIRRORS = dict(zip("<«‹≤≪≺⊂⊆∈≮≰⊏", ">»›≥≫≻⊃⊇∋≯≱⊐", strict=True))
 MIRRORS: dict[str, str] = {

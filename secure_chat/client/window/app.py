@@ -16,10 +16,11 @@ from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
+from secure_chat.errors import SecureChatError
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 40
-_SIZE, _SMALLEST = (1120, 720), (720, 480)
+_SIZE, _SMALLEST = (1120, 720), (760, 600)
 
 
 class App:
@@ -44,20 +45,21 @@ class App:
         self._place()
         self._show()
         self.root.protocol("WM_DELETE_WINDOW", self.close)
-        self.root.bind("<FocusIn>", lambda event: self._look(event, looking=True))
-        self.root.bind("<FocusOut>", lambda event: self._look(event, looking=False))
+        self.root.bind("<FocusIn>", lambda _: self.root.after_idle(self._look))
+        self.root.bind("<FocusOut>", lambda _: self.root.after_idle(self._look))
         self.root.bind("<Control-q>", lambda _: self.close())
         self.root.deiconify()
         self._tick()
 
     def run(self) -> int:
         """Until the window is closed; 0."""
-        before = signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, lambda *_: self.close())
+        stopping = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, lambda *_: self.close()) for number in stopping}
         try:
             self.root.mainloop()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             self.stop_engine()
         return 0
 
@@ -156,25 +158,29 @@ class App:
         if isinstance(self.screen, ChatView):
             self.screen.search.focus_set()
 
-    def _look(self, event: "tk.Event[tk.Misc]", *, looking: bool) -> None:
-        if self.chat is not None and event.widget is self.root:
-            self.chat.look(looking=looking)
+    def _look(self) -> None:
+        """Whether any widget of ours has the keyboard: then the person looks at this window."""
+        if self.chat is not None and not self._stopping:
+            self.chat.look(looking=bool(str(self.root.tk.call("focus"))))
 
     # ------------------------------------------------------------ failures
 
     def _on_exception(
-        self, kind: type[BaseException], _error: BaseException, trace: TracebackType | None
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         """A callback failed: say so in words; log where, but never what (it may be a message)."""
         where = " < ".join(
             f"{frame.name}:{frame.lineno}" for frame in reversed(traceback.extract_tb(trace)[-4:])
         )
         _log.error("The window failed with %s in %s", kind.__name__, where)
-        text = self._words(
-            "Something in the window went wrong ({kind}). Your messages are safe; if it happens "
-            "again, restart the program.",
-            kind=kind.__name__,
-        )
+        if isinstance(error, SecureChatError):
+            text = self._words.error(error)
+        else:
+            text = self._words(
+                "Something in the window went wrong ({kind}). Your messages are safe; if it "
+                "happens again, restart the program.",
+                kind=kind.__name__,
+            )
         if self.chat is not None:
             self.chat.report(text)
 

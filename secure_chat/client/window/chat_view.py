@@ -256,11 +256,8 @@ class ChatView(tk.Frame):
         if row is None:
             bar.pack_forget()
             return
-        ui, colors = self._ui, self._ui.colors
-        ground, ink = {
-            Tone.WARNING: (colors.warning_ground, colors.warning),
-            Tone.DANGER: (colors.danger_ground, colors.danger),
-        }.get(row.tone, (colors.quiet_ground, colors.text))
+        ui = self._ui
+        ground, ink = self._tone(row.tone)
         bar.configure(background=ground)
         if row.button and row.action is not None:
             action = row.action
@@ -313,21 +310,32 @@ class ChatView(tk.Frame):
         self.messages.pack(fill="both", expand=True)
 
     def _show_warning(self) -> None:
-        """A changed key, in two sentences, with the safe choice first."""
+        """What keeps messages from going out, and what to do; the safe choice comes first."""
         for child in self._warning.winfo_children():
             child.destroy()
         warning = self._chat.warning
-        if warning is None:
+        if warning is None or warning.action is None:
             return
-        ui, colors = self._ui, self._ui.colors
-        ui.flowing(self._warning, warning.text, color=colors.danger).pack(
+        ui, action = self._ui, warning.action
+        ground, ink = self._tone(warning.tone)
+        self._warning.configure(background=ground)
+        ui.flowing(self._warning, warning.text, color=ink).pack(
             fill="x", padx=ui.px(16), pady=(ui.px(12), ui.px(8))
         )
-        row = ui.frame(self._warning, colors.danger_ground)
+        row = ui.frame(self._warning, ground)
         row.pack(fill="x", padx=ui.px(16), pady=(0, ui.px(12)))
-        ui.button(row, warning.button, self.compare, "Accent").pack(side=ui.start)
-        ui.button(row, ui.words("Go on without comparing"), self._accept, "Danger").pack(
-            side=ui.start,
-            padx=ui.px(10),
-        )
+        if action is Action.COMPARE:
+            ui.button(row, warning.button, self.compare, "Accent").pack(side=ui.start)
+            accept = ui.button(row, ui.words("Go on without comparing"), self._accept, "Danger")
+            accept.pack(side=ui.start, padx=ui.px(10))
+        else:
+            ui.button(row, warning.button, lambda: self._act(action)).pack(side=ui.start)
         self._warning.pack(side="bottom", fill="x")
+
+    def _tone(self, tone: Tone) -> tuple[str, str]:
+        """Ground and ink of a bar."""
+        colors = self._ui.colors
+        return {
+            Tone.WARNING: (colors.warning_ground, colors.warning),
+            Tone.DANGER: (colors.danger_ground, colors.danger),
+        }.get(tone, (colors.quiet_ground, colors.text))
