@@ -59,7 +59,7 @@ class Words:
 
     def __call__(self, text: str, **facts: object) -> str:
         """``text`` in this language, with ``{name}`` filled from ``facts``."""
-        translated = self._catalogue.gettext(text)
+        translated = self._translated(text)
         return translated.format_map(facts) if facts else translated
 
     def plural(self, one: str, many: str, number: int, **facts: object) -> str:
@@ -75,14 +75,18 @@ class Words:
     def error(self, error: SecureChatError) -> str:
         """What an error says, translated where its template is in the catalogue."""
         if isinstance(error, Refused):
-            return self._catalogue.gettext(str(error))
-        return _filled(self._catalogue.gettext(error.template), error.facts) or str(error)
+            return self._translated(str(error))
+        return _filled(self._translated(error.template), error.facts) or str(error)
 
     def sentence(self, text: str, user_id: str) -> str:
         """A line that the engine wrote about somebody, where the catalogue knows its like."""
         template = text.replace(user_id, "{user_id}")
-        translated = self._catalogue.gettext(template)
+        translated = self._translated(template)
         return text if translated == template else _filled(translated, {"user_id": user_id})
+
+    def _translated(self, text: str) -> str:
+        """Gettext keeps its own header under the empty text: that is nothing to show."""
+        return self._catalogue.gettext(text) if text else ""
 
 
 def _filled(template: str, facts: Mapping[str, object]) -> str:

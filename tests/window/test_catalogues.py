@@ -61,5 +61,6 @@ def test_errors_and_codes_speak_persian_with_their_facts() -> None:
 @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
 def test_a_text_that_no_catalogue_knows_stays_as_it_is(language: str) -> None:
     words = Words(language)
+    assert words("") == words.sentence("", "bob") == ""
     assert words("no such text {x}", x=1) == "no such text 1"
     assert words.plural("{number} thing", "{number} things", 1).endswith("thing")

@@ -41,21 +41,26 @@ class TextLayout:
         """One line in visual order; its direction from its first strong letter unless given."""
         return self._visual(text, None, rtl=is_rtl(text) if rtl is None else rtl)
 
-    def wrap(self, text: str, width: int) -> list[Line]:
-        """All lines of ``text`` at most ``width`` wide (one character at least a line)."""
+    def wrap(self, text: str, width: int, *, rtl: bool | None = None) -> list[Line]:
+        """All lines of ``text`` at most ``width`` wide (one character at least a line).
+
+        Each paragraph's direction comes from its first strong letter unless given.
+        """
         lines: list[Line] = []
         for paragraph in text.split("\n"):
-            rtl = is_rtl(paragraph)
-            mixed = rtl or has_rtl(paragraph)
-            of_paragraph = (
-                levels(paragraph, rtl=rtl) if mixed and not self._toolkit_shapes else None
-            )
-            for start, end in self._breaks(paragraph, max(width, 1)):
-                logical = paragraph[start:end].rstrip()
-                part = of_paragraph[start : start + len(logical)] if of_paragraph else None
-                visual = self._visual(logical, part, rtl=rtl)
-                lines.append(Line(visual, rtl, self._measure(visual)))
+            direction = is_rtl(paragraph) if rtl is None else rtl
+            lines += self._paragraph(paragraph, width, rtl=direction)
         return lines
+
+    def _paragraph(self, text: str, width: int, *, rtl: bool) -> Iterator[Line]:
+        of_paragraph: list[int] | None = None
+        if not self._toolkit_shapes and (rtl or has_rtl(text)):
+            of_paragraph = levels(text, rtl=rtl)
+        for start, end in self._breaks(text, max(width, 1)):
+            logical = text[start:end].rstrip()
+            part = of_paragraph[start : start + len(logical)] if of_paragraph else None
+            visual = self._visual(logical, part, rtl=rtl)
+            yield Line(visual, rtl, self._measure(visual))
 
     def _visual(self, text: str, text_levels: list[int] | None, *, rtl: bool) -> str:
         if self._toolkit_shapes:

@@ -66,7 +66,8 @@ class RowPainter:
         ui = self._ui
         text = row.text if isinstance(row, DayRow) else f"{row.text}  ·  {row.when}"
         room = width - 2 * self._margin - ui.px(60)
-        lines = ui.layout("small").wrap(ui.drawable(text), room)[:_FOLD_FROM]
+        lines = ui.layout("small").wrap(ui.drawable(text), room, rtl=ui.direction(text))
+        lines = lines[:_FOLD_FROM]
         height = len(lines) * self._small_height + ui.px(20)
         return Drawn(row, width, height, lines, text_width=max(line.width for line in lines))
 
@@ -108,7 +109,8 @@ class RowPainter:
         ui, lines = self._ui, []
         for text in (row.problem, row.flag):
             if text:
-                lines += ui.layout("small").wrap(ui.drawable(text), room)
+                shown = ui.drawable(text)
+                lines += ui.layout("small").wrap(shown, room, rtl=ui.direction(text))
         return lines
 
     def _meta_width(self, row: BubbleRow) -> int:

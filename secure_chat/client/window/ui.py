@@ -12,6 +12,7 @@ from typing import Literal
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.text import TextLayout, clean
+from secure_chat.client.text.levels import has_rtl
 from secure_chat.client.window.palette import PALETTES, Palette
 from secure_chat.client.window.smooth import Discs
 from secure_chat.client.window.system import draws_astral, toolkit_shapes
@@ -84,11 +85,19 @@ class Ui:
 
     def say(self, text: str) -> str:
         """A single line of ours, ready for a widget."""
-        return self._layouts["text"].line(text, rtl=self.words.rtl or None)
+        return self._layouts["text"].line(text, rtl=self.direction(text))
+
+    def direction(self, text: str) -> bool | None:
+        """The direction of a sentence of ours: a name at its beginning must not turn it round.
+
+        A sentence that the catalogue lacks, in English, keeps its own.
+        """
+        return True if self.words.rtl and has_rtl(text) else None
 
     def paragraph(self, text: str, width: int, font: str = "text") -> str:
         """A wrapped text ready for a label of ``width`` pixels."""
-        return "\n".join(line.text for line in self._layouts[font].wrap(text, width))
+        lines = self._layouts[font].wrap(text, width, rtl=self.direction(text))
+        return "\n".join(line.text for line in lines)
 
     # ------------------------------------------------------------ widgets
 
