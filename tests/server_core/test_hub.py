@@ -406,6 +406,19 @@ def test_draining_puts_everything_on_disk_and_says_farewell(world: World) -> Non
     assert [body for _, body in bob.peer.deliveries()] == [b"in flight"]
 
 
+def test_a_login_that_ends_while_draining_is_told(world: World) -> None:
+    """Whoever is being let in when the server stops hears that it stops."""
+    alice = world.person("alice")
+    peer = world.connect()
+    connection = peer.connection
+    made = login_message(alice, peer.hello, connection.hello_bytes, connection.exporter)
+    peer.send_without_waiting(made)
+    world.hub.drain(world.now)
+    world.advance(0.5)
+    assert connection.bye is Code.SHUTTING_DOWN
+    assert connection.inbox == []
+
+
 def test_every_closing_code_closes_and_no_other(world: World) -> None:
     """What an error says about the connection is what happens to it."""
     for code, info in CODES.items():

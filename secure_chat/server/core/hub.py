@@ -251,6 +251,9 @@ class Hub:
 
     def _enter(self, session: Session, found: Found) -> None:
         """A login is good: the device's session begins, and replaces an earlier one."""
+        if self._draining:
+            session.end(Code.SHUTTING_DOWN)
+            return
         mailbox = self._post.mailboxes.of(found.state)
         earlier = mailbox.session
         if earlier is not None:

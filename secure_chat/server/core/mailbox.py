@@ -105,7 +105,7 @@ class Mailbox:
         self.early_ack = 0  # acknowledged before it was sent again on this connection
         self.tail = state.tail  # highest sequence on disk, or on its way there
         self.in_flight: deque[Entry] = deque()
-        self.writing: dict[int, Entry] = {}  # not in flight and not on disk yet
+        self.writing: dict[int, Entry] = {}  # not in flight, not on disk yet; in order
         self.reading = False
         self.count = sum(load.messages for load in state.loads)
         self.size = sum(load.size for load in state.loads)
@@ -202,8 +202,9 @@ class Mailbox:
             self.tail = max(self.tail, entry.seq)
             if entry.place is not Place.DISK:
                 unwritten.append(entry)
-                self.writing[entry.seq] = entry
         self.in_flight.clear()
+        # Lower sequences than those that were on their way to the disk already: keep the order.
+        self.writing = {entry.seq: entry for entry in unwritten} | self.writing
         return unwritten
 
     def next_page(self, window: int) -> tuple[int, int, int] | None:
@@ -214,7 +215,7 @@ class Mailbox:
         if room < min(REFILL, window) or session.connection.buffered >= BUFFERED:
             return None
         # Nothing may overtake what is still on its way to the disk.
-        before = min((seq for seq in self.writing if seq > self.sent), default=self.tail + 1)
+        before = next(iter(self.writing), self.tail + 1)
         return (self.sent, before, room) if before > self.sent + 1 else None
 
     def page_read(self, before: int) -> None:

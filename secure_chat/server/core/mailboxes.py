@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from secure_chat.errors import Code
 from secure_chat.protocol.addresses import DeviceAddress
+from secure_chat.server.bugs import note_bug
 from secure_chat.server.core.mailbox import Account, Entry, Mailbox
 from secure_chat.server.store import Store, mail
 from secure_chat.server.store.mail import DeviceState
@@ -56,7 +57,10 @@ class Mailboxes:
 
     def _loading_ended(self, address: str, result: Mailbox | Code) -> None:
         for use in self._loading.pop(address, []):
-            use(result)
+            try:
+                use(result)
+            except Exception as bug:  # the others wait for the same mailbox
+                note_bug(bug)
 
     def of(self, state: DeviceState) -> Mailbox:
         """The mailbox of a device that was just read from disk."""

@@ -93,12 +93,16 @@ def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
     return engine
 
 
-def checkpoint(connection: Connection) -> None:
-    """Move the WAL into the database and cut it to nothing. Only outside a transaction."""
+def checkpoint(connection: Connection) -> bool:
+    """Move the WAL into the database and cut it to nothing; False: a reader was in the way.
+
+    Only outside a transaction.
+    """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     with contextlib.closing(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
-        cursor.fetchall()
+        busy, _, _ = cursor.fetchone()
+    return not busy
 
 
 def migrate(folder: Path) -> None:

@@ -179,12 +179,11 @@ class Writer(threading.Thread):
 
     def _checkpoint(self) -> bool:
         try:
-            checkpoint(self._connected())
+            return checkpoint(self._connected())
         except (SQLAlchemyError, OSError) as wrong:
             log.error("the store cannot checkpoint: %s", kind_of(wrong))
             self._disconnect()
             return False
-        return True
 
 
 def _run(connection: Connection, job: Job) -> Any:
@@ -203,7 +202,10 @@ def _run(connection: Connection, job: Job) -> Any:
 
 def _tell(outcomes: list[tuple[Done, Any]]) -> None:
     for done, outcome in outcomes:
-        done(outcome)
+        try:
+            done(outcome)
+        except Exception as bug:  # one listener's mistake must not cost the others their answer
+            note_bug(bug)
 
 
 def hand_over(deliver: Deliver, call: Callable[[], None]) -> None:
