@@ -28,7 +28,9 @@ from secure_chat.errors import (
     TextTooLong,
 )
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import InviteLink
 from secure_chat.protocol.messages import KeysLow, KeysPut, Ok, Pm, Register, ServerMessage, Welcome
+from secure_chat.protocol.wiretypes import InviteToken
 from secure_chat.server.core.settings import Settings
 from tests.client.meddler import Said
 from tests.client.world import PASSWORD, Client, World
@@ -202,6 +204,23 @@ def test_a_taken_name_stops_with_the_reason(world: World, tmp_path: Path) -> Non
     assert isinstance(problem, Refused)
     assert problem.code is Code.NAME_TAKEN
     other.stop()
+
+
+def test_another_invite_helps_where_the_first_did_not(make_world: Callable[..., World]) -> None:
+    """A refused invite stops the engine; the person pastes another link, and it goes on."""
+    world = make_world(Settings(registration="invite"))
+    link = world.server.link()
+    bad = InviteLink(link.server, None, link.pins, InviteToken(b"never existed 16"))
+    alice = world.person("alice", link=bad, start=False)
+    alice.engine.start()
+    alice.wait(lambda: alice.state is ConnectionState.STOPPED)
+    problem = alice.of(ConnectionChanged)[-1].problem
+    assert isinstance(problem, Refused)
+    assert problem.code is Code.BAD_INVITE
+    token = world.server.store.create_invite("", 1, None)
+    alice.engine._profile.use_link(InviteLink(link.server, None, link.pins, token))
+    alice.engine.reconnect()
+    alice.online()
 
 
 def test_a_registration_whose_answer_was_lost_is_found_again(world: World) -> None:

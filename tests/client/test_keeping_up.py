@@ -12,6 +12,7 @@ from secure_chat.errors import ClockOff, ConnectionSilent, UnexpectedAnswer
 from secure_chat.protocol import limits
 from secure_chat.protocol.messages import (
     Accepted,
+    KeysLow,
     KeysPut,
     Ok,
     Ping,
@@ -164,3 +165,19 @@ def test_every_login_raises_the_version_and_no_frame_is_too_large(sim: Sim) -> N
         assert all(len(encode_header(put)) <= limits.KEY_HEADER for put in puts)
         versions.append(sim.server.accounts["alice"].key_version)
     assert versions == sorted(set(versions))
+
+
+def test_a_server_that_always_wants_more_keys_gets_bounded_work(sim: Sim) -> None:
+    """Private parts of one-time keys are kept up to 2,000 of a kind, the newest ones."""
+    sim.run()
+    alice = sim.clients["alice"]
+    account = sim.server.accounts["alice"]
+    for _ in range(22):
+        account.one_time.clear()
+        alice.down.append((KeysLow(0, 100), b""))
+        sim.run()
+    assert _count(alice, "SELECT count(*) FROM prekeys WHERE kind = 'one_time'") == 2_000
+    with alice.engine._vault.read() as db:
+        source = keys.VaultPrekeys(db)
+        assert all(source.one_time(key.id) is not None for key in account.one_time)
+    assert len(account.one_time) == 100

@@ -99,7 +99,7 @@ class Core:
         self._requests = Requests(self._context)
         self._trust = TrustKeeper(self._context)
         self._stock = KeyStock(self._context, self._requests, self._go)
-        self._entry = Entry(self._context, self._stock, profile.device, profile.link.invite)
+        self._entry = Entry(self._context, self._stock, profile.device, lambda: profile.link.invite)
         self._roster = Roster(self._context, self._requests, self._trust)
         self._outbox = Outbox(self._context, self._requests, self._trust)
         self._contents = Contents(self._context, self._trust, self._outbox)

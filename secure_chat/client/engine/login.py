@@ -5,6 +5,7 @@ on a login is tried first, and only its refusal leads to another registration.
 """
 
 import enum
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -39,12 +40,16 @@ class Entry:
     """Registers or logs in, once for each connection."""
 
     def __init__(
-        self, context: Context, stock: KeyStock, device: DeviceName, invite: InviteToken | None
+        self,
+        context: Context,
+        stock: KeyStock,
+        device: DeviceName,
+        invite: Callable[[], InviteToken | None],
     ) -> None:
         self._context = context
         self._stock = stock
         self._device = device
-        self.invite = invite
+        self._invite = invite  # asked each time: a person may paste another link
 
     def greeted(self, greeting: Greeting) -> None:
         """Answer the greeting. Raises `WrongServer`, `ProtocolError` (no version in common)."""
@@ -111,6 +116,7 @@ class Entry:
         assert account is not None
         our = account.device
         signed_prekey, last_resort = self._stock.for_registration()
+        invite = self._invite()
         proof = signing.registration(
             version=VERSION,
             features=[],
@@ -118,7 +124,7 @@ class Entry:
             hello=greeting.hello_bytes,
             server_id=our.server_id,
             device=our.address,
-            invite=self.invite or b"",
+            invite=invite or b"",
             account_key=our.account_key,
             manifest=our.manifest,
             manifest_signature=our.manifest_signature,
@@ -137,5 +143,5 @@ class Entry:
             last_resort=last_resort,
             account_signature=Signature(account.signing.sign(proof)),
             device_signature=Signature(our.signing.sign(proof)),
-            invite=self.invite,
+            invite=invite,
         )

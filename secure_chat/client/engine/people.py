@@ -8,6 +8,8 @@ from secure_chat.errors import BadAddress, Refused
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.messages import List, Ok, Presence, Users, Watch
 
+_MOST_PEOPLE = 200_000  # a server that invents people without end does not fill the memory
+
 
 class Roster:
     """Keeps the list current from login to the end of the connection."""
@@ -69,7 +71,7 @@ class Roster:
         self._trust.online |= here
         self._trust.online -= named - here
         last = page.users[-1].user_id if page.users else ""
-        if page.more and last > after:
+        if page.more and last > after and len(self._known) < _MOST_PEOPLE:
             self._tell(named)
             self._ask_page(last)
         else:

@@ -32,6 +32,7 @@ from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import dec_hook, enc_hook
 
 _IDS_PER_VERSION = 256  # two signed keys and two stocks of 100
+_MOST_ONE_TIME = 2_000  # private parts of one kind, handed out and not used, that are kept
 _MS = 1000
 _LARGEST_REF = 2**32 - 1
 
@@ -195,6 +196,8 @@ class _Maker:
                 keys.add_prekey(db, Kind.ONE_TIME, public.id, private.raw, b"")
             for secret, published in kems:
                 keys.add_prekey(db, Kind.ONE_TIME_KEM, published.id, secret.raw, b"")
+            for kind in (Kind.ONE_TIME, Kind.ONE_TIME_KEM):
+                keys.trim_one_time(db, kind, _MOST_ONE_TIME)
         return [public for _, public in curves], [public for _, public in kems]
 
 

@@ -49,6 +49,15 @@ def purge_prekeys(db: apsw.Connection, retired_before_ms: int) -> None:
     db.execute("DELETE FROM prekeys WHERE retired > 0 AND retired < ?", (retired_before_ms,))
 
 
+def trim_one_time(db: apsw.Connection, kind: Kind, most: int) -> None:
+    """Keep the newest one-time keys: a server that asks for ever more cannot fill the disk."""
+    db.execute(
+        "DELETE FROM prekeys WHERE kind = ? AND id NOT IN"
+        " (SELECT id FROM prekeys WHERE kind = ? ORDER BY id DESC LIMIT ?)",
+        (kind.value, kind.value, most),
+    )
+
+
 def drop_all(db: apsw.Connection) -> None:
     """A restored vault must use none of its old prekeys and sessions again."""
     db.execute("DELETE FROM prekeys")
