@@ -175,6 +175,7 @@ def fingerprints(_: Encapsulations) -> Json:
             for user_id, key in sides
         ],
         "safety_number": " ".join(fingerprint.safety_number(*sides, SERVER)),
+        "qr_shown_by_alice": fingerprint.qr_content(*sides, SERVER),
     }
 
 

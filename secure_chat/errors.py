@@ -256,6 +256,12 @@ class BadSessionState(LocalError):
     template = "The stored session cannot be read: {reason}."
 
 
+class BadQrCode(LocalError):
+    """A scanned code that is no safety number of a version known here."""
+
+    template = "This is no QR code of a safety number, or of a newer version."
+
+
 class BadSignature(PeerError):
     """A signature that does not verify, or whose key or form is not acceptable."""
 

@@ -22,9 +22,13 @@ def padded_size(size: int) -> int:
     return -(-size // limits.PADDING_MULTIPLE) * limits.PADDING_MULTIPLE
 
 
-def is_padded_size(size: int) -> bool:
-    """Whether ``size`` is one of the steps."""
-    return 0 < size <= limits.PADDED_MAX and padded_size(size) == size
+SIZES = frozenset(
+    [
+        *limits.PADDING_STEPS,
+        *range(limits.PADDING_MULTIPLE, limits.PADDED_MAX + 1, limits.PADDING_MULTIPLE),
+    ]
+)
+"""What a padded plaintext may measure."""
 
 
 def pad(plaintext: bytes) -> bytes:

@@ -21,7 +21,7 @@ from secure_chat.crypto import aead, kdf, pq_step
 from secure_chat.crypto.aead import NONCE, TAG
 from secure_chat.crypto.kdf import ChainKey, HeaderKey, MessageKey, RootKey
 from secure_chat.crypto.keys import Encapsulate, RatchetPrivate
-from secure_chat.crypto.padding import is_padded_size, pad, unpad
+from secure_chat.crypto.padding import SIZES, pad, unpad
 from secure_chat.crypto.pq_step import PqState
 from secure_chat.crypto.rng import Random, draw, draw_other
 from secure_chat.crypto.skipped import SkippedChain, SkippedKeys
@@ -219,7 +219,7 @@ class Ratchet:
         `BadKemKey`, `RepeatedMessage`, `TooManySkippedMessages`, `PqStepConflict` and
         `UnexpectedPqMix`; the state is then as it was.
         """
-        if not is_padded_size(len(sealed) - OVERHEAD):
+        if len(sealed) - OVERHEAD not in SIZES:
             raise BadEncoding(what="encrypted message")
         nonce, before, body = sealed[:NONCE], sealed[:_BODY_AT], sealed[_BODY_AT:]
         associated = self.associated_data + prefix

@@ -1,6 +1,10 @@
 """What people compare: `secure_chat.crypto.fingerprint`."""
 
-from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secure_chat.crypto.fingerprint import account_fingerprint, check_qr, qr_content, safety_number
+from secure_chat.errors import BadQrCode
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey, ServerId
 from tests.crypto.support import SERVER
@@ -33,6 +37,28 @@ def test_attack_27_a_name_that_looks_like_a_key_is_not_one() -> None:
     """Name and key are separate fields: moving bytes from one to the other changes the number."""
     moved = (UserId("alice" + KEY_A[:1].decode()), AccountKey(KEY_A[1:] + b"\0"))
     assert safety_number(moved, BOB, SERVER) != safety_number(ALICE, BOB, SERVER)
+
+
+def test_a_scanned_code_verifies_the_other_screen_and_only_that() -> None:
+    """Bob's screen verifies Bob to Alice; her own screen, other keys and other servers do not."""
+    shown = qr_content(BOB, ALICE, SERVER)
+    assert len(shown) == 62
+    assert shown.isdecimal()
+    assert check_qr(shown, ALICE, BOB, SERVER)
+    assert not check_qr(qr_content(ALICE, BOB, SERVER), ALICE, BOB, SERVER)
+    assert not check_qr(shown, ALICE, (BOB[0], KEY_A), SERVER)
+    assert not check_qr(shown, ALICE, BOB, ServerId(bytes(16)))
+
+
+@given(st.text(max_size=70) | st.text("0123456789٠١", min_size=60, max_size=64))
+def test_any_other_text_is_no_code(text: str) -> None:
+    """Whatever a camera reads is a difference or `BadQrCode`, never anything else."""
+    try:
+        assert not check_qr(text, ALICE, BOB, SERVER)
+    except BadQrCode:
+        return
+    assert len(text) == 62
+    assert text.startswith("01")
 
 
 def test_an_account_fingerprint_is_eight_groups_of_digits() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from secure_chat import errors
 from secure_chat.crypto import kdf, padding, pqxdh
-from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
+from secure_chat.crypto.fingerprint import account_fingerprint, qr_content, safety_number
 from secure_chat.crypto.identity import LocalDevice, PeerDevice, peer_from_manifest
 from secure_chat.crypto.keys import (
     AccountSigningKey,
@@ -311,6 +311,7 @@ def test_the_fingerprints_and_the_safety_number() -> None:
         assert account_fingerprint(key) == account["fingerprint"]
     server_id = ServerId(unhex(vector["server_id"]))
     assert " ".join(safety_number(sides[1], sides[0], server_id)) == vector["safety_number"]
+    assert qr_content(sides[0], sides[1], server_id) == vector["qr_shown_by_alice"]
 
 
 def test_the_encapsulations() -> None:
