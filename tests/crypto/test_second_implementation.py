@@ -53,5 +53,5 @@ def test_padding_and_fingerprints_are_reproduced() -> None:
         salt = b"secure_chat/1 safety number"
         halves.append(digits(hashlib.pbkdf2_hmac("sha512", named, salt, 16384, 64), 6))
     assert " ".join(group for half in sorted(halves) for group in half) == vector["safety_number"]
-    shown = "01" + "".join(group for half in halves for group in half)
-    assert shown == vector["qr_shown_by_alice"]
+    code = "01" + "".join(group for half in halves for group in half)
+    assert code == vector["qr_shown_by_alice"]
