@@ -162,7 +162,7 @@ class Core:
             case Wrote(user_id=user_id):
                 self._outbox.written(user_id)
             case WantsKey(user_id=user_id):
-                self._outbox.fetch_manifest(user_id)
+                self._outbox.wants_key(user_id)
             case WantsRetry(user_id=user_id):
                 self._outbox.retry(user_id)
             case Decided(user_id=user_id):
