@@ -7,7 +7,15 @@ All methods return at once and may be called from any thread; what comes of them
 import queue
 from typing import Protocol
 
-from secure_chat.client.events import Conversation, Event, Message, Person, Safety
+from secure_chat.client.events import (
+    Conversation,
+    Event,
+    Message,
+    Person,
+    Privacy,
+    Safety,
+    Version,
+)
 from secure_chat.protocol.addresses import UserId
 
 
@@ -49,8 +57,55 @@ class Engine(Protocol):
     def mark_read(self, user_id: UserId, number: int) -> None:
         """The person has seen this conversation up to and with message ``number``."""
 
-    def send_text(self, user_id: UserId, text: str) -> bytes:
-        """Put a text into the outbox; returns its content id. Raises `TextTooLong`."""
+    def send_text(self, user_id: UserId, text: str, *, reply_to: int | None = None) -> bytes:
+        """Put a text into the outbox; returns its content id.
+
+        ``reply_to``: the number of the message that it answers. Raises `TextTooLong`, `BadText`,
+        `NoSuchMessage`.
+        """
+
+    def edit(self, user_id: UserId, number: int, text: str) -> bytes:
+        """Give a message of ours another text; returns the change's content id.
+
+        Raises `NoSuchMessage`, `NotYourMessage`, `TooManyEdits`, `TextTooLong`, `BadText`.
+        """
+
+    def versions(self, user_id: UserId, number: int) -> list[Version]:
+        """The texts of a message from the first to the present one. Raises `NoSuchMessage`."""
+
+    def delete(self, user_id: UserId, number: int) -> bytes:
+        """Take a message of ours back on both sides; returns the change's content id.
+
+        The other side's program obeys; whoever copied the text still has it. Raises
+        `NoSuchMessage`, `NotYourMessage`.
+        """
+
+    def remove(self, user_id: UserId, number: int) -> None:
+        """Remove any message from this device alone. Raises `NoSuchMessage`."""
+
+    def react(self, user_id: UserId, number: int, emoji: str) -> bytes:
+        """Our one reaction to a message, empty to withdraw it; returns the change's content id.
+
+        Raises `BadReaction`, `NoSuchMessage`.
+        """
+
+    def set_timer(self, user_id: UserId, seconds: int) -> bytes:
+        """Let later messages of both disappear; 0: keep them. Raises `BadTimer`."""
+
+    def set_typing(self, user_id: UserId, *, active: bool) -> None:
+        """The person is writing, or has stopped. Goes only to those whom `privacy` allows."""
+
+    def display_name(self) -> str:
+        """How we like to be called; empty: by the account's name."""
+
+    def set_profile(self, display_name: str) -> None:
+        """Change it, and tell the contacts to whom we wrote. Raises `BadName`."""
+
+    def privacy(self) -> Privacy:
+        """Who learns that we have read, or are writing."""
+
+    def set_privacy(self, privacy: Privacy) -> None:
+        """Change it from now on."""
 
     def safety(self, user_id: UserId) -> Safety | None:
         """Fingerprints and safety number, once the contact's key is known."""

@@ -29,6 +29,14 @@ class Trust(StrEnum):
     CHANGED = "changed"  # another key than before; sending waits for the person's decision
 
 
+class Audience(StrEnum):
+    """Who may learn something about us."""
+
+    NOBODY = "nobody"
+    VERIFIED = "verified"  # contacts whose safety number was compared
+    CONTACTS = "contacts"  # everybody whom we answered
+
+
 class MessageState(StrEnum):
     """How far a message of ours has come; `RECEIVED` marks theirs."""
 
@@ -46,6 +54,38 @@ class Person(Struct, frozen=True):
     user_id: UserId
     online: bool
     trust: Trust | None = None
+    display_name: str = ""  # as they call themselves, once they are no stranger; never an identity
+
+
+class Quote(Struct, frozen=True):
+    """What a message answers, as this device has it. ``number`` 0: it is not here (any more)."""
+
+    content_id: bytes
+    ours: bool
+    number: int = 0
+    text: str = ""
+
+
+class Reaction(Struct, frozen=True):
+    """One person's reaction to a message."""
+
+    ours: bool
+    emoji: str
+
+
+class Version(Struct, frozen=True):
+    """A text that a message had or has. ``revision`` 0: as it was written first."""
+
+    revision: int
+    text: str
+    time: int  # when it was written here, or arrived
+
+
+class Privacy(Struct, frozen=True):
+    """Who learns that we have read, or are writing. Strangers never do."""
+
+    read_receipts: Audience
+    typing: Audience
 
 
 class Message(Struct, frozen=True):
@@ -61,6 +101,12 @@ class Message(Struct, frozen=True):
     claimed_time: int = 0  # the sender's clock, shown when far from ``time``
     is_notice: bool = False  # a line of our own program (a key changed, a message was unreadable)
     problem: str = ""  # why it is HELD, or what a notice says, already a sentence
+    quoted: Quote | None = None
+    edited: int = 0  # when the newest edit was made or arrived; 0: never
+    deleted: bool = False  # its author took it back: there is no text any more
+    reactions: tuple[Reaction, ...] = ()
+    timer: int = 0  # disappears so many seconds after it was read (theirs) or sent (ours); 0: never
+    expires: int = 0  # when it will disappear, once that time runs
 
 
 class Conversation(Struct, frozen=True):
@@ -70,6 +116,8 @@ class Conversation(Struct, frozen=True):
     trust: Trust
     unread: int
     last: Message | None
+    timer: int = 0  # seconds after which new messages disappear; 0: never
+    display_name: str = ""
 
 
 class Safety(Struct, frozen=True):
@@ -121,6 +169,33 @@ class MessageChanged(Event, frozen=True):
     """A message shown before has another state or text."""
 
     message: Message
+
+
+class MessageRemoved(Event, frozen=True):
+    """A message is gone from this device: it disappeared, or the person removed it here."""
+
+    user_id: UserId
+    number: int
+    content_id: bytes
+
+
+class ChangeSent(Event, frozen=True):
+    """How far an edit, deletion, reaction, timer or profile has come: held, or accepted.
+
+    ``content_id`` is the one that the intent returned; ``problem`` says why it is held.
+    """
+
+    user_id: UserId
+    content_id: bytes
+    state: MessageState
+    problem: str = ""
+
+
+class TypingChanged(Event, frozen=True):
+    """Somebody writes to us, or has stopped; without news it stops by itself."""
+
+    user_id: UserId
+    active: bool
 
 
 class KeyChanged(Event, frozen=True):

@@ -41,8 +41,8 @@ def test_garbage_raises_only_bad_encoding(data: bytes) -> None:
         decoded = content.decode(data)
     except BadEncoding:
         return
-    if not isinstance(decoded.payload, content.Unknown):
-        # The flags of a known type are for others; all the rest has only one form.
+    if not isinstance(decoded.payload, content.Unknown | content.Profile):
+        # The flags of a known type are for others, a name is cleaned; the rest has only one form.
         again = content.encode(decoded)
         assert again[:1] + again[2:] == data[:1] + data[2:]
 
@@ -70,15 +70,20 @@ def test_a_newer_version_or_type_is_shown_or_silent_as_its_sender_set(
     assert content.decode(other).payload == content.Unknown(show)
 
 
-def test_text_and_lost_sessions_ask_to_be_shown() -> None:
-    """What carries words or losses is never swallowed; receipts and turns stay silent."""
+def test_what_changes_what_people_read_asks_to_be_shown() -> None:
+    """Receipts, turns, reactions, typing and names stay silent in a client without them."""
     shown = {
         kind: content.assemble(Content(ContentId(bytes(16)), 0, content.Turn()), kind, b"")[1] & 1
         for kind in content.Type
     }
-    assert {kind for kind, bit in shown.items() if bit} == content.SHOWN
-    assert {content.Type.TEXT, content.Type.SESSION_LOST} <= content.SHOWN
-    assert not {content.Type.DELIVERED, content.Type.READ, content.Type.TURN} & content.SHOWN
+    assert {kind for kind, bit in shown.items() if not bit} == {
+        content.Type.DELIVERED,
+        content.Type.READ,
+        content.Type.TURN,
+        content.Type.REACTION,
+        content.Type.TYPING,
+        content.Type.PROFILE,
+    }
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_a_text_that_is_none_is_refused(payload: bytes) -> None:
     """Empty, not UTF-8, surrogates and too long: whatever a modified client sends."""
     head = Content(ContentId(bytes(16)), 0, content.Turn())
     with pytest.raises(BadEncoding):
-        content.decode(content.assemble(head, content.Type.TEXT, payload))
+        content.decode(content.assemble(head, content.Type.TEXT, bytes(4) + payload))
 
 
 def test_what_may_be_sent() -> None:

@@ -357,21 +357,3 @@ def test_a_mistake_of_the_program_is_said_and_ends_nothing(
     assert any(isinstance(e.problem, EngineFailed) for e in bob.of(ConnectionChanged))
     assert "KeyError in" in caplog.text
     assert "what people wrote" not in caplog.text
-
-
-def test_a_conversation_opened_while_offline_learns_the_key_once_online(world: World) -> None:
-    """What a person asked before the connection stood is asked when it stands."""
-    world.person("bob")
-    alice = world.person("alice", start=False)
-    bob = UserId("bob")
-    alice.engine.open_conversation(bob)
-    alice.engine.start()
-    alice.online()
-    alice.wait(lambda: alice.engine.safety(bob) is not None)
-    world.server.stop()
-    carol = UserId("carol")
-    alice.wait(lambda: alice.state is not ConnectionState.ONLINE)
-    alice.engine.open_conversation(carol)
-    world.server.start()
-    alice.engine.reconnect()
-    alice.wait(lambda: "Refused" in alice.problems())  # nobody has that name, and that is said

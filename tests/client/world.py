@@ -9,11 +9,13 @@ from typing import TypeVar
 
 from secure_chat.client.engine import ChatEngine
 from secure_chat.client.events import (
+    Audience,
     ConnectionChanged,
     ConnectionState,
     Event,
     Message,
     MessageState,
+    Privacy,
     Problem,
 )
 from secure_chat.client.profile import create_profile, open_profile
@@ -29,6 +31,8 @@ from tests.transport.support import Authority, Identity
 
 PASSWORD = "a password"
 PATIENCE = 30.0
+OPEN = Privacy(read_receipts=Audience.CONTACTS, typing=Audience.CONTACTS)
+"""Most of these people tell each other what they read without having compared numbers."""
 _E = TypeVar("_E", bound=Event)
 
 
@@ -159,6 +163,7 @@ class World:
     def person(self, name: str, *, link: InviteLink | None = None, start: bool = True) -> Client:
         folder = self._folder / name
         engine = ChatEngine(create_profile(folder, link or self.server.link(), name, PASSWORD))
+        engine.set_privacy(OPEN)
         return self._add(engine, folder, start=start)
 
     def again(self, client: Client, folder: Path | None = None, *, start: bool = True) -> Client:

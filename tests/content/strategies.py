@@ -21,9 +21,9 @@ payloads: st.SearchStrategy[content.Payload] = st.one_of(
     st.builds(content.Edit, content_ids, st.integers(1, EDITS), texts),
     st.builds(content.Delete, content_ids),
     st.builds(content.Reaction, references, st.integers(1, 2**32 - 1), st.sampled_from(EMOJI)),
-    st.builds(content.Timer, st.integers(1, 2**64 - 1), timers),
+    st.builds(content.Timer, st.integers(1, 2**63 - 1), timers),
     st.builds(content.Typing, st.booleans()),
-    st.builds(content.Profile, st.integers(1, 2**64 - 1), names),
+    st.builds(content.Profile, st.integers(1, 2**32 - 1), names),
     st.builds(
         content.Receipt,
         st.lists(content_ids, min_size=1, max_size=4).map(tuple),

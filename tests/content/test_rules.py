@@ -163,7 +163,7 @@ def test_a_key_that_nobody_accepted_speaks_but_changes_nothing() -> None:
 def test_a_timer_cannot_be_made_final() -> None:
     """A number near the end of all numbers would leave nobody a higher one: it is refused, said."""
     view = a_talk()
-    assert take(view, Sender(BOB), content.Timer(2**64 - 1, 5)) == [rules.NotApplied]
+    assert take(view, Sender(BOB), content.Timer(2**63 - 1, 5)) == [rules.NotApplied]
     assert view.timer() == Timer(0, 0)
     take(view, Sender(BOB), content.Timer(rules.TIMER_JUMP, 60))
     assert view.timer().seconds == 60

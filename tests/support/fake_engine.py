@@ -25,6 +25,7 @@ from secure_chat.client.events import (
 from secure_chat.errors import SafetyNumberDiffers, SecureChatError
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
+from tests.support.content_calls import ContentCalls
 
 ALICE, BOB = UserId("alice"), UserId("bob")
 NUMBER = tuple(f"{n:05d}" for n in range(12))
@@ -47,10 +48,11 @@ def text_from(user_id: UserId, text: str, number: int, **more: object) -> Messag
     return Message(**(facts | more))  # type: ignore[arg-type]
 
 
-class FakeEngine:
+class FakeEngine(ContentCalls):
     """Implements `secure_chat.client.api.Engine`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.user_id = ALICE
         self.our_fingerprint = "aaaa bbbb"
@@ -95,7 +97,10 @@ class FakeEngine:
     def mark_read(self, user_id: UserId, number: int) -> None:
         self.read.append((user_id, number))
 
-    def send_text(self, user_id: UserId, text: str) -> bytes:
+    def put(self, event: Event) -> None:
+        self.events.put(event)
+
+    def send_text(self, user_id: UserId, text: str, *, reply_to: int | None = None) -> bytes:
         self.sent.append((user_id, text))
         content_id = len(self.sent).to_bytes(16, "big")
         ours = Message(content_id, 1, user_id, True, text, NOON, MessageState.WAITING)  # noqa: FBT003

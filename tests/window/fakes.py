@@ -26,6 +26,7 @@ from secure_chat.errors import LocalError, SafetyNumberDiffers, SecureChatError,
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
+from tests.support.content_calls import ContentCalls
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=timezone(timedelta(hours=3, minutes=30)))
 NUMBER = tuple(f"{(i * 7919 + 12345) % 100000:05d}" for i in range(12))
@@ -44,10 +45,11 @@ class WrongTestPassword(LocalError):
     template = "The password is wrong."
 
 
-class FakeEngine:
+class FakeEngine(ContentCalls):
     """Keeps conversations in memory; what a test wants to happen, it makes happen."""
 
     def __init__(self, user_id: str = "alice") -> None:
+        super().__init__()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._user_id = UserId(user_id)
         self.persons: dict[UserId, Person] = {}
@@ -102,7 +104,10 @@ class FakeEngine:
         self.calls.append(f"read {user_id} {number}")
         self._clear_unread(user_id)
 
-    def send_text(self, user_id: UserId, text: str) -> bytes:
+    def put(self, event: Event) -> None:
+        self._events.put(event)
+
+    def send_text(self, user_id: UserId, text: str, *, reply_to: int | None = None) -> bytes:
         size = len(text.encode())
         if size > limits.TEXT:
             raise TextTooLong(size=size, limit=limits.TEXT)

@@ -5,6 +5,7 @@ content does to a conversation. All three are pure.
 """
 
 from secure_chat.client.content.check import (
+    EDITS,
     checked_name,
     checked_reaction,
     checked_text,
@@ -43,9 +44,9 @@ from secure_chat.client.content.codec import (
 )
 
 __all__ = [
-    "CONTENT_ID_BYTES", "KEPT", "LINES", "RECEIPT_IDS", "SHOWN", "VERSION", "Content", "ContentId",
-    "Delete", "Edit", "Payload", "Profile", "Reaction", "Receipt", "Reference", "SessionLost",
-    "Text", "Timer", "Turn", "Type", "Typing", "Unknown", "about", "assemble", "checked_name",
-    "checked_reaction", "checked_text", "checked_timer", "decode", "decode_payload", "encode",
-    "encode_payload", "kind_of",
+    "CONTENT_ID_BYTES", "EDITS", "KEPT", "LINES", "RECEIPT_IDS", "SHOWN", "VERSION", "Content",
+    "ContentId", "Delete", "Edit", "Payload", "Profile", "Reaction", "Receipt", "Reference",
+    "SessionLost", "Text", "Timer", "Turn", "Type", "Typing", "Unknown", "about", "assemble",
+    "checked_name", "checked_reaction", "checked_text", "checked_timer", "decode",
+    "decode_payload", "encode", "encode_payload", "kind_of",
 ]  # fmt: skip

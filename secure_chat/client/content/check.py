@@ -111,3 +111,15 @@ def checked_timer(seconds: int) -> int:
     if seconds and not TIMER_SHORTEST <= seconds <= TIMER_LONGEST:
         raise BadTimer(shortest=TIMER_SHORTEST, longest_days=TIMER_LONGEST // limits.DAY)
     return seconds
+
+
+_UNITS = (("day", limits.DAY), ("hour", limits.HOUR), ("minute", limits.MINUTE), ("second", 1))
+
+
+def in_words(seconds: int) -> str:
+    """A timer as people say it, in the largest unit that is exact."""
+    for unit, size in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return f"{seconds} seconds"

@@ -31,6 +31,7 @@ VERSION = 1
 CONTENT_ID_BYTES = 16
 RECEIPT_IDS = 256
 """How many messages one receipt may name (4 KiB)."""
+TIMER_REVISIONS = 2**63 - 1
 
 _SHOW = 0x01
 
@@ -222,7 +223,7 @@ def encode_payload(payload: Payload) -> bytes:
         case Typing(active=active):
             return u8(active)
         case Profile(revision=revision, name=name):
-            return u64(revision) + name.encode()
+            return u32(revision) + name.encode()
         case Receipt(content_ids=content_ids):
             return b"".join(content_ids)
         case _:
@@ -312,7 +313,7 @@ def _read_reaction(reader: Reader) -> Reaction:
 
 def _read_timer(reader: Reader) -> Timer:
     revision, seconds = reader.number(8), _timer(reader)
-    if not revision:
+    if not 1 <= revision <= TIMER_REVISIONS:
         raise BadEncoding(what="timer")
     return Timer(revision, seconds)
 
@@ -322,7 +323,7 @@ def _read_typing(reader: Reader) -> Typing:
 
 
 def _read_profile(reader: Reader) -> Profile:
-    revision, name = reader.number(8), reader.rest()
+    revision, name = reader.number(4), reader.rest()
     if not revision or len(name) > NAME_BYTES:
         raise BadEncoding(what="profile")
     return Profile(revision, cleaned_name(_utf8(name, "profile")))

@@ -16,28 +16,31 @@ import apsw
 import msgspec
 
 from secure_chat.client import content
-from secure_chat.client.content import CONTENT_ID_BYTES, ContentId
-from secure_chat.client.engine.core import Core, Decided, WantsKey, WantsRetry, Wrote
+from secure_chat.client.content import ContentId
+from secure_chat.client.content.rules import Ref
+from secure_chat.client.engine.core import Core, Decided, Types, WantsKey, WantsRetry, Wrote
+from secure_chat.client.engine.effects import remove, vanish
 from secure_chat.client.engine.network import Network
 from secure_chat.client.engine.trust import accept_pending, released
+from secure_chat.client.engine.writing import Writer, Written, rename
 from secure_chat.client.events import Conversation as Line
 from secure_chat.client.events import (
     ConversationChanged,
     Event,
     Message,
-    MessageAdded,
-    MessageState,
     PeopleChanged,
     Person,
+    Privacy,
     Safety,
+    Version,
 )
 from secure_chat.client.link import Endpoint
 from secure_chat.client.profile import Profile
-from secure_chat.client.vault import contacts, history, identity, keys, outbox
+from secure_chat.client.vault import contacts, history, identity, keys, talk
 from secure_chat.client.vault.contacts import Contact
 from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
 from secure_chat.crypto.rng import Random, system_random
-from secure_chat.errors import KeyUnknown, NotToYourself, SafetyNumberDiffers
+from secure_chat.errors import KeyUnknown, NoSuchMessage, NotToYourself, SafetyNumberDiffers
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.wiretypes import AccountKey
 
@@ -57,6 +60,8 @@ class ChatEngine:
         self._core = Core(profile, random)
         self._network = Network(self._core, self._endpoint, self._publish)
         self._started = False
+        with self._vault.write() as db:
+            vanish(db, _now_ms())  # what was due while nobody ran
 
     # ------------------------------------------------------------ the connection
 
@@ -141,7 +146,7 @@ class ChatEngine:
     def open_conversation(self, user_id: UserId) -> None:
         """Fetch the contact's keys if needed, so that `safety` can answer; marks as read."""
         other = self._other(user_id)
-        contact = self._change(lambda db: self._seen(db, other, None))
+        contact = self._change(lambda db: self._writer(db, other).seen(None))
         if contact.identity is None or contact.pending is not None:
             self._network.post(WantsKey(other))
         self._network.post(Wrote(other))
@@ -149,28 +154,96 @@ class ChatEngine:
     def mark_read(self, user_id: UserId, number: int) -> None:
         """The person has seen this conversation up to and with message ``number``."""
         other = self._other(user_id)
-        self._change(lambda db: self._seen(db, other, number))
+        self._change(lambda db: self._writer(db, other).seen(number))
         self._network.post(Wrote(other))
 
-    def send_text(self, user_id: UserId, text: str) -> bytes:
-        """Put a text into the outbox; returns its content id. Raises `TextTooLong`, `BadText`."""
+    def send_text(self, user_id: UserId, text: str, *, reply_to: int | None = None) -> bytes:
+        """Put a text into the outbox; returns its content id.
+
+        Raises `TextTooLong`, `BadText`, `NoSuchMessage`.
+        """
+        return self._write(user_id, lambda writer: writer.text(text, reply_to))
+
+    def edit(self, user_id: UserId, number: int, text: str) -> bytes:
+        """Give a message of ours another text; returns the change's content id.
+
+        Raises `NoSuchMessage`, `NotYourMessage`, `TooManyEdits`, `TextTooLong`, `BadText`.
+        """
+        return self._write(user_id, lambda writer: writer.edit(number, text))
+
+    def versions(self, user_id: UserId, number: int) -> list[Version]:
+        """The texts of a message from the first to the present one. Raises `NoSuchMessage`."""
+        other = canonical_user_id(user_id)
+        with self._vault.read() as db:
+            line, ref = self._line(db, other, number)
+            return talk.versions(db, other, ref) or [Version(0, line.text, line.time)]
+
+    def delete(self, user_id: UserId, number: int) -> bytes:
+        """Take a message of ours back on both sides; returns the change's content id.
+
+        Raises `NoSuchMessage`, `NotYourMessage`.
+        """
+        return self._write(user_id, lambda writer: writer.delete(number))
+
+    def remove(self, user_id: UserId, number: int) -> None:
+        """Remove any message from this device alone. Raises `NoSuchMessage`."""
         other = self._other(user_id)
-        line = Message(
-            content_id=self._random(CONTENT_ID_BYTES),
-            number=0,
-            user_id=other,
-            ours=True,
-            text=content.checked_text(text),
-            time=_now_ms(),
-            state=MessageState.WAITING,
-        )
-        self._change(lambda db: self._queue(db, line))
-        self._network.post(Wrote(other))
-        return line.content_id
+
+        def gone(db: apsw.Connection) -> tuple[None, list[Event]]:
+            ref = self._line(db, other, number)[1]
+            return None, remove(db, other, number, ref, _now_ms())
+
+        self._change(gone)
+        self._vault.scrub()
+
+    def react(self, user_id: UserId, number: int, emoji: str) -> bytes:
+        """Our one reaction to a message, empty to withdraw it; returns the change's content id.
+
+        Raises `BadReaction`, `NoSuchMessage`.
+        """
+        return self._write(user_id, lambda writer: writer.react(number, emoji))
+
+    def set_timer(self, user_id: UserId, seconds: int) -> bytes:
+        """Let later messages of both disappear; 0: keep them. Raises `BadTimer`."""
+        return self._write(user_id, lambda writer: writer.timer(seconds))
+
+    def set_typing(self, user_id: UserId, *, active: bool) -> None:
+        """The person is writing, or has stopped. Goes only to those whom `privacy` allows."""
+        self._network.post(Types(self._other(user_id), active))
 
     def retry(self, user_id: UserId) -> None:
         """Try a halted outbox again."""
         self._network.post(WantsRetry(self._other(user_id)))
+
+    # ------------------------------------------------------------ ourselves
+
+    def display_name(self) -> str:
+        """How we like to be called; empty: by the account's name."""
+        with self._vault.read() as db:
+            return talk.own_name(db).text
+
+    def set_profile(self, display_name: str) -> None:
+        """Change it, and tell the contacts to whom we wrote. Raises `BadName`."""
+        name = content.checked_name(display_name)
+
+        def change(db: apsw.Connection) -> tuple[list[UserId], list[Event]]:
+            told = rename(db, name)
+            for user_id in told:
+                self._writer(db, user_id).introduce()
+            return told, []
+
+        for user_id in self._change(change):
+            self._network.post(Wrote(user_id))
+
+    def privacy(self) -> Privacy:
+        """Who learns that we have read, or are writing."""
+        with self._vault.read() as db:
+            return talk.privacy(db)
+
+    def set_privacy(self, privacy: Privacy) -> None:
+        """Change it from now on."""
+        with self._vault.write() as db:
+            talk.set_privacy(db, privacy)
 
     # ------------------------------------------------------------ trust
 
@@ -209,63 +282,41 @@ class ChatEngine:
 
     # ------------------------------------------------------------ inside transactions
 
-    def _queue(self, db: apsw.Connection, line: Message) -> tuple[None, list[Event]]:
-        known = contacts.get(db, line.user_id)
-        if not known.engaged:
-            # An answer ends being strangers: what came before is confirmed with it.
-            contacts.engage(db, line.user_id)
-            self._owe_receipt(db, known, history.received(db, line.user_id), read=False)
-        added = history.add(db, line)
-        assert added is not None, "content ids are random"
-        outbox.owe(
-            db,
-            line.user_id,
-            ContentId(line.content_id),
-            content.Text(line.text),
-            None if known.identity is None else known.identity.account_key,
-            line.time,
-        )
-        return None, [
-            MessageAdded(added),
-            ConversationChanged(history.conversation(db, line.user_id)),
-        ]
+    def _writer(self, db: apsw.Connection, user_id: UserId) -> Writer:
+        online = self._core.roster.is_online(user_id)
+        return Writer(db, user_id, _now_ms(), self._random, online=online)
 
-    def _seen(
-        self, db: apsw.Connection, user_id: UserId, up_to: int | None
-    ) -> tuple[Contact, list[Event]]:
-        contacts.engage(db, user_id)
-        contact = contacts.get(db, user_id)
-        read = history.mark_read(db, user_id, up_to)
-        if not read:
-            return contact, []
-        self._owe_receipt(db, contact, read, read=True)
-        return contact, [ConversationChanged(history.conversation(db, user_id))]
+    def _write(self, user_id: UserId, write: Callable[[Writer], Written]) -> bytes:
+        """Something of ours, in the vault and on its way."""
+        other = self._other(user_id)
 
-    def _owe_receipt(
-        self, db: apsw.Connection, contact: Contact, of: list[ContentId], *, read: bool
-    ) -> None:
-        if of and contact.identity is not None:
-            outbox.owe_receipt(
-                db,
-                contact.user_id,
-                of,
-                contact.identity.account_key,
-                _now_ms(),
-                ContentId(self._random(CONTENT_ID_BYTES)),
-                read=read,
-            )
+        def change(db: apsw.Connection) -> tuple[ContentId, list[Event]]:
+            written = write(self._writer(db, other))
+            return written.content_id, written.events
+
+        content_id = self._change(change)
+        self._network.post(Wrote(other))
+        return content_id
+
+    def _line(self, db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref]:
+        found = history.line(db, user_id, number)
+        if found is None:
+            raise NoSuchMessage(user_id=user_id, number=number)
+        return found
 
     def _accept(self, db: apsw.Connection, contact: Contact, *, verified: int) -> list[Event]:
         known = accept_pending(db, contact, verified=verified)
         assert known.identity is not None
         keys.drop_sessions_but(db, known.user_id, known.identity.account_key)
+        talk.set_told(db, known.user_id, 0)  # this key has not been told our name
         return [*released(db, known), *self._standing(db, known)]
 
     def _standing(self, db: apsw.Connection, contact: Contact) -> list[Event]:
         user_id = contact.user_id
         online = self._core.roster.is_online(user_id)
+        name = history.display_name(db, contact)
         return [
-            PeopleChanged((Person(user_id, online, contact.trust),)),
+            PeopleChanged((Person(user_id, online, contact.trust, name),)),
             ConversationChanged(history.conversation(db, user_id)),
         ]
 

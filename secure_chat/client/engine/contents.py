@@ -3,14 +3,17 @@
 import apsw
 
 from secure_chat.client import content
-from secure_chat.client.content import Content, ContentId
+from secure_chat.client.content import Content, ContentId, rules
+from secure_chat.client.content.rules import Author, Sender
 from secure_chat.client.engine.context import Context
+from secure_chat.client.engine.effects import Applier
 from secure_chat.client.engine.outbox import Outbox
 from secure_chat.client.engine.trust import TrustKeeper
-from secure_chat.client.events import ConversationChanged, Message, MessageAdded, MessageState
-from secure_chat.client.events import MessageChanged as Changed
+from secure_chat.client.engine.typing import TypingKeeper
+from secure_chat.client.events import MessageChanged, MessageState
 from secure_chat.client.vault import contacts, history, outbox
 from secure_chat.client.vault.keys import SessionName
+from secure_chat.client.vault.talk import VaultView
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 
@@ -20,45 +23,64 @@ SESSION_LOST = (
     " What it had not confirmed is sent again."
 )
 _REBUILD_MS = limits.HOUR * 1000
-_BEFORE_DELIVERED = (MessageState.WAITING, MessageState.HELD, MessageState.ACCEPTED)
-_BEFORE_READ = (*_BEFORE_DELIVERED, MessageState.DELIVERED)
-
-
-def _must_be_said(payload: content.Payload) -> bool:
-    """Whether a content that is not handled here must not be swallowed."""
-    if isinstance(payload, content.Unknown):
-        return payload.show
-    return content.kind_of(payload) in content.SHOWN
 
 
 class Contents:
     """Applies contents inside the transaction that opened them."""
 
-    def __init__(self, context: Context, trust: TrustKeeper, sending: Outbox) -> None:
+    def __init__(
+        self, context: Context, trust: TrustKeeper, sending: Outbox, typing: TypingKeeper
+    ) -> None:
         self._context = context
         self._trust = trust
         self._sending = sending
+        self._typing = typing
         self._to_pump: set[UserId] = set()
         self._to_fetch: set[UserId] = set()
 
-    def take_in(self, db: apsw.Connection, name: SessionName, taken: Content) -> None:
-        """A content that was proven to be of ``name``."""
+    def take_in(
+        self, db: apsw.Connection, name: SessionName, taken: Content, *, live: bool = False
+    ) -> None:
+        """A content that was proven to be of ``name``; ``live``: it came as a transient one."""
         user_id = name.address.user_id
-        match taken.payload:
-            case content.Text(text=text):
-                self._text(db, user_id, taken, text)
-            case content.Receipt() as receipt:
-                if self._is_accepted(db, name):
-                    self._receipt(db, user_id, receipt)
-            case content.SessionLost():
+        contact = contacts.get(db, user_id)
+        sender = Sender(
+            Author(bytes(name.account_key)),
+            accepted=self._is_accepted(db, name),
+            engaged=contact.engaged,
+        )
+        applier = Applier(
+            db,
+            user_id,
+            self._context.now_ms,
+            self._context.new_content_id,
+            online=user_id in self._trust.online,
+        )
+        for effect in rules.take(VaultView(db, user_id), sender, taken, live=live):
+            self._do(db, name, effect)
+            applier.apply(effect, taken)
+        for event in applier.events():
+            self._context.emit(event)
+        self._typing.heard(user_id)
+        if contact.identity is not None and taken.own_counter > contact.identity.counter:
+            self._to_fetch.add(user_id)  # their devices have changed
+
+    def _do(self, db: apsw.Connection, name: SessionName, effect: rules.Effect) -> None:
+        """What an effect means beyond the conversation's rows."""
+        user_id = name.address.user_id
+        match effect:
+            case rules.Confirm(content_id=content_id, prompt=prompt):
+                self._confirm(db, user_id, content_id, prompt=prompt)
+            case rules.ShowTyping(active=active):
+                self._typing.show(user_id, active=active)
+            case rules.AddLine():
+                self._typing.ended(user_id)
+            case rules.SendAgain():
                 self._session_lost(db, name)
-            case other if _must_be_said(other):
+            case rules.NeedsNewer():
                 self._trust.notice(db, user_id, "needs-newer", NEEDS_NEWER.format(user_id=user_id))
             case _:
-                pass  # a turn, or something unknown that wants silence
-        identity = contacts.get(db, user_id).identity
-        if identity is not None and taken.own_counter > identity.counter:
-            self._to_fetch.add(user_id)  # their devices have changed
+                pass
 
     def after(self) -> None:
         """Send what came of the contents, once they are on disk."""
@@ -94,26 +116,10 @@ class Contents:
             )
         self._to_pump.add(user_id)
 
-    def _text(self, db: apsw.Connection, user_id: UserId, taken: Content, text: str) -> None:
-        context = self._context
-        line = Message(
-            content_id=taken.content_id,
-            number=0,
-            user_id=user_id,
-            ours=False,
-            text=text,
-            time=context.now_ms,
-            state=MessageState.RECEIVED,
-            claimed_time=taken.time,
-        )
-        added = history.add(db, line, unread=True)
-        if added is not None:
-            context.emit(MessageAdded(added))
-            context.emit(ConversationChanged(history.conversation(db, user_id)))
-        self._confirm(db, user_id, taken.content_id)
-
-    def _confirm(self, db: apsw.Connection, user_id: UserId, content_id: ContentId) -> None:
-        """A delivery receipt, but none to strangers: it would tell them when we are here."""
+    def _confirm(
+        self, db: apsw.Connection, user_id: UserId, content_id: ContentId, *, prompt: bool
+    ) -> None:
+        """Owe a delivery receipt; one that is not ``prompt`` leaves with what is sent next."""
         contact = contacts.get(db, user_id)
         if not contact.engaged or contact.identity is None or contact.pending is not None:
             return
@@ -126,18 +132,8 @@ class Contents:
             self._context.new_content_id(),
             read=False,
         )
-        self._to_pump.add(user_id)
-
-    def _receipt(self, db: apsw.Connection, user_id: UserId, receipt: content.Receipt) -> None:
-        """Marks on messages that we wrote to this very person; other ids mean nothing."""
-        state = MessageState.READ if receipt.read else MessageState.DELIVERED
-        before = _BEFORE_READ if receipt.read else _BEFORE_DELIVERED
-        for content_id in receipt.content_ids:
-            changed = history.set_state(db, user_id, content_id, state, only_from=before)
-            outbox.confirmed(db, user_id, content_id)
-            if changed is not None:
-                self._context.emit(Changed(changed))
-        self._context.emit(ConversationChanged(history.conversation(db, user_id)))
+        if prompt:
+            self._to_pump.add(user_id)
 
     def _session_lost(self, db: apsw.Connection, name: SessionName) -> None:
         """An authenticated request to send again, honoured for the same identity only."""
@@ -154,7 +150,7 @@ class Contents:
                 only_from=(MessageState.ACCEPTED,),
             )
             if again is not None:
-                self._context.emit(Changed(again))
+                self._context.emit(MessageChanged(again))
         self._to_pump.add(user_id)
 
     def _is_accepted(self, db: apsw.Connection, name: SessionName) -> bool:

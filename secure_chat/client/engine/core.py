@@ -14,15 +14,17 @@ from msgspec import Struct
 
 from secure_chat.client.engine.contents import Contents
 from secure_chat.client.engine.context import Context, Requests
+from secure_chat.client.engine.expiry import Expiry
 from secure_chat.client.engine.inbox import Inbox
 from secure_chat.client.engine.login import Entry, Greeting, Next
 from secure_chat.client.engine.outbox import Outbox, owe_session_lost
 from secure_chat.client.engine.people import Roster
 from secure_chat.client.engine.prekeys import KeyStock
 from secure_chat.client.engine.trust import TrustKeeper
+from secure_chat.client.engine.typing import TypingKeeper
 from secure_chat.client.events import Event
 from secure_chat.client.profile import Profile
-from secure_chat.client.vault import contacts, identity, keys, outbox
+from secure_chat.client.vault import contacts, identity, keys, outbox, talk
 from secure_chat.crypto.rng import Random
 from secure_chat.errors import (
     ClockOff,
@@ -71,6 +73,12 @@ class Wrote(Intent, frozen=True):
     """A text or a receipt was queued."""
 
 
+class Types(Intent, frozen=True):
+    """The person is writing, or has stopped."""
+
+    active: bool
+
+
 class WantsKey(Intent, frozen=True):
     """The conversation was opened: find out whose key it is."""
 
@@ -102,7 +110,9 @@ class Core:
         self._entry = Entry(self._context, self._stock, profile.device, lambda: profile.link.invite)
         self._roster = Roster(self._context, self._requests, self._trust)
         self._outbox = Outbox(self._context, self._requests, self._trust)
-        self._contents = Contents(self._context, self._trust, self._outbox)
+        self._typing = TypingKeeper(self._context, self._trust)
+        self._expiry = Expiry(self._context)
+        self._contents = Contents(self._context, self._trust, self._outbox, self._typing)
         self._inbox = Inbox(self._context, self._trust, self._contents)
         self._sent = self._heard = 0.0
         self._pinged = False
@@ -154,15 +164,19 @@ class Core:
                 break
         self._inbox.acknowledge()
         self._contents.after()
+        self._expiry.look()
 
     def intent(self, intent: Intent, now: float, now_ms: int) -> None:
         """Act on what a person did."""
         self._context.at(now, now_ms)
         match intent:
             case Wrote(user_id=user_id):
+                self._expiry.look()
                 self._outbox.written(user_id)
+            case Types(user_id=user_id, active=active):
+                self._typing.tell(user_id, active=active)
             case WantsKey(user_id=user_id):
-                self._outbox.wants_key(user_id)
+                self._outbox.fetch_manifest(user_id)
             case WantsRetry(user_id=user_id):
                 self._outbox.retry(user_id)
             case Decided(user_id=user_id):
@@ -175,6 +189,8 @@ class Core:
         """What is due. Raises `ConnectionSilent` if the server has not answered a ping."""
         self._context.at(now, now_ms)
         self._outbox.tick()
+        self._typing.tick()
+        self._expiry.tick()
         if now >= self._housekeeping:
             self._housekeeping = now + _HOUSEKEEPING_SECONDS
             self._keep_house()
@@ -191,7 +207,8 @@ class Core:
         self._context.at(now, now_ms)
         self._context.online = self._context.ready = False
         self._context.messages.clear()
-        for part in (self._requests, self._stock, self._roster, self._outbox, self._inbox):
+        parts = (self._requests, self._stock, self._roster, self._outbox, self._inbox, self._typing)
+        for part in parts:
             part.disconnected()
 
     def problem(self, error: SecureChatError) -> None:
@@ -213,6 +230,7 @@ class Core:
     def next_deadline(self) -> float:
         """When `tick` is to be called at the latest; monotonic seconds."""
         due = [self._housekeeping, self._outbox.next_retry or _NEVER]
+        due += [self._typing.due, self._expiry.due]
         if self._context.online:
             silent = self._heard + limits.PING_SECONDS + _ANSWER_SECONDS
             due.append(silent if self._pinged else self._ping_due)
@@ -323,5 +341,6 @@ class Core:
         with self._context.transaction() as db:
             keys.purge_seen(db, now_ms - limits.SEEN_IDS_SECONDS * _MS)
             outbox.purge(db, now_ms - limits.RETENTION_SECONDS * _MS)
+            talk.purge(db, now_ms)
         if self._context.ready:
             self._stock.rotate_if_due()

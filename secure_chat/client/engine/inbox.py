@@ -105,7 +105,7 @@ class Inbox:
             with self._context.transaction() as db:
                 self._remember(db, delivery, digest)
                 opened = self._open(db, delivery, body)
-                self._take_in(db, opened)
+                self._take_in(db, opened, live=not delivery.seq)
         except PeerError as wrong:
             self._refuse(delivery, digest, wrong)
         except LocalError:
@@ -166,7 +166,7 @@ class Inbox:
         contact = contacts.get(db, name.address.user_id)
         return name.account_key in _accepted_keys(contact)
 
-    def _take_in(self, db: apsw.Connection, found: _Open) -> None:
+    def _take_in(self, db: apsw.Connection, found: _Open, *, live: bool) -> None:
         context, opened = self._context, found.opened
         context.store_sessions(db, found.name, found.sessions)
         for used in (opened.used_one_time, opened.used_kem):
@@ -179,7 +179,7 @@ class Inbox:
             # It was the contact's own words, so the ratchet has moved on; only the content is bad.
             self._say_unreadable(db, user_id, wrong)
         else:
-            self._contents.take_in(db, found.name, taken)
+            self._contents.take_in(db, found.name, taken, live=live)
         if found.sessions.wants_turn(context.now_ms):
             self._contents.wants_turn(db, user_id)
 

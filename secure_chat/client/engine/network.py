@@ -175,10 +175,11 @@ class Network:
             left = _LONGEST_WAIT if end is None else end - time.monotonic()
             if left <= 0:
                 return
-            self._woken.wait(min(left, _LONGEST_WAIT))
+            self._woken.wait(min(left, self._until(self._core.next_deadline)))
             self._woken.clear()
             try:
                 self._act()
+                self._core.tick(*_clock())
             except SecureChatError as wrong:
                 self._core.problem(wrong)
             except Exception as bug:

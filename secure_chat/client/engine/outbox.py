@@ -14,8 +14,13 @@ from msgspec import Struct
 from secure_chat.client import content
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.trust import TrustKeeper
-from secure_chat.client.events import ConversationChanged, MessageChanged, MessageState
-from secure_chat.client.vault import contacts, history, outbox
+from secure_chat.client.events import (
+    ChangeSent,
+    ConversationChanged,
+    MessageChanged,
+    MessageState,
+)
+from secure_chat.client.vault import contacts, history, outbox, talk
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.outbox import Copy, Owed
@@ -66,7 +71,6 @@ class Outbox:
         self._trust = trust
         self._lanes: dict[UserId, _Lane] = {}
         self._on_the_way: dict[DeliveryId, UserId] = {}
-        self._keys_wanted: set[UserId] = set()  # a person looks at them, and no answer has come
         self._to_rebuild: set[UserId] = set()
 
     # ------------------------------------------------------------ when to look
@@ -77,8 +81,6 @@ class Outbox:
             waiting = outbox.users_waiting(db)
         for user_id in waiting:
             self.pump(user_id)
-        for user_id in self._keys_wanted:
-            self.fetch_manifest(user_id)
 
     def written(self, user_id: UserId) -> None:
         """The person wrote something: it goes out, or says why not yet."""
@@ -184,6 +186,8 @@ class Outbox:
         body = sessions.seal(plain, context.now_ms, context.random)
         name = SessionName(DeviceAddress(owed.user_id, device), identity.account_key)
         context.store_sessions(db, name, sessions)
+        if owed.is_text:
+            history.set_addressee(db, owed.user_id, owed.content_id, identity.account_key)
         delivery_id = DeliveryId(context.random(DeliveryId.size or 0))
         outbox.add_copy(db, Copy(delivery_id, owed.number, device, body))
 
@@ -242,7 +246,7 @@ class Outbox:
             lane.wait = min(lane.wait * 2, _LONGEST_WAIT)
         with context.transaction() as db:
             owed = outbox.first_waiting(db, user_id)
-            if owed is not None and not owed.is_text and final:
+            if owed is not None and not owed.is_kept and final:
                 outbox.drop(db, owed.number)  # a receipt that can never arrive
         self._show_halt(user_id, error)
         context.problem(error, user_id)
@@ -257,7 +261,12 @@ class Outbox:
         self, db: apsw.Connection, owed: Owed, state: MessageState, problem: str = ""
     ) -> None:
         if not owed.is_text:
+            if owed.is_kept:
+                event = ChangeSent(owed.user_id, owed.content_id, state, problem)
+                self._context.emit(event)
             return
+        if state is MessageState.ACCEPTED:
+            talk.start_timer(db, owed.user_id, owed.content_id, self._context.now_ms)
         waiting = (MessageState.WAITING, MessageState.HELD)
         changed = history.set_state(
             db, owed.user_id, owed.content_id, state, problem, only_from=waiting
@@ -268,11 +277,6 @@ class Outbox:
 
     # ------------------------------------------------------------ the other's keys
 
-    def wants_key(self, user_id: UserId) -> None:
-        """A person wants to know whose key it is: ask now, or with the next connection."""
-        self._keys_wanted.add(user_id)
-        self.fetch_manifest(user_id)
-
     def fetch_manifest(self, user_id: UserId, above: int = 0) -> None:
         """Ask whose key and which devices; ``above``: a counter that the answer must exceed."""
         lane = self._lane(user_id)
@@ -282,7 +286,6 @@ class Outbox:
 
         def answered(answer: Manifest) -> None:
             lane.asking = False
-            self._keys_wanted.discard(user_id)
             self._guarded(user_id, lambda: self._learn(user_id, answer, above))
 
         self._requests.ask(
@@ -346,7 +349,6 @@ class Outbox:
     def _asked(self, user_id: UserId, lane: _Lane) -> Callable[[Refused], None]:
         def refused(refusal: Refused) -> None:
             lane.asking = False
-            self._keys_wanted.discard(user_id)
             self._halt(user_id, refusal)
 
         return refused

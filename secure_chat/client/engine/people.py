@@ -2,8 +2,8 @@
 
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.trust import TrustKeeper
-from secure_chat.client.events import PeopleChanged, Person, Trust
-from secure_chat.client.vault import contacts
+from secure_chat.client.events import PeopleChanged, Person
+from secure_chat.client.vault import contacts, history
 from secure_chat.errors import BadAddress, Refused
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.messages import List, Ok, Presence, Users, Watch
@@ -23,16 +23,24 @@ class Roster:
     @property
     def everybody(self) -> list[Person]:
         """All accounts that the server named, and all contacts, by name; without ourselves."""
-        trust = self._contacts()
-        return self._people(self._known | set(trust), trust)
+        known = self._contacts()
+        return self._people(self._known | set(known), known)
 
-    def _contacts(self) -> dict[UserId, Trust | None]:
+    def _contacts(self) -> dict[UserId, Person]:
         with self._context.vault.read() as db:
-            return {one.user_id: one.trust for one in contacts.everybody(db)}
+            return {
+                one.user_id: Person(
+                    one.user_id,
+                    one.user_id in self._trust.online,
+                    one.trust,
+                    history.display_name(db, one),
+                )
+                for one in contacts.everybody(db)
+            }
 
-    def _people(self, names: set[UserId], trust: dict[UserId, Trust | None]) -> list[Person]:
+    def _people(self, names: set[UserId], known: dict[UserId, Person]) -> list[Person]:
         others = names - {self._context.user_id}
-        return [Person(n, n in self._trust.online, trust.get(n)) for n in sorted(others)]
+        return [known.get(n) or Person(n, n in self._trust.online) for n in sorted(others)]
 
     def is_online(self, user_id: UserId) -> bool:
         """Whether somebody is here now, as far as we know."""

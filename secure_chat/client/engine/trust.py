@@ -13,6 +13,7 @@ import msgspec
 
 from secure_chat.client.engine.context import Context
 from secure_chat.client.events import (
+    ChangeSent,
     ConversationChanged,
     KeyChanged,
     MessageAdded,
@@ -90,13 +91,17 @@ class TrustKeeper:
     def hold(self, db: apsw.Connection, user_id: UserId) -> None:
         """Say of everything that waits for a contact why it waits."""
         for owed in outbox.waiting(db, user_id):
+            why = HELD.format(user_id=user_id)
+            if owed.is_kept and not owed.is_text:
+                held_back = ChangeSent(user_id, owed.content_id, MessageState.HELD, why)
+                self._context.emit(held_back)
             if owed.is_text:
                 held = history.set_state(
                     db,
                     user_id,
                     owed.content_id,
                     MessageState.HELD,
-                    HELD.format(user_id=user_id),
+                    why,
                     only_from=(MessageState.WAITING, MessageState.HELD),
                 )
                 if held is not None:
@@ -114,7 +119,8 @@ class TrustKeeper:
     def announce(self, db: apsw.Connection, contact: Contact) -> None:
         """Tell the faces how a contact stands now."""
         user_id = contact.user_id
-        person = Person(user_id, user_id in self.online, contact.trust)
+        name = history.display_name(db, contact)
+        person = Person(user_id, user_id in self.online, contact.trust, name)
         self._context.emit(PeopleChanged((person,)))
         self._context.emit(ConversationChanged(history.conversation(db, user_id)))
 

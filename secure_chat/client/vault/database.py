@@ -115,6 +115,19 @@ class Vault:
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
 
+    def scrub(self) -> None:
+        """Write what was deleted over, in the log of changes too, unless somebody reads just now.
+
+        Pages are overwritten at the commit (secure_delete); their old copies end with the log.
+        """
+        db = self._connection()
+        db.set_busy_timeout(0)
+        try:
+            with contextlib.suppress(apsw.BusyError, apsw.LockedError):
+                db.pragma("wal_checkpoint(TRUNCATE)")
+        finally:
+            db.set_busy_timeout(_BUSY_MS)
+
     def close(self) -> None:
         """Close every thread's connection and release the lock. May be called twice."""
         with self._guard:

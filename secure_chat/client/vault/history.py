@@ -1,40 +1,62 @@
-"""Rows of conversations: what a person sees."""
+"""Rows of conversations: what a person sees.
+
+What is done to messages (edits, reactions, deletions, timers) is in `talk`.
+"""
 
 from typing import Any
 
 import apsw
 
 from secure_chat.client.content import ContentId
-from secure_chat.client.events import Conversation, Message, MessageState, Trust
+from secure_chat.client.content.rules import OURSELVES, Author, Ref
+from secure_chat.client.events import Conversation, Message, MessageState, Quote, Reaction, Trust
 from secure_chat.client.vault import contacts
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.wiretypes import AccountKey
 
-_COLUMNS = (
-    "content_id, number, user_id, ours, text, time, state, claimed_time, notice, problem, repeated"
-)
 _END = 2**62
-_SELECT = f"SELECT {_COLUMNS} FROM messages "  # noqa: S608 - constant columns
+_SELECT = """
+SELECT m.content_id, m.number, m.user_id, m.ours, m.text, m.time, m.state, m.claimed_time,
+  m.notice, m.problem, m.repeated, m.edited, m.deleted, m.timer, m.expires,
+  m.quote_author, m.quote_id, q.number, q.text,
+  (SELECT group_concat((r.reader = x'') || r.emoji, ' ') FROM reactions r
+    WHERE r.user_id = m.user_id AND r.author = m.author AND r.content_id = m.content_id
+    AND r.emoji <> '')
+FROM messages m LEFT JOIN messages q ON q.user_id = m.user_id AND q.author = m.quote_author
+  AND q.content_id = m.quote_id AND q.notice = '' AND q.deleted = 0
+"""
 
 
-def add(db: apsw.Connection, message: Message, *, unread: bool = False) -> Message | None:
+def add(
+    db: apsw.Connection,
+    message: Message,
+    *,
+    author: Author = OURSELVES,
+    quote: Ref | None = None,
+    unread: bool = False,
+) -> Message | None:
     """Store a message; it comes back with its number, or None if this content is there already."""
     row = db.execute(
-        "INSERT INTO messages (user_id, content_id, ours, text, time, claimed_time, state, problem,"
-        " unread) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (user_id, ours, content_id) DO NOTHING RETURNING number",
+        "INSERT INTO messages (user_id, content_id, ours, author, text, time, claimed_time, state,"
+        " problem, unread, timer, quote_author, quote_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?) ON CONFLICT (user_id, author, content_id) DO NOTHING RETURNING number",
         (
             message.user_id,
             message.content_id,
             int(message.ours),
+            author,
             message.text,
             message.time,
             message.claimed_time,
             message.state.value,
             message.problem,
             int(unread),
+            message.timer,
+            None if quote is None else quote.author,
+            None if quote is None else quote.content_id,
         ),
     ).fetchone()
-    return None if row is None else _by_number(db, row[0])
+    return None if row is None else by_number(db, row[0])
 
 
 def add_notice(
@@ -53,14 +75,14 @@ def add_notice(
             "UPDATE messages SET repeated = repeated + 1, time = ?, problem = ? WHERE number = ?",
             (now_ms, text, last[0]),
         )
-        return _by_number(db, last[0]), False
+        return by_number(db, last[0]), False
     row = db.execute(
-        "INSERT INTO messages (user_id, content_id, ours, text, time, state, problem, notice)"
-        " VALUES (?, ?, 0, '', ?, ?, ?, ?) RETURNING number",
+        "INSERT INTO messages (user_id, content_id, ours, author, text, time, state, problem,"
+        " notice) VALUES (?, ?, 0, x'', '', ?, ?, ?, ?) RETURNING number",
         (user_id, content_id, now_ms, MessageState.RECEIVED.value, text, kind),
     ).fetchone()
     assert row is not None
-    return _by_number(db, row[0]), True
+    return by_number(db, row[0]), True
 
 
 def set_state(
@@ -88,24 +110,40 @@ def set_state(
             problem,
         ),
     ).fetchone()
-    return None if row is None else _by_number(db, row[0])
+    return None if row is None else by_number(db, row[0])
+
+
+def set_addressee(
+    db: apsw.Connection, user_id: UserId, content_id: ContentId, key: AccountKey
+) -> None:
+    """A message of ours is encrypted to this identity: its receipts count, and no other's."""
+    db.execute(
+        "UPDATE messages SET addressee = ? WHERE user_id = ? AND author = x'' AND content_id = ?",
+        (bytes(key), user_id, content_id),
+    )
 
 
 def page(db: apsw.Connection, user_id: UserId, before: int | None, limit: int) -> list[Message]:
     """The last ``limit`` messages before a number, in order."""
     rows = db.execute(
-        f"{_SELECT} WHERE user_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
+        f"{_SELECT} WHERE m.user_id = ? AND m.number < ? ORDER BY m.number DESC LIMIT ?",
         (user_id, _END if before is None else before, limit),
     )
     return [_message(row) for row in rows][::-1]
 
 
-def mark_read(db: apsw.Connection, user_id: UserId, up_to: int | None) -> list[ContentId]:
-    """A conversation was seen up to a number (None: all); returns what had not been before."""
+def mark_read(
+    db: apsw.Connection, user_id: UserId, up_to: int | None, now_ms: int
+) -> list[ContentId]:
+    """A conversation was seen up to a number (None: all); returns what had not been before.
+
+    From now on the time of what disappears runs.
+    """
     rows = db.execute(
-        "UPDATE messages SET unread = 0 WHERE user_id = ? AND unread = 1 AND number <= ?"
-        " RETURNING content_id",
-        (user_id, _END if up_to is None else up_to),
+        "UPDATE messages SET unread = 0,"
+        " expires = CASE WHEN timer > 0 AND expires = 0 THEN ? + timer * 1000 ELSE expires END"
+        " WHERE user_id = ? AND unread = 1 AND number <= ? RETURNING content_id",
+        (now_ms, user_id, _END if up_to is None else up_to),
     )
     return [ContentId(content_id) for (content_id,) in rows]
 
@@ -126,8 +164,27 @@ def conversation(db: apsw.Connection, user_id: UserId) -> Conversation:
         "SELECT count(*) FROM messages WHERE user_id = ? AND unread = 1", (user_id,)
     ).get
     last = page(db, user_id, None, 1)
-    trust = contacts.get(db, user_id).trust or Trust.NEW
-    return Conversation(user_id, trust, unread, last[0] if last else None)
+    contact = contacts.get(db, user_id)
+    timer = db.execute("SELECT timer FROM talks WHERE user_id = ?", (user_id,)).get
+    return Conversation(
+        user_id,
+        contact.trust or Trust.NEW,
+        unread,
+        last[0] if last else None,
+        timer=timer or 0,
+        display_name=display_name(db, contact),
+    )
+
+
+def display_name(db: apsw.Connection, contact: contacts.Contact) -> str:
+    """How a contact likes to be called; strangers choose no name that we show."""
+    if contact.identity is None or not contact.engaged:
+        return ""
+    name = db.execute(
+        "SELECT name FROM names WHERE user_id = ? AND author = ?",
+        (contact.user_id, bytes(contact.identity.account_key)),
+    ).get
+    return name or ""
 
 
 def conversations(db: apsw.Connection) -> list[Conversation]:
@@ -141,14 +198,44 @@ def conversations(db: apsw.Connection) -> list[Conversation]:
     return [conversation(db, UserId(str(user_id))) for user_id, _ in rows]
 
 
-def _by_number(db: apsw.Connection, number: int) -> Message:
-    row = db.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+def line(db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref] | None:
+    """A message by its number, with its key; None if it is not here, or no message."""
+    row = db.execute(
+        "SELECT author, content_id FROM messages WHERE user_id = ? AND number = ?"
+        " AND notice = '' AND deleted = 0",
+        (user_id, number),
+    ).fetchone()
+    return None if row is None else (by_number(db, number), Ref(Author(row[0]), ContentId(row[1])))
+
+
+def by_ref(db: apsw.Connection, user_id: UserId, ref: Ref) -> Message | None:
+    """A message by its key, deleted or not."""
+    row = db.execute(
+        f"{_SELECT} WHERE m.user_id = ? AND m.author = ? AND m.content_id = ? AND m.notice = ''",
+        (user_id, ref.author, ref.content_id),
+    ).fetchone()
+    return None if row is None else _message(row)
+
+
+def quoting(db: apsw.Connection, user_id: UserId, ref: Ref) -> list[Message]:
+    """The answers to a message, which show its text."""
+    rows = db.execute(
+        f"{_SELECT} WHERE m.user_id = ? AND m.quote_id = ? AND m.quote_author = ?",
+        (user_id, ref.content_id, ref.author),
+    )
+    return [_message(row) for row in rows]
+
+
+def by_number(db: apsw.Connection, number: int) -> Message:
+    """A line that is there."""
+    row = db.execute(f"{_SELECT} WHERE m.number = ?", (number,)).fetchone()
     assert row is not None
     return _message(row)
 
 
 def _message(row: tuple[Any, ...]) -> Message:
-    content_id, number, user_id, ours, text, time, state, claimed, notice, problem, repeated = row
+    content_id, number, user_id, ours, text, time, state, claimed, *rest = row
+    notice, problem, repeated, edited, deleted, timer, expires, *quote, reactions = rest
     if notice and repeated != 1:
         problem = f"{problem} ({repeated}×)"
     return Message(
@@ -162,4 +249,24 @@ def _message(row: tuple[Any, ...]) -> Message:
         claimed_time=claimed,
         is_notice=bool(notice),
         problem=problem,
+        quoted=_quote(*quote),
+        edited=edited,
+        deleted=bool(deleted),
+        reactions=_reactions(reactions),
+        timer=timer,
+        expires=expires,
     )
+
+
+def _quote(
+    author: bytes | None, content_id: bytes | None, number: int | None, text: str | None
+) -> Quote | None:
+    if content_id is None:
+        return None
+    return Quote(content_id, author == OURSELVES, number or 0, text or "")
+
+
+def _reactions(joined: str | None) -> tuple[Reaction, ...]:
+    """``1👍 0❤``: whether it is ours, and the emoji, which has no spaces."""
+    parts = sorted((joined or "").split())
+    return tuple(Reaction(ours=part[0] == "1", emoji=part[1:]) for part in parts)

@@ -1,7 +1,7 @@
 """Rows of what we owe others: contents in order, and the ciphertexts made of them.
 
-A content waits until the server took a copy for each device, and a text stays after that until its
-receipt came. A copy's bytes are made once and repeated as they are.
+A content waits until the server took a copy for each device; texts and changes stay after that
+until their receipt came. A copy's bytes are made once and repeated as they are.
 """
 
 from typing import Any
@@ -10,11 +10,14 @@ import apsw
 from msgspec import Struct
 
 from secure_chat.client.content import (
+    KEPT,
+    LINES,
     RECEIPT_IDS,
     ContentId,
     Payload,
     Receipt,
     Type,
+    about,
     decode_payload,
     encode_payload,
     kind_of,
@@ -37,7 +40,12 @@ class Owed(Struct, frozen=True):
     @property
     def is_text(self) -> bool:
         """Whether a line of the conversation stands for it."""
-        return self.kind == Type.TEXT
+        return self.kind in LINES
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stays here until a receipt names it."""
+        return self.kind in KEPT
 
 
 class Copy(Struct, frozen=True):
@@ -64,8 +72,8 @@ def owe(
 ) -> None:
     """Put a content at the end of a conversation's queue."""
     db.execute(
-        "INSERT INTO outgoing (user_id, content_id, kind, payload, account_key, created)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outgoing (user_id, content_id, kind, payload, account_key, created, about)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             user_id,
             content_id,
@@ -73,6 +81,7 @@ def owe(
             encode_payload(payload),
             None if account_key is None else bytes(account_key),
             now_ms,
+            about(payload),
         ),
     )
 
@@ -217,7 +226,7 @@ def find(db: apsw.Connection, delivery_id: DeliveryId) -> Owed | None:
 def copy_accepted(db: apsw.Connection, owed: Owed, delivery_id: DeliveryId, now_ms: int) -> bool:
     """The server took a copy; True once it has all of them.
 
-    A text stays for a request to send it again; anything else is done.
+    What is kept stays for a request to send it again; anything else is done.
     """
     db.execute("UPDATE copies SET accepted = 1 WHERE delivery_id = ?", (bytes(delivery_id),))
     if not all(copy.accepted for copy in copies(db, owed.number)):
@@ -228,12 +237,22 @@ def copy_accepted(db: apsw.Connection, owed: Owed, delivery_id: DeliveryId, now_
 
 def finish(db: apsw.Connection, owed: Owed, now_ms: int) -> None:
     """Nothing is left to send of a content."""
-    if not owed.is_text:
+    if not owed.is_kept:
         drop(db, owed.number)
         return
     db.execute("UPDATE outgoing SET accepted = ? WHERE id = ?", (now_ms, owed.number))
     db.execute("DELETE FROM copies WHERE outgoing = ?", (owed.number,))
     db.execute("DELETE FROM outgoing WHERE id = ? AND confirmed = 1", (owed.number,))
+
+
+def was_sealed(db: apsw.Connection, user_id: UserId, content_id: ContentId) -> bool:
+    """Whether a content may have left this device: it is not here unsealed, waiting."""
+    row = db.execute(
+        "SELECT 1 FROM outgoing WHERE user_id = ? AND content_id = ? AND accepted = 0"
+        " AND id NOT IN (SELECT outgoing FROM copies)",
+        (user_id, content_id),
+    ).get
+    return row is None
 
 
 def drop(db: apsw.Connection, owed: int) -> None:
@@ -243,9 +262,11 @@ def drop(db: apsw.Connection, owed: int) -> None:
 
 def confirmed(db: apsw.Connection, user_id: UserId, content_id: ContentId) -> None:
     """A device has it: nobody will ask for it again. Copies for other devices still go out."""
+    kinds = ",".join(str(int(kind)) for kind in sorted(KEPT))
     db.execute(
-        "UPDATE outgoing SET confirmed = 1 WHERE user_id = ? AND content_id = ? AND kind = ?",
-        (user_id, content_id, int(Type.TEXT)),
+        "UPDATE outgoing SET confirmed = 1 WHERE user_id = ? AND content_id = ?"  # noqa: S608
+        f" AND kind IN ({kinds})",
+        (user_id, content_id),
     )
     db.execute(
         "DELETE FROM outgoing WHERE user_id = ? AND confirmed = 1 AND accepted > 0", (user_id,)

@@ -116,7 +116,94 @@ CREATE TABLE seen (
 CREATE INDEX seen_time ON seen (time);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_CONTENT = """
+-- A message is known by its author and its content id, whoever else uses the same id.
+CREATE TABLE messages_by_author (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id TEXT NOT NULL,
+  content_id BLOB NOT NULL,
+  ours INTEGER NOT NULL,
+  author BLOB NOT NULL DEFAULT x'',        -- account key of who wrote it; empty: ourselves
+  addressee BLOB,                          -- of ours: the account key that it was encrypted to
+  text TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  claimed_time INTEGER NOT NULL DEFAULT 0,
+  state TEXT NOT NULL,
+  problem TEXT NOT NULL DEFAULT '',
+  unread INTEGER NOT NULL DEFAULT 0,
+  notice TEXT NOT NULL DEFAULT '',         -- kind of a line of our own, '' for a message
+  repeated INTEGER NOT NULL DEFAULT 1,     -- how often a notice was due in a row
+  edited INTEGER NOT NULL DEFAULT 0,       -- when the newest edit came
+  deleted INTEGER NOT NULL DEFAULT 0,      -- its author took it back
+  timer INTEGER NOT NULL DEFAULT 0,        -- seconds from reading or sending to disappearing
+  expires INTEGER NOT NULL DEFAULT 0,      -- when that will be, once the time runs
+  quote_author BLOB,
+  quote_id BLOB,
+  UNIQUE (user_id, author, content_id)
+) STRICT;
+INSERT INTO messages_by_author (number, user_id, content_id, ours, author, addressee, text, time,
+  claimed_time, state, problem, unread, notice, repeated)
+SELECT m.number, m.user_id, m.content_id, m.ours,
+  CASE WHEN m.ours = 1 OR m.notice <> '' THEN x'' ELSE coalesce(c.account_key, x'') END,
+  CASE WHEN m.ours = 1 THEN c.account_key END,
+  m.text, m.time, m.claimed_time, m.state, m.problem, m.unread, m.notice, m.repeated
+FROM messages m LEFT JOIN contacts c ON c.user_id = m.user_id ORDER BY m.number;
+DROP TABLE messages;
+ALTER TABLE messages_by_author RENAME TO messages;
+CREATE INDEX messages_of ON messages (user_id, number);
+CREATE INDEX messages_unread ON messages (user_id) WHERE unread = 1;
+CREATE INDEX messages_expiring ON messages (expires) WHERE expires > 0;
+CREATE INDEX messages_quoting ON messages (user_id, quote_id) WHERE quote_id IS NOT NULL;
+
+-- What is done to messages, under their author and id, whether they are here yet or not.
+CREATE TABLE edits (
+  user_id TEXT NOT NULL,
+  author BLOB NOT NULL,
+  content_id BLOB NOT NULL,
+  revision INTEGER NOT NULL,               -- 0: the text as it was first, once it was edited
+  text TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (user_id, author, content_id, revision)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reactions (
+  user_id TEXT NOT NULL,
+  author BLOB NOT NULL,
+  content_id BLOB NOT NULL,
+  reader BLOB NOT NULL,                    -- account key of who reacted; empty: ourselves
+  revision INTEGER NOT NULL,
+  emoji TEXT NOT NULL,                     -- empty: withdrawn
+  time INTEGER NOT NULL,
+  PRIMARY KEY (user_id, author, content_id, reader)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE gone (
+  user_id TEXT NOT NULL,
+  author BLOB NOT NULL,
+  content_id BLOB NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (user_id, author, content_id)
+) STRICT, WITHOUT ROWID;
+
+-- What a conversation has beside its messages.
+CREATE TABLE talks (
+  user_id TEXT PRIMARY KEY,
+  timer_revision INTEGER NOT NULL DEFAULT 0,
+  timer INTEGER NOT NULL DEFAULT 0,
+  name_told INTEGER NOT NULL DEFAULT 0     -- revision of our display name that they were told
+) STRICT;
+CREATE TABLE names (
+  user_id TEXT NOT NULL,                   -- empty for our own
+  author BLOB NOT NULL,
+  revision INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (user_id, author)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- The message that a queued change is about: it goes when that message goes.
+ALTER TABLE outgoing ADD COLUMN about BLOB;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT)
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:

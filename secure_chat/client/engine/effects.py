@@ -1,0 +1,178 @@
+"""Applies the effects of contents (`client.content.rules`) to the vault, and says what changed.
+
+For both directions: what a peer's content does here, and what our own does before it is sent.
+"""
+
+from collections.abc import Callable
+
+import apsw
+
+from secure_chat.client.content import Content, ContentId, rules
+from secure_chat.client.content.check import in_words
+from secure_chat.client.content.rules import OURSELVES, Ref
+from secure_chat.client.events import (
+    ConversationChanged,
+    Event,
+    Message,
+    MessageAdded,
+    MessageChanged,
+    MessageRemoved,
+    MessageState,
+    PeopleChanged,
+    Person,
+)
+from secure_chat.client.vault import contacts, history, outbox, talk
+from secure_chat.protocol.addresses import UserId
+
+TIMER_SET = "{who} set messages to disappear {after} after they are read."
+TIMER_OFF = "{who} set messages to stay."
+NOT_APPLIED = "{user_id} sent a change that was not applied: {because}."
+_BEFORE_DELIVERED = (MessageState.WAITING, MessageState.HELD, MessageState.ACCEPTED)
+_BEFORE_READ = (*_BEFORE_DELIVERED, MessageState.DELIVERED)
+
+
+class Applier:
+    """Applies effects on one conversation inside the caller's transaction; gathers the events."""
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        user_id: UserId,
+        now_ms: int,
+        new_id: Callable[[], ContentId],
+        *,
+        online: bool = False,
+    ) -> None:
+        self._db = db
+        self._user_id = user_id
+        self._now = now_ms
+        self._new_id = new_id
+        self._online = online
+        self._events: list[Event] = []
+
+    def events(self) -> list[Event]:
+        """What the faces must know, the conversation's own line last."""
+        if not self._events:
+            return []
+        line = history.conversation(self._db, self._user_id)
+        return [*self._events, ConversationChanged(line)]
+
+    def apply(self, effect: rules.Effect, taken: Content) -> None:
+        """Change the vault; effects that change nothing in it are the caller's."""
+        db, user_id, now = self._db, self._user_id, self._now
+        match effect:
+            case rules.AddLine():
+                self._add(effect, taken)
+            case rules.PutEdit(ref=ref, revision=revision, text=text):
+                talk.put_edit(db, user_id, ref, revision, text, now)
+                self._changed(ref)
+            case rules.Erase(ref=ref):
+                talk.erase(db, user_id, ref, now)
+                self._changed(ref)
+            case rules.PutReaction(ref=ref, by=by, version=version):
+                talk.put_reaction(db, user_id, ref, by, version, now)
+                self._changed(ref, text=False)
+            case rules.PutTimer():
+                self._timer(effect)
+            case rules.PutName(of=of, version=version):
+                talk.put_name(db, user_id, of, version)
+                self._named()
+            case rules.Mark(content_id=content_id, read=read):
+                self._mark(content_id, read=read)
+            case rules.NotApplied(because=because):
+                said = NOT_APPLIED.format(user_id=user_id, because=because)
+                self._notice("not-applied", said)
+            case _:
+                pass
+
+    def _add(self, effect: rules.AddLine, taken: Content) -> None:
+        ours = effect.ref.author == OURSELVES
+        line = Message(
+            content_id=effect.ref.content_id,
+            number=0,
+            user_id=self._user_id,
+            ours=ours,
+            text=effect.text,
+            time=self._now,
+            state=MessageState.WAITING if ours else MessageState.RECEIVED,
+            claimed_time=0 if ours else taken.time,
+            timer=effect.timer,
+        )
+        added = history.add(
+            self._db, line, author=effect.ref.author, quote=effect.quote, unread=not ours
+        )
+        if added is None:
+            return
+        talk.show_newest_edit(self._db, self._user_id, effect.ref)
+        self._events.append(MessageAdded(history.by_number(self._db, added.number)))
+        self._quotes(effect.ref)
+
+    def _changed(self, ref: Ref, *, text: bool = True) -> None:
+        """Tell of a message that is here; what waits for one that is not is bounded."""
+        line = history.by_ref(self._db, self._user_id, ref)
+        if line is None:
+            talk.trim_early(self._db, self._user_id)
+            return
+        self._events.append(MessageChanged(line))
+        if text:
+            self._quotes(ref)
+
+    def _quotes(self, ref: Ref) -> None:
+        answers = history.quoting(self._db, self._user_id, ref)
+        self._events.extend(MessageChanged(answer) for answer in answers)
+
+    def _timer(self, effect: rules.PutTimer) -> None:
+        timer = effect.timer
+        before = talk.VaultView(self._db, self._user_id).timer()
+        talk.put_timer(self._db, self._user_id, timer)
+        if timer.seconds == before.seconds:
+            return
+        who = "You" if effect.by == OURSELVES else self._user_id
+        words = TIMER_SET if timer.seconds else TIMER_OFF
+        said = words.format(who=who, after=in_words(timer.seconds))
+        self._notice(f"timer {timer.revision}", said)
+
+    def _named(self) -> None:
+        contact = contacts.get(self._db, self._user_id)
+        name = history.display_name(self._db, contact)
+        person = Person(self._user_id, self._online, contact.trust, name)
+        self._events.append(PeopleChanged((person,)))
+
+    def _mark(self, content_id: ContentId, *, read: bool) -> None:
+        talk.start_timer(self._db, self._user_id, content_id, self._now)
+        changed = history.set_state(
+            self._db,
+            self._user_id,
+            content_id,
+            MessageState.READ if read else MessageState.DELIVERED,
+            only_from=_BEFORE_READ if read else _BEFORE_DELIVERED,
+        )
+        outbox.confirmed(self._db, self._user_id, content_id)
+        if changed is not None:
+            self._events.append(MessageChanged(changed))
+
+    def _notice(self, kind: str, said: str) -> None:
+        line, new = history.add_notice(
+            self._db, self._user_id, self._new_id(), kind, said, self._now
+        )
+        self._events.append(MessageAdded(line) if new else MessageChanged(line))
+
+
+def remove(db: apsw.Connection, user_id: UserId, number: int, ref: Ref, now_ms: int) -> list[Event]:
+    """A message leaves this device: it disappeared, or the person removed it here."""
+    answers = history.quoting(db, user_id, ref)
+    talk.remove(db, user_id, ref, now_ms)
+    return [
+        MessageRemoved(user_id, number, ref.content_id),
+        *(MessageChanged(history.by_number(db, one.number)) for one in answers),
+        ConversationChanged(history.conversation(db, user_id)),
+    ]
+
+
+def vanish(db: apsw.Connection, now_ms: int) -> list[Event]:
+    """Remove every message whose time is over."""
+    return [
+        event
+        for user_id, number, ref in talk.expired(db, now_ms)
+        for event in remove(db, user_id, number, ref, now_ms)
+    ]

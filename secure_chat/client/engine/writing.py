@@ -1,0 +1,180 @@
+"""What a person writes, reads and changes, inside the transaction of the calling thread.
+
+Everything of ours goes through the same rules as what others send (`client.content.rules`), is
+applied to the vault, and is queued in the same transaction.
+"""
+
+import apsw
+from msgspec import Struct
+
+from secure_chat.client import content
+from secure_chat.client.content import CONTENT_ID_BYTES, Content, ContentId, Reference, rules
+from secure_chat.client.content.check import EDITS
+from secure_chat.client.content.rules import OURSELVES, Author, Ref, Sender
+from secure_chat.client.engine.effects import Applier
+from secure_chat.client.engine.typing import may_know
+from secure_chat.client.events import (
+    ChangeSent,
+    ConversationChanged,
+    Event,
+    Message,
+    MessageState,
+)
+from secure_chat.client.vault import contacts, history, outbox, talk
+from secure_chat.client.vault.contacts import Contact
+from secure_chat.crypto.rng import Random
+from secure_chat.errors import NoSuchMessage, NotYourMessage, TooManyEdits
+from secure_chat.protocol.addresses import UserId
+
+
+class Written(Struct, frozen=True):
+    """A content of ours that is queued, and what the faces must know of it."""
+
+    content_id: ContentId
+    events: list[Event]
+
+
+class Writer:
+    """One person's words on one conversation, in one transaction."""
+
+    def __init__(
+        self, db: apsw.Connection, user_id: UserId, now_ms: int, random: Random, *, online: bool
+    ) -> None:
+        self._db = db
+        self._user_id = user_id
+        self._now = now_ms
+        self._random = random
+        self._online = online
+        self._view = talk.VaultView(db, user_id)
+
+    # ------------------------------------------------------------ messages
+
+    def text(self, text: str, reply_to: int | None) -> Written:
+        """A message, under the conversation's timer; an answer ends being strangers."""
+        ref = None if reply_to is None else self._line(reply_to)[1]
+        quote = None if ref is None else _reference(ref)
+        contact = self._engage()
+        self._introduce(contact)
+        payload = content.Text(content.checked_text(text), self._view.timer().seconds, quote)
+        return self._write(payload, ref)
+
+    def edit(self, number: int, text: str) -> Written:
+        """Another text for a message of ours."""
+        ref = self._own(number)
+        versions = talk.versions(self._db, self._user_id, ref)
+        revision = versions[-1].revision + 1 if versions else 1
+        if revision > EDITS:
+            raise TooManyEdits(limit=EDITS)
+        return self._write(content.Edit(ref.content_id, revision, content.checked_text(text)))
+
+    def delete(self, number: int) -> Written:
+        """Take a message of ours back; one that never left needs no words about it."""
+        ref = self._own(number)
+        if outbox.was_sealed(self._db, self._user_id, ref.content_id):
+            return self._write(content.Delete(ref.content_id))
+        written = self._write(content.Delete(ref.content_id), send=False)
+        done = ChangeSent(self._user_id, written.content_id, MessageState.ACCEPTED)
+        return Written(written.content_id, [*written.events, done])
+
+    def react(self, number: int, emoji: str) -> Written:
+        """Our reaction to a message, in place of the one before."""
+        ref = self._line(number)[1]
+        before = self._view.reaction(ref, OURSELVES)
+        revision = 1 if before is None else before.revision + 1
+        emoji = content.checked_reaction(emoji)
+        return self._write(content.Reaction(_reference(ref), revision, emoji), ref)
+
+    def _line(self, number: int) -> tuple[Message, Ref]:
+        found = history.line(self._db, self._user_id, number)
+        if found is None:
+            raise NoSuchMessage(user_id=self._user_id, number=number)
+        return found
+
+    def _own(self, number: int) -> Ref:
+        message, ref = self._line(number)
+        if not message.ours:
+            raise NotYourMessage(user_id=self._user_id)
+        return ref
+
+    # ------------------------------------------------------------ the conversation
+
+    def timer(self, seconds: int) -> Written:
+        """After how long later messages disappear."""
+        revision = self._view.timer().revision + 1
+        return self._write(content.Timer(revision, content.checked_timer(seconds)))
+
+    def seen(self, up_to: int | None) -> tuple[Contact, list[Event]]:
+        """The person has seen the conversation; whoever may know of it is told so."""
+        contact = self._engage()
+        read = history.mark_read(self._db, self._user_id, up_to, self._now)
+        if not read:
+            return contact, []
+        may = may_know(talk.privacy(self._db).read_receipts, contact)
+        self._owe_receipt(contact, read, read=may)
+        return contact, [ConversationChanged(history.conversation(self._db, self._user_id))]
+
+    def introduce(self) -> None:
+        """Tell a contact how we like to be called now."""
+        self._introduce(contacts.get(self._db, self._user_id))
+
+    def _introduce(self, contact: Contact) -> None:
+        name = talk.own_name(self._db)
+        if talk.was_told(self._db, self._user_id) < name.revision:
+            self._owe(contact, content.Profile(name.revision, name.text), self._new_id())
+            talk.set_told(self._db, self._user_id, name.revision)
+
+    def _engage(self) -> Contact:
+        """No stranger any more: what came before is confirmed."""
+        contact = contacts.get(self._db, self._user_id)
+        if contact.engaged:
+            return contact
+        contacts.engage(self._db, self._user_id)
+        self._owe_receipt(contact, history.received(self._db, self._user_id), read=False)
+        return contacts.get(self._db, self._user_id)
+
+    def _owe_receipt(self, contact: Contact, of: list[ContentId], *, read: bool) -> None:
+        if of and contact.identity is not None:
+            outbox.owe_receipt(
+                self._db,
+                contact.user_id,
+                of,
+                contact.identity.account_key,
+                self._now,
+                self._new_id(),
+                read=read,
+            )
+
+    # ------------------------------------------------------------ all of them
+
+    def _write(
+        self, payload: content.Payload, about: Ref | None = None, *, send: bool = True
+    ) -> Written:
+        """Apply a content of ours to the vault and queue it."""
+        other = OURSELVES if about is None else about.author
+        made = Content(self._new_id(), self._now, payload)
+        applier = Applier(self._db, self._user_id, self._now, self._new_id, online=self._online)
+        for effect in rules.take(self._view, Sender(OURSELVES, Author(other)), made):
+            applier.apply(effect, made)
+        if send:
+            self._owe(contacts.get(self._db, self._user_id), payload, made.content_id)
+        return Written(made.content_id, applier.events())
+
+    def _owe(self, contact: Contact, payload: content.Payload, content_id: ContentId) -> None:
+        key = None if contact.identity is None else contact.identity.account_key
+        outbox.owe(self._db, contact.user_id, content_id, payload, key, self._now)
+
+    def _new_id(self) -> ContentId:
+        return ContentId(self._random(CONTENT_ID_BYTES))
+
+
+def rename(db: apsw.Connection, name: str) -> list[UserId]:
+    """Change our display name; returns the contacts who are to learn it."""
+    before = talk.own_name(db)
+    if name == before.text:
+        return []
+    talk.put_name(db, UserId(""), OURSELVES, rules.Version(before.revision + 1, name))
+    return [one.user_id for one in contacts.everybody(db) if one.engaged and one.identity]
+
+
+def _reference(ref: Ref) -> Reference:
+    return Reference(ref.author == OURSELVES, ref.content_id)

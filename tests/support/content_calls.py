@@ -1,0 +1,58 @@
+"""The part of `api.Engine` that changes messages, for fakes: it records what was asked."""
+
+from secure_chat.client.events import Audience, ChangeSent, Event, MessageState, Privacy, Version
+from secure_chat.protocol.addresses import UserId
+
+
+class ContentCalls:
+    """Answers every change as accepted; ``changes`` holds (what, whom, facts) in order."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str, tuple[object, ...]]] = []
+        self.on_change: list[tuple[MessageState, str]] = [(MessageState.ACCEPTED, "")]
+        self.name = ""
+        self.chosen = Privacy(read_receipts=Audience.VERIFIED, typing=Audience.VERIFIED)
+
+    def put(self, event: Event) -> None:
+        """Where the events of this fake go."""
+        raise NotImplementedError
+
+    def edit(self, user_id: UserId, number: int, text: str) -> bytes:
+        return self._change("edit", user_id, number, text)
+
+    def versions(self, user_id: UserId, number: int) -> list[Version]:
+        return []
+
+    def delete(self, user_id: UserId, number: int) -> bytes:
+        return self._change("delete", user_id, number)
+
+    def remove(self, user_id: UserId, number: int) -> None:
+        self.changes.append(("remove", user_id, (number,)))
+
+    def react(self, user_id: UserId, number: int, emoji: str) -> bytes:
+        return self._change("react", user_id, number, emoji)
+
+    def set_timer(self, user_id: UserId, seconds: int) -> bytes:
+        return self._change("timer", user_id, seconds)
+
+    def set_typing(self, user_id: UserId, *, active: bool) -> None:
+        self.changes.append(("typing", user_id, (active,)))
+
+    def display_name(self) -> str:
+        return self.name
+
+    def set_profile(self, display_name: str) -> None:
+        self.name = display_name
+
+    def privacy(self) -> Privacy:
+        return self.chosen
+
+    def set_privacy(self, privacy: Privacy) -> None:
+        self.chosen = privacy
+
+    def _change(self, what: str, user_id: UserId, *facts: object) -> bytes:
+        self.changes.append((what, user_id, facts))
+        content_id = b"change %9d" % len(self.changes)
+        for state, problem in self.on_change:
+            self.put(ChangeSent(user_id, content_id, state, problem))
+        return content_id
