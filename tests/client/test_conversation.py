@@ -25,6 +25,7 @@ from secure_chat.errors import (
     KeyUnknown,
     NotToYourself,
     Refused,
+    SafetyNumberDiffers,
     TextTooLong,
 )
 from secure_chat.protocol.addresses import UserId
@@ -357,3 +358,32 @@ def test_a_mistake_of_the_program_is_said_and_ends_nothing(
     assert any(isinstance(e.problem, EngineFailed) for e in bob.of(ConnectionChanged))
     assert "KeyError in" in caplog.text
     assert "what people wrote" not in caplog.text
+
+
+def test_comparing_the_number_verifies_and_is_remembered(world: World) -> None:
+    """As it is read out: in groups, in Persian digits, or in one piece; a wrong one is refused."""
+    alice, bob = world.person("alice"), world.person("bob")
+    alice.engine.open_conversation(bob.name)
+    alice.wait(lambda: alice.engine.safety(bob.name) is not None)
+    safety = alice.engine.safety(bob.name)
+    assert safety is not None
+    number = safety.safety_number
+    assert [len(group) for group in number] == [5] * 12
+    for wrong in ("", "12345", "".join(number)[:-1], "".join(number) + "0", "not a number"):
+        with pytest.raises(SafetyNumberDiffers):
+            alice.engine.mark_verified(bob.name, wrong)
+    persian = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+    for said in (" ".join(number), "-".join(number).translate(persian), "".join(number)):
+        alice.engine.mark_verified(bob.name, said)
+    alice.wait(lambda: any(p.trust is Trust.VERIFIED for e in _people(alice) for p in e.people))
+    alice = world.again(alice)
+    again = alice.engine.safety(bob.name)
+    assert again is not None
+    assert again.trust is Trust.VERIFIED
+    assert again.verified > 0
+    alice.send(bob, "to whom I know")
+    bob.has(alice, "to whom I know")
+
+
+def _people(client: Client) -> list[PeopleChanged]:
+    return client.of(PeopleChanged)
