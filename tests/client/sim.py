@@ -11,7 +11,7 @@ from pathlib import Path
 
 from secure_chat.client.engine import ChatEngine
 from secure_chat.client.engine.login import Greeting
-from secure_chat.client.events import Event, Message
+from secure_chat.client.events import Event, Message, Safety
 from secure_chat.client.profile import Profile
 from secure_chat.client.vault import Vault, identity
 from secure_chat.client.vault.lock import ProfileLock
@@ -236,6 +236,17 @@ class SimClient:
         self.engine.send_text(other.name, text)
         self.settle()
 
+    def take_events(self) -> list[Event]:
+        """All that the engine told, of the core and of intents."""
+        while not self.engine.events.empty():
+            self.events.append(self.engine.events.get())
+        return self.events
+
+    def safety(self, other: "SimClient") -> Safety:
+        known = self.engine.safety(other.name)
+        assert known is not None
+        return known
+
     def lines(self, other: "SimClient") -> list[Message]:
         return self.engine.history(other.name, limit=10_000)
 
@@ -277,21 +288,25 @@ class Sim:
             client.engine.stop()
 
 
+def new_vault(folder: Path, name: str) -> None:
+    """A profile that has not registered yet, without the slow derivation of its key."""
+    folder.mkdir(mode=0o700)
+    (folder / "vault.db").touch(mode=0o600)
+    vault = Vault(folder, KEY, ProfileLock(folder))
+    vault._prepare()
+    with vault.write() as db:
+        link = str(InviteLink(ServerAddress("127.0.0.1", 1)))
+        identity.create(db, UserId(name), FIRST_DEVICE, link, None)
+    vault.close()
+
+
 class Template:
     """A server and two registered profiles, made once and copied for each run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        link = str(InviteLink(ServerAddress("127.0.0.1", 1)))
         for name in ("alice", "bob"):
-            place = folder / name
-            place.mkdir(mode=0o700)
-            (place / "vault.db").touch(mode=0o600)
-            vault = Vault(place, KEY, ProfileLock(place))
-            vault._prepare()
-            with vault.write() as db:
-                identity.create(db, UserId(name), FIRST_DEVICE, link, None)
-            vault.close()
+            new_vault(folder / name, name)
         self._server = SimServer()
         sim = Sim(folder, self._server)
         sim.run()
