@@ -42,11 +42,10 @@ def engine() -> FakeEngine:
         fake.meet(name, online=online, trust=trust)
     say = fake.say
     say(CAROL, "See you at the meeting.", ago=3000)
-    say(CAROL, "", notice=True, problem="The key of carol has changed.", ago=3)
+    say(CAROL, "", notice=True, problem="The key of carol is not the one known before.", ago=3)
     say(BOB, "Hi Alice! Did the new server survive the weekend?", ago=1500)
     say(BOB, "It did. Not one message lost, and I pulled the plug twice.", ours=True, ago=1497,
         state=MessageState.READ)  # fmt: skip
-    say(BOB, "", notice=True, problem="You marked bob as verified.", ago=1490)
     say(BOB, "سلام! فارسی هم درست نشان داده می‌شود؟", ago=40)
     say(BOB, "بله، حروف به هم می‌چسبند و خط از راست شروع می‌شود، حتی با (پرانتز) و Python 3.11 "
         "در میان جمله. متن بلند هم درست شکسته می‌شود.", ours=True, ago=38,

@@ -1,5 +1,6 @@
 """The window on a virtual screen, with a made-up engine and real key presses."""
 
+import os
 import subprocess
 import sys
 import time
@@ -382,6 +383,31 @@ def test_closing_stops_the_engine(stage: Stage) -> None:
     app = signed_in(stage, engine)
     stage.close(app)
     assert engine.stopped
+
+
+def test_the_program_ends_cleanly_when_it_is_told_to(screen: str, tmp_path: Path) -> None:
+    """``secure-chat window`` shows itself, and SIGTERM closes it with exit code 0 and no noise."""
+    environment = {**os.environ, "DISPLAY": screen, "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "secure_chat.client", "window", "--link", LINK]
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        search = ["xdotool", "search", "--sync", "--onlyvisible", "--pid", str(process.pid)]
+        subprocess.run(
+            [*search, "--name", "secure_chat"],
+            timeout=60,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+        )
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, err
+    assert (out, err) == ("", "")
 
 
 def test_without_a_screen_the_caller_gets_an_error_to_explain() -> None:

@@ -80,7 +80,7 @@ class People:
             spoken.append(words.plural("{number} unread", "{number} unread", unread))
         return PersonRow(
             user_id=user_id,
-            preview=_preview(last) if last else presence,
+            preview=_preview(last, words) if last else presence,
             when=times.short(last.time) if last else "",
             online=online,
             mark=mark,
@@ -102,5 +102,7 @@ def trust_word(mark: Mark, words: Words) -> str:
     }[mark]
 
 
-def _preview(message: Message) -> str:
-    return one_line(message.problem if message.is_notice else message.text, _PREVIEW)
+def _preview(message: Message, words: Words) -> str:
+    if message.is_notice:
+        return words.sentence(message.problem or message.text, message.user_id)
+    return one_line(message.text, _PREVIEW)
