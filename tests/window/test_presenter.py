@@ -2,13 +2,20 @@
 
 import subprocess
 import sys
+import time
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secure_chat.client.events import ConnectionChanged, ConnectionState, MessageState, Trust
+from secure_chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    MessageState,
+    Person,
+    Trust,
+)
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.chat import Chat, Part
 from secure_chat.client.presenter.rows import (
@@ -251,8 +258,20 @@ def test_people_come_by_last_message_then_presence_then_name() -> None:
     chat.find(" MI")
     assert [row.user_id for row in chat.people] == ["mina"]
     chat.find("nobody")
-    assert chat.people == []
+    assert len(chat.people) == 0
     assert chat.people_hint
+
+
+def test_ten_thousand_people_cost_little() -> None:
+    """A change of presence among 10,000 people is drawn within a frame or two."""
+    engine = FakeEngine()
+    for number in range(10_000):
+        name = UserId(f"user{number}")
+        engine.persons[name] = Person(name, online=number % 2 == 0)
+    chat = chat_with(engine)
+    started = time.process_time()
+    assert len(chat.people[:12]) == 12
+    assert time.process_time() - started < 0.1
 
 
 def test_trust_is_seen_in_the_list_and_said_in_words() -> None:

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from secure_chat.client.events import ConnectionChanged, ConnectionState, MessageState, Trust
+from secure_chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    MessageState,
+    Problem,
+    Trust,
+)
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.presenter.signin import Field
 from secure_chat.client.window.app import App
 from secure_chat.client.window.palette import PALETTES
-from secure_chat.errors import ConnectFailed
+from secure_chat.errors import Code, ConnectFailed, Refused
 from secure_chat.protocol.addresses import UserId
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
 from tests.window.stage import Stage, chat_view, drawn_texts, item_option, items, signin_view
@@ -292,6 +298,19 @@ def test_attack_71_tcl_and_markup_in_messages_stay_text(
     ))  # fmt: skip
     stage.until(lambda: "$env(HOME)" in "".join(all_texts(app.root)), "the banner")
     assert not mark.exists()
+
+
+def test_a_servers_words_cannot_disturb_the_screen(stage: Stage) -> None:
+    """Errors with bidi overrides, escapes and a megabyte of text are cleaned and cut."""
+    engine = FakeEngine()
+    app = signed_in(stage, engine)
+    evil = "\u202eevil\x1b[31m\u2066" + "x" * 1_000_000
+    engine.tell(Problem(Refused(Code.OVERLOADED, evil)))
+    engine.tell(ConnectionChanged(ConnectionState.OFFLINE, Refused(Code.OVERLOADED, evil), 9))
+    stage.until(lambda: "".join(all_texts(app.root)).count("evil") == 2, "problem and banner")
+    shown = "".join(all_texts(app.root))
+    assert not {"\u202e", "\u2066", "\x1b"} & set(shown)
+    assert len(shown) < 3_000
 
 
 def test_attack_73_the_longest_message_of_marks_answers_within_200_ms(stage: Stage) -> None:

@@ -22,7 +22,7 @@ from secure_chat.client.events import (
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Clock, Times, system_clock
 from secure_chat.client.presenter.connection import Connection
-from secure_chat.client.presenter.people import People, trust_word
+from secure_chat.client.presenter.people import People, PersonRows, trust_word
 from secure_chat.client.presenter.rows import (
     Action,
     BannerRow,
@@ -30,7 +30,6 @@ from secure_chat.client.presenter.rows import (
     HeaderRow,
     Mark,
     PanelRow,
-    PersonRow,
     Tone,
 )
 from secure_chat.client.presenter.timeline import Change, Reset, Timeline
@@ -40,6 +39,7 @@ from secure_chat.protocol.addresses import UserId
 
 _log = logging.getLogger(__name__)
 _PAGE = 200  # messages read from the vault at a time
+_LONGEST_PROBLEM = 500  # characters: some of it may come from a server
 _EVENTS_A_POLL = 500  # so that a flood of events cannot hold the window's thread
 
 
@@ -111,7 +111,7 @@ class Chat:
         return self._engine.user_id
 
     @property
-    def people(self) -> list[PersonRow]:
+    def people(self) -> PersonRows:
         """The list of people."""
         return self._people.rows(self.selected, self._, self._times)
 
@@ -223,7 +223,9 @@ class Chat:
         rows = self.people
         if not rows:
             return
-        here = next((i for i, row in enumerate(rows) if row.selected), -1 if step > 0 else 0)
+        here = rows.place(self.selected)
+        if here is None:
+            here = -1 if step > 0 else 0
         self.select(rows[(here + step) % len(rows)].user_id)
 
     def keep_draft(self, text: str) -> None:
@@ -295,7 +297,7 @@ class Chat:
 
     def report(self, text: str) -> None:
         """Say something that went wrong, already in words."""
-        self.problem = text
+        self.problem = text if len(text) <= _LONGEST_PROBLEM else text[:_LONGEST_PROBLEM] + "…"
         self.changed.add(Part.PROBLEM)
 
     # ------------------------------------------------------------ what the engine tells
@@ -322,7 +324,9 @@ class Chat:
             case ConnectionChanged():
                 self._connection.take(event)
                 self.changed |= {Part.BANNER}
-                if event.state is not ConnectionState.ONLINE:
+                if event.state is ConnectionState.ONLINE:
+                    self.changed |= {Part.PANEL}  # our keys are made with the first connection
+                else:
                     self.changed |= {Part.HEADER, Part.PEOPLE}
             case PeopleChanged(people=people, complete=complete):
                 self._people.update(people, complete=complete)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from secure_chat.client.events import ConnectionChanged, ConnectionState
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.rows import Action, BannerRow, Tone
+from secure_chat.client.text import one_line
+
+_LONGEST_REASON = 300  # characters: it may come from the server
 
 
 class Connection:
@@ -49,6 +52,7 @@ class Connection:
         if state is ConnectionState.ONLINE:
             return None
         why = words.error(self._last.problem) if self._last.problem is not None else ""
+        why = one_line(why, _LONGEST_REASON)
         if state is ConnectionState.CONNECTING:
             return BannerRow(Tone.QUIET, words("Connecting to the server…"))
         if state is ConnectionState.STOPPED:

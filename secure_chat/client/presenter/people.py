@@ -1,6 +1,7 @@
 """The list of people: conversations by their last message, then everybody else by name."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import overload
 
 from secure_chat.client.events import Conversation, Message, Person, Trust
 from secure_chat.client.i18n import Words
@@ -55,12 +56,12 @@ class People:
         """Messages that nobody has looked at, in all conversations."""
         return sum(conversation.unread for conversation in self._conversations.values())
 
-    def rows(self, selected: UserId | None, words: Words, times: Times) -> list[PersonRow]:
+    def rows(self, selected: UserId | None, words: Words, times: Times) -> "PersonRows":
         """The list as it is drawn, narrowed by `search`."""
         wanted = self.search.strip().lower()
         everybody = {*self._people, *self._conversations}
         found = sorted((one for one in everybody if wanted in one), key=self._order)
-        return [self._row(one, words, times, selected=one == selected) for one in found]
+        return PersonRows(found, lambda one: self._row(one, words, times, selected=one == selected))
 
     def _order(self, user_id: UserId) -> tuple[int, bool, str]:
         """The last conversation first; then who is here; then by name."""
@@ -90,6 +91,30 @@ class People:
             preview_is_ours=last is not None and last.ours and not last.is_notice,
             preview_is_notice=last is not None and last.is_notice,
         )
+
+
+class PersonRows(Sequence[PersonRow]):
+    """Rows that are made when somebody looks at them: of 10,000 people a dozen are in view."""
+
+    def __init__(self, order: list[UserId], make: Callable[[UserId], PersonRow]) -> None:
+        self._order = order
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> PersonRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PersonRow]: ...
+    def __getitem__(self, index: int | slice) -> PersonRow | list[PersonRow]:
+        if isinstance(index, slice):
+            return [self._make(one) for one in self._order[index]]
+        return self._make(self._order[index])
+
+    def place(self, user_id: UserId | None) -> int | None:
+        """Where somebody stands in the list."""
+        return self._order.index(user_id) if user_id in self._order else None
 
 
 def trust_word(mark: Mark, words: Words) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from tkinter import ttk
 from typing import Literal
 
+from secure_chat.client.presenter.people import PersonRows
 from secure_chat.client.presenter.rows import PersonRow
 from secure_chat.client.window.palette import AVATARS
 from secure_chat.client.window.shapes import Pen
@@ -52,13 +53,11 @@ class PeopleList(tk.Frame):
         bind("<FocusIn>", lambda _: self._draw_soon())
         bind("<FocusOut>", lambda _: self._draw_soon())
 
-    def show(self, rows: Sequence[PersonRow], hint: str) -> None:
+    def show(self, rows: PersonRows, hint: str) -> None:
         """Other rows, or ``hint`` where there are none. The keyboard stays on its person."""
         here = self._rows[self._current].user_id if self._current < len(self._rows) else None
         self._rows, self._hint = rows, hint
-        found = next((i for i, row in enumerate(rows) if row.user_id == here), None)
-        selected = next((i for i, row in enumerate(rows) if row.selected), 0)
-        self._current = selected if found is None else found
+        self._current = rows.place(here) or 0
         self._draw_soon()
 
     # ------------------------------------------------------------ moving
@@ -146,7 +145,7 @@ class PeopleList(tk.Frame):
         self._text(end, name_y, row.when, "small", colors.muted, at_end=True)
         mark_size = round(ui.line_height * 0.68)
         room = end - side - when_width - mark_size - ui.px(14)
-        name = self._fitted(row.user_id, room, "bold")
+        name = self._fitted(ui.drawable(row.user_id), room, "bold")
         self._text(side, name_y, name, "bold", colors.text)
         mark_x = side + ui.fonts["bold"].measure(name) + ui.px(5) + mark_size // 2
         self._pen.trust(self._x(mark_x), round(name_y), mark_size, row.mark)

@@ -85,7 +85,8 @@ class Ui:
 
     def say(self, text: str) -> str:
         """A single line of ours, ready for a widget."""
-        return self._layouts["text"].line(text, rtl=self.direction(text))
+        shown = self.drawable(text)  # a server's or a peer's words may stand in it
+        return self._layouts["text"].line(shown, rtl=self.direction(shown))
 
     def direction(self, text: str) -> bool | None:
         """The direction of a sentence of ours: a name at its beginning must not turn it round.
@@ -96,7 +97,8 @@ class Ui:
 
     def paragraph(self, text: str, width: int, font: str = "text") -> str:
         """A wrapped text ready for a label of ``width`` pixels."""
-        lines = self._layouts[font].wrap(text, width, rtl=self.direction(text))
+        shown = self.drawable(text)  # a server's or a peer's words may stand in it
+        lines = self._layouts[font].wrap(shown, width, rtl=self.direction(shown))
         return "\n".join(line.text for line in lines)
 
     # ------------------------------------------------------------ widgets
