@@ -165,6 +165,28 @@ def test_a_row_is_copied_as_it_was_written(stage: Stage) -> None:
     assert app.root.clipboard_get() == "سلام (دنیا)"
 
 
+def test_a_paste_replaces_what_is_selected(stage: Stage) -> None:
+    """Ctrl+A, Ctrl+V: the field holds the clipboard's text, a link without its line end."""
+    app = stage.open(FakeAccounts(FakeEngine()))
+    stage.write(app, "old text")
+    app.root.clipboard_clear()
+    app.root.clipboard_append(f" {LINK}\n")
+    stage.press(app, "ctrl+a", "ctrl+v")
+    assert signin_view(app).entered().link == LINK
+    assert any("checked by its certificate" in text for text in all_texts(app.root))
+
+
+def test_several_lines_are_pasted_into_the_composer(stage: Stage) -> None:
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    stage.write(app, "old")
+    app.root.clipboard_clear()
+    app.root.clipboard_append("one\ntwo")
+    stage.press(app, "ctrl+a", "ctrl+v")
+    assert chat_view(app).composer.written == "one\ntwo"
+
+
 def test_the_title_counts_what_is_unread(stage: Stage) -> None:
     engine = FakeEngine()
     app = signed_in(stage, engine)
@@ -395,6 +417,12 @@ def test_a_failing_callback_is_said_in_words_and_logged_without_content(
     assert secret not in "".join(all_texts(app.root))
     stage.write(app, "on it goes")
     assert chat_view(app).composer.written == "on it goes"
+
+
+def test_a_failure_while_signing_in_is_said_too(stage: Stage) -> None:
+    app = stage.open(FakeAccounts(FakeEngine()))
+    app.root.after_idle(lambda: 1 // 0)
+    stage.until(lambda: "ZeroDivisionError" in "".join(all_texts(app.root)), "said")
 
 
 def test_closing_stops_the_engine(stage: Stage) -> None:

@@ -11,8 +11,9 @@ from secure_chat.client.i18n import LANGUAGES, Words, system_language
 from secure_chat.client.presenter.accounts import Accounts
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.settings import Options, Settings
-from secure_chat.client.presenter.signin import SignIn, Stage
+from secure_chat.client.presenter.signin import Field, SignIn, Stage
 from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.editing import make_fields_comfortable
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
@@ -88,6 +89,7 @@ class App:
 
     def _show(self) -> None:
         """The screen for where we are: signing in, or talking."""
+        make_fields_comfortable(self._ui)
         if self.screen is not None:
             self.screen.destroy()
         self.screen = None
@@ -183,6 +185,9 @@ class App:
             )
         if self.chat is not None:
             self.chat.report(text)
+        elif isinstance(self.screen, SignInView):
+            self._signin.mistakes[Field.WHOLE] = text
+            self.screen.refresh()
 
 
 def language_of(options: Options) -> str:
