@@ -3,9 +3,12 @@
 Nothing here has a thread or a socket: a test decides which message moves next, and what is lost.
 """
 
+import atexit
 import copy
+import functools
 import os
 import shutil
+import tempfile
 from collections import deque
 from pathlib import Path
 
@@ -315,3 +318,11 @@ class Template:
     def copy(self, folder: Path) -> Sim:
         shutil.copytree(self._folder, folder)
         return Sim(folder, copy.deepcopy(self._server))
+
+
+@functools.cache
+def template() -> Template:
+    """The one of this process, removed at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="secure-chat-template"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Template(folder)

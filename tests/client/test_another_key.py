@@ -1,6 +1,5 @@
 """Somebody comes back with other keys, honestly: what is said, what waits, what a yes does."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +8,12 @@ import pytest
 from secure_chat.client.events import KeyChanged, MessageState, Trust
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.protocol.messages import Pm
-from tests.client.sim import Sim, SimClient, Template, new_vault
-
-_template: list[Template] = []
+from tests.client.sim import Sim, SimClient, new_vault, template
 
 
 @pytest.fixture
 def sim(tmp_path: Path) -> Iterator[Sim]:
-    if not _template:
-        _template.append(Template(Path(tempfile.mkdtemp(prefix="template"))))
-    sim = _template[0].copy(tmp_path / "world")
+    sim = template().copy(tmp_path / "world")
     yield sim
     sim.close()
 

@@ -10,16 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from secure_chat.client.events import MessageState, Problem
 from secure_chat.protocol.messages import Pm
-from tests.client.sim import Sim, SimClient, Template
+from tests.client.sim import Sim, SimClient, template
 
-_template: list[Template] = []
 _names = st.sampled_from(["alice", "bob"])
-
-
-def _new_sim(folder: Path) -> Sim:
-    if not _template:
-        _template.append(Template(Path(tempfile.mkdtemp(prefix="template"))))
-    return _template[0].copy(folder)
 
 
 class BrokenWorld(RuleBasedStateMachine):
@@ -42,7 +35,7 @@ class BrokenWorld(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self._sim = _new_sim(Path(self._folder.name) / "world")
+        self._sim = template().copy(Path(self._folder.name) / "world")
 
     @rule(name=_names)
     def write(self, name: str) -> None:
@@ -133,7 +126,7 @@ TestBrokenWorld = BrokenWorld.TestCase
 
 @pytest.fixture
 def sim(tmp_path: Path) -> Sim:
-    return _new_sim(tmp_path / "world")
+    return template().copy(tmp_path / "world")
 
 
 def test_resending_repeats_the_same_bytes(sim: Sim) -> None:

@@ -1,6 +1,5 @@
 """What time does to an engine: pings, clocks, rotation, and the end of what is kept."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,16 +20,12 @@ from secure_chat.protocol.messages import (
     encode_header,
 )
 from secure_chat.protocol.wiretypes import DeliveryId
-from tests.client.sim import START_MS, Sim, SimClient, Template
-
-_template: list[Template] = []
+from tests.client.sim import START_MS, Sim, SimClient, template
 
 
 @pytest.fixture
 def sim(tmp_path: Path) -> Iterator[Sim]:
-    if not _template:
-        _template.append(Template(Path(tempfile.mkdtemp(prefix="template"))))
-    sim = _template[0].copy(tmp_path / "world")
+    sim = template().copy(tmp_path / "world")
     yield sim
     sim.close()
 
