@@ -151,10 +151,10 @@ def test_attack_46_a_counter_of_2_to_the_32_is_refused_at_once() -> None:
         state.previous = previous
         body = alice.seal("from far ahead")
         before = bob.sessions.serialize()
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(TooManySkippedMessages) as refused:
             bob.open(body)
-        assert time.perf_counter() - began < 0.010
+        assert time.thread_time() - began < 0.010
         assert refused.value.facts["limit"] == limits.SKIP_PER_CHAIN
         assert bob.sessions.serialize() == before
 
