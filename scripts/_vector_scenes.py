@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from secure_chat.crypto import body as bodies
 from secure_chat.crypto import keys, prekeys
 from secure_chat.crypto.identity import PeerDevice, new_account, peer_from_manifest
 from secure_chat.crypto.peer import PeerSessions
@@ -233,8 +232,6 @@ class Scene:
         who.sessions.start(their.bundle, self.now, who.draws, anew=anew, encapsulate=self.kem.large)
         session = who.sessions._sessions[0]
         ratchet = session.ratchet
-        initial = bodies.decode(session.prefix).initial
-        assert initial is not None
         self.steps.append(
             {
                 "do": "start",

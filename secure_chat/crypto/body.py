@@ -16,6 +16,8 @@
 from typing import NamedTuple
 
 from secure_chat.crypto.keys import KEM_CIPHERTEXT
+from secure_chat.crypto.padding import SIZES
+from secure_chat.crypto.ratchet import OVERHEAD
 from secure_chat.errors import BadEncoding, UnsupportedBody
 from secure_chat.protocol.addresses import DeviceName, canonical_device
 from secure_chat.protocol.encoding import Reader, fields, u8, u32, u64
@@ -29,6 +31,7 @@ SESSION_ID = 16
 RESTART_LIMIT = 2**53
 RATCHET_PREFIX = u8(VERSION) + u8(RATCHET)
 _INITIAL_PREFIX = u8(VERSION) + u8(INITIAL)
+_SEALED_SIZES = frozenset(OVERHEAD + size for size in SIZES)
 _KEM_KINDS = {1: PrekeyKind.ONE_TIME_KEM, 2: PrekeyKind.LAST_RESORT_KEM}
 _KEM_NUMBERS = {kind: number for number, kind in _KEM_KINDS.items()}
 
@@ -79,17 +82,26 @@ class Body(NamedTuple):
 
 
 def decode(body: bytes) -> Body:
-    """Cut a body; raise `UnsupportedBody` (version, kind) or `BadEncoding`."""
+    """Cut a body; raise `UnsupportedBody` (version, kind) or `BadEncoding`.
+
+    The length must be one that padding makes: so nothing else costs a look at a key.
+    """
     if len(body) < len(RATCHET_PREFIX):
         raise BadEncoding(what="encrypted message")
     if body[:2] == RATCHET_PREFIX:
-        return Body(None, RATCHET_PREFIX, body[2:])
+        return Body(None, RATCHET_PREFIX, _sealed(body[2:]))
     if body[:2] != _INITIAL_PREFIX:
         raise UnsupportedBody(version=body[0], kind=body[1])
     reader = Reader(body[2:], "initial message")
     part = reader.field()
-    sealed = reader.rest()
+    sealed = _sealed(reader.rest())
     return Body(_decode_initial(part), body[: len(body) - len(sealed)], sealed)
+
+
+def _sealed(sealed: bytes) -> bytes:
+    if len(sealed) not in _SEALED_SIZES:
+        raise BadEncoding(what="encrypted message")
+    return sealed
 
 
 def _decode_initial(part: bytes) -> Initial:

@@ -271,6 +271,7 @@ class PeerSessions:
         opened = self._open([session], cut, now_ms, encapsulate)
         self._learn(peer)
         self._add(session, now_ms)
+        self._bound(now_ms)
         is_one_time = initial.kem_kind is PrekeyKind.ONE_TIME_KEM
         sent_on = self._sessions[0]
         # While our prefix is still sent, the other side can derive our session from it.

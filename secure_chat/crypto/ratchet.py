@@ -21,7 +21,7 @@ from secure_chat.crypto import aead, kdf, pq_step
 from secure_chat.crypto.aead import NONCE, TAG
 from secure_chat.crypto.kdf import ChainKey, HeaderKey, MessageKey, RootKey
 from secure_chat.crypto.keys import Encapsulate, RatchetPrivate
-from secure_chat.crypto.padding import SIZES, pad, unpad
+from secure_chat.crypto.padding import pad, unpad
 from secure_chat.crypto.pq_step import PqState
 from secure_chat.crypto.rng import Random, draw, draw_other
 from secure_chat.crypto.skipped import SkippedChain, SkippedKeys
@@ -215,12 +215,10 @@ class Ratchet:
     ) -> bytes | None:
         """The content of a sealed message; None if its header is not of this session.
 
-        ``encapsulate`` is ML-KEM-768's. Raises `DoesNotDecrypt`, `BadEncoding`, `BadCurveKey`,
-        `BadKemKey`, `RepeatedMessage`, `TooManySkippedMessages`, `PqStepConflict` and
+        ``sealed`` has a length that `body.decode` has seen to; ``encapsulate`` is ML-KEM-768's.
+        Raises `DoesNotDecrypt`, `BadEncoding`, `BadCurveKey`, `BadKemKey`, `RepeatedMessage`, `TooManySkippedMessages`, `PqStepConflict` and
         `UnexpectedPqMix`; the state is then as it was.
         """
-        if len(sealed) - OVERHEAD not in SIZES:
-            raise BadEncoding(what="encrypted message")
         nonce, before, body = sealed[:NONCE], sealed[:_BODY_AT], sealed[_BODY_AT:]
         associated = self.associated_data + prefix
         plan = self._plan(nonce, sealed[NONCE:_BODY_AT], associated)
@@ -268,10 +266,13 @@ class Ratchet:
     def _from_next_chain(self, header: Header) -> _Plan:
         """The first half of DHRatchet: finish their old chain, begin their new one."""
         old: tuple[tuple[HeaderKey, Skips], ...] = ()
+        _check_skip(0, header.number)
+        if self.our_key is None:
+            # The answer to a first message that this copy of the state never sealed: an old copy.
+            raise DoesNotDecrypt
         if self.receiving is not None and header.previous > self.receiving.number:
             last = self.receiving
             old = ((last.header, _skip(last.key, last.number, header.previous)[0]),)
-        assert self.our_key is not None, "who has not sent cannot be answered"
         shared = self.our_key.agree(header.ratchet_key, "ratchet key")
         mix = self.pq.mix_for_receiving() if header.mix else None
         root, chain_key, next_header = kdf.root_step(self.root, shared, mix)
@@ -326,10 +327,14 @@ def _skip(key: ChainKey, start: int, stop: int) -> tuple[Skips, ChainKey]:
 
     Raises `TooManySkippedMessages` before any work is done.
     """
-    if stop - start > limits.SKIP_PER_CHAIN:
-        raise TooManySkippedMessages(skipped=stop - start, limit=limits.SKIP_PER_CHAIN)
+    _check_skip(start, stop)
     skips: Skips = []
     for number in range(start, stop):
         message_key, key = kdf.chain_step(key)
         skips.append((number, message_key))
     return skips, key
+
+
+def _check_skip(start: int, stop: int) -> None:
+    if stop - start > limits.SKIP_PER_CHAIN:
+        raise TooManySkippedMessages(skipped=stop - start, limit=limits.SKIP_PER_CHAIN)

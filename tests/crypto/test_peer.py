@@ -456,3 +456,64 @@ def test_sessions_do_not_print_their_secrets() -> None:
     alice, _ = talking()
     assert repr(alice.sessions) == "<PeerSessions with bob/main: 1>"
     assert "redacted" in repr(alice.sessions._sessions[0].ratchet.root)
+
+
+def test_an_answer_to_a_first_message_that_a_restored_copy_never_sent_is_refused_by_name() -> None:
+    """An old copy of the state has begun the session and sent nothing: it has no ratchet key.
+
+    The answer fits its header key, and cannot be read; a new session heals that.
+    """
+    alice, bob = pair()
+    alice.start()
+    old = alice.sessions.serialize()
+    bob.open(alice.seal("forgotten by the copy"))
+    answer = bob.seal("answer")
+    alice.sessions = PeerSessions.load(alice.person.device, old)
+    with pytest.raises(UndecryptableMessage):
+        alice.open(answer)
+    assert alice.sessions.serialize() == old
+    alice.start()
+    assert bob.open(alice.seal("once more")) == "once more"
+    assert alice.open(bob.seal("now I hear you")) == "now I hear you"
+
+
+def test_a_new_session_counts_at_once_among_the_stored_keys() -> None:
+    """All sessions of a pair store 2,000 keys at most, also right after a session was added."""
+    alice, bob = pair(stock=0)
+    for _ in range(4):
+        alice.now += 1000
+        alice.start()
+        for _ in range(limits.SKIP_PER_CHAIN):
+            alice.seal("lost")
+        assert bob.open(alice.seal("arrives")) == "arrives"
+        stored = sum(len(each.ratchet.skipped) for each in bob.sessions._sessions)
+        assert stored <= limits.SKIP_STORED
+        assert len(bob.sessions.serialize()) < 100_000
+
+
+def test_a_first_message_of_an_impossible_length_costs_no_handshake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lengths are checked before any key is used."""
+
+    def respond(*_: object) -> None:
+        raise AssertionError("a key was used")
+
+    alice, bob = pair()
+    alice.start()
+    body = alice.seal("hello")
+    monkeypatch.setattr(pqxdh, "respond", respond)
+    for wrong in (body[:-1], body + b"\0", body[:-273]):
+        with pytest.raises(BadEncoding):
+            bob.open(wrong)
+
+
+def test_a_body_of_an_impossible_length_is_malformed_whatever_sessions_there_are() -> None:
+    """The error does not depend on the sessions, since the length is looked at first."""
+    alice, bob = talking()
+    body = alice.seal("hello")
+    bob.lose()
+    with pytest.raises(BadEncoding):
+        bob.open(body[:-1])
+    with pytest.raises(UndecryptableMessage):
+        bob.open(body)

@@ -274,3 +274,23 @@ def test_attack_42_no_raw_secret_is_a_key() -> None:
     raws = [key.raw for keys in variants for key in keys]
     assert len(set(raws)) == len(raws)
     assert shared not in raws
+
+
+def test_limits_are_checked_before_any_key_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header may skip in two chains: neither is walked if one of them goes too far."""
+    alice, bob = talking()
+    bob.open(alice.seal("a"))
+    alice.open(bob.seal("b"))
+    chain = alice.sessions._sessions[0].ratchet
+    chain.previous = limits.SKIP_PER_CHAIN
+    step = chain._sending_step(alice.person.random)
+    chain.root, chain.our_key, chain.next_sending_header = step[:3]
+    chain.sending = step.chain._replace(number=2**32 - 1)
+    body = alice.seal("too far")
+
+    def chain_step(_: kdf.ChainKey) -> tuple[kdf.MessageKey, kdf.ChainKey]:
+        raise AssertionError("a key was derived")
+
+    monkeypatch.setattr(kdf, "chain_step", chain_step)
+    with pytest.raises(TooManySkippedMessages):
+        bob.open(body)
