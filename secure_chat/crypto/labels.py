@@ -13,7 +13,7 @@ class KdfLabel(bytes, Enum):
     TRANSCRIPT = b"secure_chat/1 transcript"  # hashed in front of T
     SESSION = b"secure_chat/1 session"  # PQXDH: root key and the first header keys
     RATCHET_DH = b"secure_chat/1 ratchet X25519"  # a step of the root chain
-    RATCHET_PQ = b"secure_chat/1 ratchet X25519 and ML-KEM-768"  # a step that mixes both
+    RATCHET_PQ = b"secure_chat/1 post-quantum ratchet X25519 ML-KEM-768"  # a step that mixes both
     CHAIN = b"secure_chat/1 message key and chain key"
     FINGERPRINT = b"secure_chat/1 account fingerprint"
     SAFETY_NUMBER = b"secure_chat/1 safety number"

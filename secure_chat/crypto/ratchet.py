@@ -216,8 +216,9 @@ class Ratchet:
         """The content of a sealed message; None if its header is not of this session.
 
         ``sealed`` has a length that `body.decode` has seen to; ``encapsulate`` is ML-KEM-768's.
-        Raises `DoesNotDecrypt`, `BadEncoding`, `BadCurveKey`, `BadKemKey`, `RepeatedMessage`, `TooManySkippedMessages`, `PqStepConflict` and
-        `UnexpectedPqMix`; the state is then as it was.
+        Raises `DoesNotDecrypt`, `BadEncoding`, `BadCurveKey`, `BadKemKey`, `RepeatedMessage`,
+        `TooManySkippedMessages`, `PqStepConflict` and `UnexpectedPqMix`; the state is then as it
+        was.
         """
         nonce, before, body = sealed[:NONCE], sealed[:_BODY_AT], sealed[_BODY_AT:]
         associated = self.associated_data + prefix

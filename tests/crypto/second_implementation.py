@@ -111,7 +111,8 @@ class Session:
         if mix:
             self.step += 1
             shared += mix[0]
-            info += b" and ML-KEM-768" + struct.pack(">I", self.step) + mix[1]
+            info = b"secure_chat/1 post-quantum ratchet X25519 ML-KEM-768"
+            info += struct.pack(">I", self.step) + mix[1]
         self.root, chain, header = hkdf(self.root, shared, info)
         return chain, header
 

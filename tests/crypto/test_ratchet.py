@@ -1,5 +1,6 @@
 """The Double Ratchet between two devices: `secure_chat.crypto.ratchet`, `skipped`, `padding`."""
 
+import itertools
 import time
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_chat.crypto import kdf, padding, ratchet
+from secure_chat.crypto import labels as labels_of
 from secure_chat.crypto.body import RATCHET_PREFIX
 from secure_chat.crypto.padding import pad, unpad
 from secure_chat.errors import (
@@ -20,7 +22,7 @@ from secure_chat.errors import (
     UndecryptableMessage,
     UnsupportedBody,
 )
-from secure_chat.protocol import limits
+from secure_chat.protocol import limits, signing
 from tests.crypto.support import DAY_MS, NOW, Link, pair, seeded, talking
 
 
@@ -294,3 +296,10 @@ def test_limits_are_checked_before_any_key_is_derived(monkeypatch: pytest.Monkey
     monkeypatch.setattr(kdf, "chain_step", chain_step)
     with pytest.raises(TooManySkippedMessages):
         bob.open(body)
+
+
+def test_no_label_begins_another() -> None:
+    """Labels of derivations and of signatures: no purpose's input can be read as another's."""
+    labels = [each.value for each in (*labels_of.KdfLabel, *signing.Label)]
+    for one, other in itertools.permutations(labels, 2):
+        assert not one.startswith(other)
