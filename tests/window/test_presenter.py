@@ -5,6 +5,7 @@ import sys
 import time
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from secure_chat.client.events import (
     ConnectionChanged,
     ConnectionState,
+    MessageChanged,
+    MessageRemoved,
     MessageState,
     Person,
     Trust,
@@ -203,6 +206,19 @@ def test_lines_of_the_engine_are_said_in_the_language_of_the_window() -> None:
     assert "bob" in first
     assert "کلید" in first
     assert second == "Something nobody translated about bob."
+
+
+def test_what_was_deleted_or_has_disappeared_leaves_the_screen() -> None:
+    """A deleted text is gone but its place is said; a disappeared message leaves no row."""
+    engine = FakeEngine()
+    first = engine.say(BOB, "regretted")
+    second = engine.say(BOB, "for an hour")
+    chat = chat_with(engine)
+    chat.select(BOB)
+    engine.tell(MessageChanged(msgspec.structs.replace(first, text="", deleted=True)))
+    engine.tell(MessageRemoved(BOB, second.number, second.content_id))
+    chat.poll()
+    assert [row.text for row in bubbles(chat)] == ["This message was deleted."]
 
 
 def test_a_clock_that_is_far_off_is_said() -> None:

@@ -262,6 +262,21 @@ def test_language_and_theme_switch_while_the_window_is_open(stage: Stage) -> Non
     assert any("\ufb50" <= char <= "\ufeff" for char in joined)
 
 
+def test_a_narrow_window_leaves_the_room_to_the_conversation(stage: Stage) -> None:
+    """The panel goes when the window gets narrow, comes when asked for, and back when wide."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    panel = chat_view(app).panel
+    assert panel.winfo_ismapped()
+    app.root.geometry("780x620")
+    stage.until(lambda: not panel.winfo_ismapped(), "it is hidden")
+    chat_view(app).toggle_panel()
+    stage.until(panel.winfo_ismapped, "it was asked for")
+    app.root.geometry("1120x720")
+    stage.until(panel.winfo_ismapped, "there is room again")
+
+
 def test_an_offline_banner_says_why_and_when(stage: Stage) -> None:
     engine = FakeEngine()
     app = signed_in(stage, engine)

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from secure_chat.client.api import Engine
 from secure_chat.client.events import (
+    ChangeSent,
     ConnectionChanged,
     ConnectionState,
     Conversation,
@@ -16,8 +17,10 @@ from secure_chat.client.events import (
     Message,
     MessageAdded,
     MessageChanged,
+    MessageRemoved,
     PeopleChanged,
     Problem,
+    TypingChanged,
 )
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Clock, Times, system_clock
@@ -78,7 +81,8 @@ class Chat:
         self.selected: UserId | None = None
         self.problem = ""
         self.looking = True  # the person has this window in front
-        self.changed: set[Part] = set(Part)
+        self.changed: set[Part] = set()
+        self._panel: PanelRow | None = None  # kept: its safety number costs a tenth of a second
         self.row_changes: list[Change] = []
         self.speak(words)
         self._people.update(engine.people())
@@ -92,7 +96,7 @@ class Chat:
         self._ = words
         self._times = Times(words, self._clock)
         self._timeline = Timeline(words, self._times)
-        self.changed = set(Part)
+        self._need(*Part)
         if self.selected is not None:
             self._read_history(self.selected)
 
@@ -187,15 +191,13 @@ class Chat:
     @property
     def panel(self) -> PanelRow:
         """Fingerprints and trust."""
-        safety = self._engine.safety(self.selected) if self.selected is not None else None
-        return panel(
-            self._engine.user_id,
-            self._engine.our_fingerprint,
-            self.selected,
-            safety,
-            self._,
-            self._times,
-        )
+        if self._panel is None:
+            other, engine = self.selected, self._engine
+            safety = engine.safety(other) if other is not None else None
+            self._panel = panel(
+                engine.user_id, engine.our_fingerprint, other, safety, self._, self._times
+            )
+        return self._panel
 
     @property
     def draft(self) -> str:
@@ -207,7 +209,7 @@ class Chat:
     def find(self, text: str) -> None:
         """Narrow the list."""
         self._people.search = text
-        self.changed.add(Part.PEOPLE)
+        self._need(Part.PEOPLE)
 
     def select(self, user_id: UserId) -> None:
         """Open a conversation."""
@@ -216,7 +218,7 @@ class Chat:
         self.selected = user_id
         self._read_history(user_id)
         self._do(lambda: self._engine.open_conversation(user_id))
-        self.changed |= set(Part)
+        self._need(*Part)
 
     def select_next(self, step: int) -> None:
         """The conversation so many lines further down (up: negative)."""
@@ -265,7 +267,7 @@ class Chat:
         if user_id is None:
             return False
         number = " ".join(safety_number)
-        self.changed |= {Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE}
+        self._need(Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE)
         return self._do(lambda: self._engine.mark_verified(user_id, number))
 
     def accept_changed_key(self) -> bool:
@@ -273,7 +275,7 @@ class Chat:
         user_id = self.selected
         if user_id is None:
             return False
-        self.changed |= {Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE}
+        self._need(Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE)
         return self._do(lambda: self._engine.accept_changed_key(user_id))
 
     def act(self, action: Action) -> None:
@@ -287,7 +289,7 @@ class Chat:
     def dismiss_problem(self) -> None:
         """The person has read it."""
         self.problem = ""
-        self.changed.add(Part.PROBLEM)
+        self._need(Part.PROBLEM)
 
     def look(self, *, looking: bool) -> None:
         """The window came to the front or went away: what is in front counts as read."""
@@ -298,7 +300,7 @@ class Chat:
     def report(self, text: str) -> None:
         """Say something that went wrong, already in words."""
         self.problem = text if len(text) <= _LONGEST_PROBLEM else text[:_LONGEST_PROBLEM] + "…"
-        self.changed.add(Part.PROBLEM)
+        self._need(Part.PROBLEM)
 
     # ------------------------------------------------------------ what the engine tells
 
@@ -311,7 +313,7 @@ class Chat:
                 break
             self._take(self._engine.events.get_nowait())
         if self._connection.tick():
-            self.changed.add(Part.BANNER)
+            self._need(Part.BANNER)
 
     def take_changes(self) -> tuple[set[Part], list[Change]]:
         """What has to be drawn, and forget it."""
@@ -323,24 +325,37 @@ class Chat:
         match event:
             case ConnectionChanged():
                 self._connection.take(event)
-                self.changed |= {Part.BANNER}
+                self._need(Part.BANNER)
                 if event.state is ConnectionState.ONLINE:
-                    self.changed |= {Part.PANEL}  # our keys are made with the first connection
+                    self._need(Part.PANEL)  # our keys are made with the first connection
                 else:
-                    self.changed |= {Part.HEADER, Part.PEOPLE}
+                    self._need(Part.HEADER, Part.PEOPLE)
             case PeopleChanged(people=people, complete=complete):
                 self._people.update(people, complete=complete)
-                self.changed |= {Part.PEOPLE, Part.HEADER}
+                self._need(Part.PEOPLE, Part.HEADER)
                 if any(person.user_id == self.selected for person in people):
-                    self.changed |= {Part.PANEL, Part.COMPOSER}
+                    self._need(Part.PANEL, Part.COMPOSER)
             case ConversationChanged(conversation=conversation):
                 self._take_conversation(conversation)
             case MessageAdded(message=message) | MessageChanged(message=message):
                 self._take_message(message)
             case KeyChanged(user_id=user_id):
-                self.changed |= {Part.PEOPLE}
+                self._need(Part.PEOPLE)
                 if user_id == self.selected:
-                    self.changed |= {Part.HEADER, Part.PANEL, Part.COMPOSER}
+                    self._need(Part.HEADER, Part.PANEL, Part.COMPOSER)
+            case _:
+                self._take_rarer(event)
+
+    def _take_rarer(self, event: Event) -> None:
+        match event:
+            case MessageRemoved(user_id=user_id, number=number):
+                if user_id == self.selected and self._timeline.remove(number):
+                    self.row_changes.append(Reset())
+            case ChangeSent(problem=problem):
+                if problem:
+                    self.report(problem)
+            case TypingChanged():
+                pass  # drawn by a later window; nothing is lost by leaving it out
             case Problem(error=error, user_id=user_id):
                 said = self._.error(error)
                 self.report(f"{user_id}: {said}" if user_id is not None else said)
@@ -348,11 +363,15 @@ class Chat:
                 _log.warning("Unknown event %s", type(event).__name__)
 
     def _take_conversation(self, conversation: Conversation) -> None:
+        before = self._people.conversation(conversation.user_id)
         self._people.put(conversation)
-        self.changed |= {Part.PEOPLE, Part.TITLE}
-        if conversation.user_id == self.selected:
-            self.changed |= {Part.HEADER, Part.PANEL, Part.COMPOSER}
-            self._read_selected()
+        self._need(Part.PEOPLE, Part.TITLE)
+        if conversation.user_id != self.selected:
+            return
+        if before is None or before.trust is not conversation.trust:
+            # Not for each message: a safety number costs thousands of hashes.
+            self._need(Part.HEADER, Part.PANEL, Part.COMPOSER)
+        self._read_selected()
 
     def _take_message(self, message: Message) -> None:
         if message.user_id != self.selected:
@@ -361,7 +380,7 @@ class Chat:
         if change is not None:
             self.row_changes.append(change)
         if message.ours:
-            self.changed.add(Part.COMPOSER)  # it may be held now, or not any more
+            self._need(Part.COMPOSER)  # it may be held now, or not any more
 
     def _read_selected(self) -> None:
         """What a person is looking at counts as read."""
@@ -377,6 +396,12 @@ class Chat:
         page = self._engine.history(user_id, limit=_PAGE)
         self._timeline.complete = len(page) < _PAGE
         self.row_changes = [self._timeline.load(page)]
+
+    def _need(self, *parts: Part) -> None:
+        """These parts have to be drawn again."""
+        self.changed.update(parts)
+        if Part.PANEL in parts:
+            self._panel = None
 
     def _do(self, ask: Callable[[], object]) -> bool:
         """Ask the engine for something; a refusal is said, and answered with False."""

@@ -111,6 +111,15 @@ class Timeline:
         self.rows = self._build(self._messages)
         return Reset()
 
+    def remove(self, number: int) -> bool:
+        """A message that disappeared leaves the screen at once; whether it was there."""
+        left = [message for message in self._messages if message.number != number]
+        if len(left) == len(self._messages):
+            return False
+        self._messages = left
+        self.rows = self._build(left)
+        return True
+
     def _append(self, message: Message) -> Appended:
         previous = self._messages[-1] if self._messages else None
         self._messages.append(message)
@@ -158,16 +167,17 @@ class Timeline:
             said = message.problem or message.text
             return NoticeRow(_key(message), self._.sentence(said, message.user_id), when)
         delivery, state = DELIVERIES[message.state]
+        emoji = [reaction.emoji for reaction in message.reactions]
         return BubbleRow(
             key=_key(message),
-            text=message.text,
+            text=self._("This message was deleted.") if message.deleted else message.text,
             ours=message.ours,
-            when=when,
+            when=self._("edited {time}", time=when) if message.edited else when,
             delivery=delivery,
             state=self._(state) if state else "",
             problem=self._.sentence(message.problem, message.user_id),
             first=first,
-            flag=self._clock_flag(message),
+            flag=" ".join(filter(None, (*emoji, self._clock_flag(message)))),
         )
 
     def _clock_flag(self, message: Message) -> str:

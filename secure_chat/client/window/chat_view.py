@@ -17,6 +17,8 @@ from secure_chat.client.window.shapes import trust_badge
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
+_NARROW = 880  # design pixels
+
 
 class ChatView(tk.Frame):
     """Draws a `Chat` and passes on what is pressed."""
@@ -34,6 +36,7 @@ class ChatView(tk.Frame):
         self._set_title = parent.title
         self._compare: CompareView | None = None
         self._drafted: UserId | None = None
+        self._narrow = self._panel_in_narrow = False
         self._arrangement: tuple[bool, BannerRow | None] | None = None
         self._main = ui.frame(self, ui.colors.line)
         self._main.pack(fill="both", expand=True)
@@ -42,7 +45,8 @@ class ChatView(tk.Frame):
         self.panel = PanelView(self._main, ui, self.compare, self._accept)
         self._show_panel()
         self._bind_keys()
-        chat.changed |= set(Part)
+        self.bind("<Configure>", self._on_resize)
+        chat.changed.update(Part)
         self.refresh([Reset()])
 
     # ------------------------------------------------------------ structure
@@ -163,10 +167,20 @@ class ChatView(tk.Frame):
 
     def toggle_panel(self) -> str:
         """Show or hide the trust panel."""
-        self._settings.panel_open = not self._settings.panel_open
-        self._settings.save()
+        if self._narrow:
+            self._panel_in_narrow = not self._panel_in_narrow
+        else:
+            self._settings.panel_open = not self._settings.panel_open
+            self._settings.save()
         self._show_panel()
         return "break"
+
+    def _on_resize(self, event: "tk.Event[tk.Misc]") -> None:
+        """A narrow window keeps its room for the conversation; the panel comes when asked for."""
+        narrow = event.width < self._ui.px(_NARROW)
+        if narrow != self._narrow:
+            self._narrow, self._panel_in_narrow = narrow, False
+            self._show_panel()
 
     def _on_search(self) -> None:
         self._chat.find(self.search.get())
@@ -221,7 +235,7 @@ class ChatView(tk.Frame):
         ui = self._ui
         self.panel.pack_forget()
         self._middle.pack_forget()
-        if self._settings.panel_open:
+        if self._panel_in_narrow if self._narrow else self._settings.panel_open:
             edge = (1, 0) if ui.end == "right" else (0, 1)
             self.panel.pack(side=ui.end, fill="y", padx=edge)
         self._middle.pack(side=ui.start, fill="both", expand=True)
