@@ -387,3 +387,21 @@ def test_comparing_the_number_verifies_and_is_remembered(world: World) -> None:
 
 def _people(client: Client) -> list[PeopleChanged]:
     return client.of(PeopleChanged)
+
+
+def test_a_conversation_opened_while_offline_learns_the_key_once_online(world: World) -> None:
+    """What a person asked before the connection stood is asked when it stands."""
+    world.person("bob")
+    alice = world.person("alice", start=False)
+    bob = UserId("bob")
+    alice.engine.open_conversation(bob)
+    alice.engine.start()
+    alice.online()
+    alice.wait(lambda: alice.engine.safety(bob) is not None)
+    world.server.stop()
+    carol = UserId("carol")
+    alice.wait(lambda: alice.state is not ConnectionState.ONLINE)
+    alice.engine.open_conversation(carol)
+    world.server.start()
+    alice.engine.reconnect()
+    alice.wait(lambda: "Refused" in alice.problems())  # nobody has that name, and that is said

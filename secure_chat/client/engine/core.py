@@ -176,7 +176,7 @@ class Core:
             case Types(user_id=user_id, active=active):
                 self._typing.tell(user_id, active=active)
             case WantsKey(user_id=user_id):
-                self._outbox.fetch_manifest(user_id)
+                self._outbox.wants_key(user_id)
             case WantsRetry(user_id=user_id):
                 self._outbox.retry(user_id)
             case Decided(user_id=user_id):

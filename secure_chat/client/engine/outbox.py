@@ -71,6 +71,7 @@ class Outbox:
         self._trust = trust
         self._lanes: dict[UserId, _Lane] = {}
         self._on_the_way: dict[DeliveryId, UserId] = {}
+        self._keys_wanted: set[UserId] = set()  # a person looks at them, and no answer has come
         self._to_rebuild: set[UserId] = set()
 
     # ------------------------------------------------------------ when to look
@@ -81,6 +82,8 @@ class Outbox:
             waiting = outbox.users_waiting(db)
         for user_id in waiting:
             self.pump(user_id)
+        for user_id in self._keys_wanted:
+            self.fetch_manifest(user_id)
 
     def written(self, user_id: UserId) -> None:
         """The person wrote something: it goes out, or says why not yet."""
@@ -277,6 +280,11 @@ class Outbox:
 
     # ------------------------------------------------------------ the other's keys
 
+    def wants_key(self, user_id: UserId) -> None:
+        """A person wants to know whose key it is: ask now, or with the next connection."""
+        self._keys_wanted.add(user_id)
+        self.fetch_manifest(user_id)
+
     def fetch_manifest(self, user_id: UserId, above: int = 0) -> None:
         """Ask whose key and which devices; ``above``: a counter that the answer must exceed."""
         lane = self._lane(user_id)
@@ -286,6 +294,7 @@ class Outbox:
 
         def answered(answer: Manifest) -> None:
             lane.asking = False
+            self._keys_wanted.discard(user_id)
             self._guarded(user_id, lambda: self._learn(user_id, answer, above))
 
         self._requests.ask(
@@ -349,6 +358,7 @@ class Outbox:
     def _asked(self, user_id: UserId, lane: _Lane) -> Callable[[Refused], None]:
         def refused(refusal: Refused) -> None:
             lane.asking = False
+            self._keys_wanted.discard(user_id)
             self._halt(user_id, refusal)
 
         return refused
