@@ -245,7 +245,9 @@ class DoubleRatchet:
 
         def associate(data: bytes, header: Any) -> bytes:
             numbers = header.previous_sending_chain_length, header.sending_chain_length
-            return data + bytes(header.ratchet_pub) + b"".join(n.to_bytes(4, "big") for n in numbers)
+            return (
+                data + bytes(header.ratchet_pub) + b"".join(n.to_bytes(4, "big") for n in numbers)
+            )
 
         whole = {"_build_associated_data": staticmethod(associate)}
         self._double: Any = type("Double", (self._ratchet.DoubleRatchet,), whole)

@@ -3,8 +3,8 @@
     python3 benchmarks/crypto.py [--rounds N] [--json FILE]
 
 Measured in turns, round by round, so that a busy moment meets all alike; what is printed are
-medians in microseconds of processor time, and ratios of our median to the other's. The other libraries are measured
-if they are installed: ``pip install DoubleRatchet X3DH vodozemac``.
+medians in microseconds of processor time, and ratios of our median to the other's. The other
+libraries are measured if they are installed: ``pip install DoubleRatchet X3DH vodozemac``.
 """
 
 import argparse

@@ -20,7 +20,7 @@ import msgspec
 import segno
 
 from secure_chat import __version__, tls
-from secure_chat.errors import BadSetting
+from secure_chat.errors import BadSetting, DataFolderUnusable
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink, Pin, ServerAddress
 from secure_chat.protocol.limits import DAY
@@ -77,14 +77,21 @@ class Server:
         return Hub(self.store, loop, core_settings(self.config))
 
     def start(self) -> None:
-        """Listen, and open the operator's door. Raises `ListenFailed`."""
+        """Listen, and open the operator's door. Raises `ListenFailed`, `DataFolderUnusable`."""
         try:
             self.net.start()
-            self._admin = AdminServer(self.config.data_dir, {"invite": self._answer_invite})
+            self._admin = self._door()
             self._admin.start()
         except BaseException:
             self.stop()
             raise
+
+    def _door(self) -> AdminServer:
+        folder = self.config.data_dir
+        try:
+            return AdminServer(folder, {"invite": self._answer_invite})
+        except OSError as wrong:
+            raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "no socket") from None
 
     def stop(self) -> None:
         """Tell the clients, let commits finish, close everything."""
