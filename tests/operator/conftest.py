@@ -45,7 +45,7 @@ class Operator:
         return subprocess.run(
             [sys.executable, "-m", "secure_chat.server", *words],
             cwd=self.folder, env=self.environment, capture_output=True, encoding="utf-8",
-            timeout=60, stdin=subprocess.DEVNULL, check=False,
+            timeout=200, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
     def invite(self, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -85,7 +85,7 @@ class Running:
         """Signal it, wait for its end, return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(120)
         self._reader.join(10)
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
