@@ -185,24 +185,32 @@ class Post:
         self, mailbox: Mailbox, entry: Entry, full: Code | None, outcome: Stored | Exception
     ) -> None:
         self.outstanding -= 1
-        if outcome is Stored.YES:
-            entry.place = Place.DISK
-            entry.let_body_go()
-            self._accept(entry)
-        elif isinstance(outcome, Exception):
+        if isinstance(outcome, Exception):
             self._write_failed(mailbox, entry)
         else:
-            mailbox.remove(entry)  # its row is another one, or none
-            if outcome is Stored.ALREADY:
+            entry.place = Place.DISK  # there is nothing more to write
+            entry.let_body_go()
+            if outcome is Stored.YES:
                 self._accept(entry)
             else:
-                code = full if full is not None and outcome is Stored.NO else _REFUSED[outcome]
-                self._refuse_entry(entry, code)
+                self._not_stored(mailbox, entry, full, outcome)
         if not entry.in_flight:
-            mailbox.writing.pop(entry.seq, None)
+            if mailbox.writing.get(entry.seq) is entry:  # a mere look-up has no sequence of its own
+                del mailbox.writing[entry.seq]
             if self._pending.get(entry.key) is entry:
                 del self._pending[entry.key]
         self._pump(mailbox)
+
+    def _not_stored(
+        self, mailbox: Mailbox, entry: Entry, full: Code | None, outcome: Stored
+    ) -> None:
+        """The disk knew this delivery id, or there was no room or no device for it."""
+        mailbox.remove(entry)  # its row is another one, or none
+        if outcome is Stored.ALREADY:
+            self._accept(entry)
+        else:
+            code = full if full is not None and outcome is Stored.NO else _REFUSED[outcome]
+            self._refuse_entry(entry, code)
 
     def _write_failed(self, mailbox: Mailbox, entry: Entry) -> None:
         """Nothing was kept. What is in flight stays so, and is tried again."""
