@@ -4,6 +4,7 @@ A model-based test: whatever the channel, the restarts and the losses do, what i
 was sent, once, from whom it says; what should arrive does; and at the end the two can talk.
 """
 
+import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -60,6 +61,8 @@ class HostileChannel(RuleBasedStateMachine):
             "alice": End(Link(people["alice"], people["bob"])),
             "bob": End(Link(people["bob"], people["alice"])),
         }
+        carol = Person("carol", stock=0, seed=f"{seed}")
+        self.carol = {name: Link(carol, person) for name, person in people.items()}
         self.channel: list[InFlight] = []
         self.sent = 0
         self.starts = 0
@@ -170,12 +173,21 @@ class HostileChannel(RuleBasedStateMachine):
         item = data.draw(st.sampled_from(self.channel))
         self._refused(item.sender, item.body)
 
+    @precondition(lambda self: self.channel)
+    @rule(data=st.data())
+    def misdirect(self, data: st.DataObject) -> None:
+        """A body goes to Carol, who is asked to take it for its sender's."""
+        item = data.draw(st.sampled_from(self.channel))
+        self._refused_by(self.carol[item.sender], item.body)
+
     def _refused(self, name: str, body: bytes) -> None:
-        sessions = self.ends[name].link.sessions
-        before = sessions.serialize()
+        self._refused_by(self.ends[name].link, body)
+
+    def _refused_by(self, link: Link, body: bytes) -> None:
+        before = link.sessions.serialize()
         with pytest.raises(PeerError):
-            self.ends[name].link.open(body)
-        assert sessions.serialize() == before
+            link.open(body)
+        assert link.sessions.serialize() == before
 
     @precondition(lambda self: self.channel)
     @rule(data=st.data())
@@ -231,7 +243,7 @@ class HostileChannel(RuleBasedStateMachine):
 
 
 HostileChannel.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=int(os.environ.get("SECURE_CHAT_EXAMPLES", "100")),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -28,7 +28,7 @@ from secure_chat.protocol.manifest import Manifest
 from secure_chat.protocol.messages import KemPrekey, Keys, SignedPrekey
 from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import DeviceDhKey
-from tests.crypto.support import NOW, SERVER, Link, Person, pair, talking
+from tests.crypto.support import DAY_MS, NOW, SERVER, Link, Person, pair, talking
 
 ALICE, BOB, CAROL = (Person(name, stock=0) for name in ("alice", "bob", "carol"))
 
@@ -81,6 +81,23 @@ def test_one_time_keys_are_named_for_deletion_once() -> None:
     opened = back.opened(again.seal("last resort"))
     assert (opened.used_one_time, opened.used_kem) == (None, None)
     assert bob.person.last_resort.id in bob.person.store.kem_keys
+
+
+def test_a_bundle_claimed_before_a_rotation_still_begins_a_session() -> None:
+    """The private parts of replaced prekeys are kept: what was sealed for them opens; once they
+    are deleted, the error names the prekey."""
+    alice, bob = pair(stock=0)
+    alice.start()
+    body = alice.seal("a month on its way")
+    old = bob.person.signed_prekey.id
+    for week in range(1, 5):
+        bob.person.rotate(NOW + 7 * week * DAY_MS)
+    bob.now += 30 * DAY_MS
+    assert bob.open(body) == "a month on its way"
+    bob.lose()
+    del bob.person.store.signed_keys[old]
+    with pytest.raises(UnknownPrekey, match=f"signed prekey number {old}"):
+        bob.open(body)
 
 
 def test_attack_41_a_repeated_initial_message_is_shown_once() -> None:
