@@ -10,9 +10,9 @@ from secure_chat.crypto.peer import PeerSessions
 from secure_chat.protocol.signing import PrekeyKind
 
 
-def _rigged(scene: Scene, change: Callable[[Any], None]) -> bytes:
-    """A body of Alice's that her ratchet would never make; her state is as before afterwards."""
-    alice = scene.alice
+def rigged(scene: Scene, change: Callable[[Any], None], who: Party | None = None) -> bytes:
+    """A body of Alice's (or of ``who``) that no ratchet would make; the state stays as it is."""
+    alice = who or scene.alice
     stored = alice.sessions.serialize()
     ratchet = alice.sessions._sessions[0].ratchet
     if ratchet.sending is None:
@@ -33,7 +33,7 @@ def _number(number: int) -> Callable[[Any], None]:
     return change
 
 
-def _mix(value: int) -> Callable[[Any], None]:
+def mix(value: int) -> Callable[[Any], None]:
     def change(ratchet: Any) -> None:
         ratchet.sending = ratchet.sending._replace(mix=value)
 
@@ -66,7 +66,7 @@ class _Forged:
         return bytes(5)
 
 
-def _attach(kind: int, step: int, data: bytes) -> Callable[[Any], None]:
+def attach(kind: int, step: int, data: bytes) -> Callable[[Any], None]:
     def change(ratchet: Any) -> None:
         ratchet.pq = _Forged(pq_step.Attachment(kind, step, data))
 
@@ -91,20 +91,20 @@ def invalid_ratchet(kem: Encapsulations) -> Json:
     ]
     far = 2**32 - 1
     wrong += [
-        ("message number 2^32-1", _rigged(scene, _number(far))),
-        ("1,001 messages missing", _rigged(scene, _number(1001))),
-        ("previous chain of 2^32-1 messages", _rigged(scene, _previous)),
-        ("ratchet key 0", _rigged(scene, _key(bytes(32)))),
-        ("ratchet key 1", _rigged(scene, _key(b"\x01" + bytes(31)))),
+        ("message number 2^32-1", rigged(scene, _number(far))),
+        ("1,001 messages missing", rigged(scene, _number(1001))),
+        ("previous chain of 2^32-1 messages", rigged(scene, _previous)),
+        ("ratchet key 0", rigged(scene, _key(bytes(32)))),
+        ("ratchet key 1", rigged(scene, _key(b"\x01" + bytes(31)))),
         (
             "ratchet key p, not canonical",
-            _rigged(scene, _key((2**255 - 19).to_bytes(32, "little"))),
+            rigged(scene, _key((2**255 - 19).to_bytes(32, "little"))),
         ),
-        ("a mix that was never answered", _rigged(scene, _mix(1))),
-        ("mix = 2", _rigged(scene, _mix(2))),
-        ("offer skips a step", _rigged(scene, _attach(1, 2, bytes(keys.STEP_KEY)))),
-        ("malformed offered key", _rigged(scene, _attach(1, 1, b"\xff" * keys.STEP_KEY))),
-        ("unknown attachment", _rigged(scene, _attach(3, 1, b"abc"))),
+        ("a mix that was never answered", rigged(scene, mix(1))),
+        ("mix = 2", rigged(scene, mix(2))),
+        ("offer skips a step", rigged(scene, attach(1, 2, bytes(keys.STEP_KEY)))),
+        ("malformed offered key", rigged(scene, attach(1, 1, b"\xff" * keys.STEP_KEY))),
+        ("unknown attachment", rigged(scene, attach(3, 1, b"abc"))),
     ]
     for why, body in wrong:
         scene.open(scene.bob, body, why)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from secure_chat.crypto import keys, prekeys
+from secure_chat.crypto.aead import NONCE
 from secure_chat.crypto.identity import PeerDevice, new_account, peer_from_manifest
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.prekeys import Bundle, check_bundle
@@ -124,9 +125,10 @@ class Party:
         )[0]
 
     @property
-    def bundle(self) -> Bundle:
+    def claimed(self) -> Keys:
+        """What the server hands out of this device's keys."""
         device = self.device
-        claimed = Keys(
+        return Keys(
             ref=0,
             account_key=device.account_key,
             manifest=device.manifest,
@@ -137,7 +139,10 @@ class Party:
             kem_is_last_resort=self.kem_kind is PrekeyKind.LAST_RESORT_KEM,
             one_time=self.one_time,
         )
-        return check_bundle(claimed, device.address, SERVER, NOW)
+
+    @property
+    def bundle(self) -> Bundle:
+        return check_bundle(self.claimed, self.device.address, SERVER, NOW)
 
     def source(self) -> "Source":
         return Source(self)
@@ -271,6 +276,27 @@ class Scene:
         )
         return body
 
+    def lose(self, who: Party, times: int) -> None:
+        """Messages that never arrive; their bytes matter to nobody."""
+        random = []
+        for _ in range(times):
+            who.sessions.seal(b"", self.now, who.draws)
+            random += [each for each in who.draws.given() if len(each) > 2 * NONCE]
+        self.steps.append(
+            {
+                "do": "seal and lose",
+                "who": who.name,
+                "now_ms": self.now,
+                "times": times,
+                "random": random,
+            }
+        )
+
+    def forget(self, who: Party) -> None:
+        """As after the loss of the vault."""
+        who.sessions = PeerSessions(who.device, self.other(who).peer)
+        self.steps.append({"do": "lose all sessions", "who": who.name})
+
     def open(self, who: Party, body: bytes, why: str = "") -> None:
         before = who.sessions.serialize()
         gives: Json
@@ -285,6 +311,8 @@ class Scene:
                 "new_session": opened.new_session,
                 "root_key": session.ratchet.root.raw.hex(),
             }
+            if opened.outranked:
+                gives["outranked"] = True
             if opened.used_one_time is not None:
                 del who.one_time_keys[opened.used_one_time]
                 gives["used_one_time"] = opened.used_one_time

@@ -16,10 +16,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from _vector_long import LONG
 from _vector_refusals import invalid_initial, invalid_ratchet
 from _vector_scenes import DAY, SERVER, Draws, Encapsulations, Json, Party, Scene
+from _vector_wire import bundles, manifests, signatures, wire
 from secure_chat.crypto import fingerprint, kdf, keys, padding, pqxdh
-from secure_chat.crypto.peer import PeerSessions
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey
 
@@ -83,8 +84,7 @@ def restart(kem: Encapsulations) -> Json:
     scene.say(scene.alice, "one")
     scene.say(scene.bob, "two")
     late = scene.seal(scene.bob, "still on the old session")
-    scene.bob.sessions = PeerSessions(scene.bob.device, scene.alice.peer)
-    scene.steps.append({"do": "lose all sessions", "who": "bob"})
+    scene.forget(scene.bob)
     scene.open(scene.bob, scene.seal(scene.alice, "for a lost session"), "the session is lost")
     scene.now += 60_000
     scene.start(scene.bob, anew=True)
@@ -233,12 +233,17 @@ FILES: dict[str, Callable[[Encapsulations], Json]] = {
     "functions": functions,
     "fingerprints": fingerprints,
     "handshake-transcript": transcript,
+    "signatures": signatures,
+    "manifests": manifests,
+    "bundles": bundles,
+    "wire": wire,
     "session-first-message": first_message,
     "session-last-resort-key": last_resort,
     "session-out-of-order": out_of_order,
     "session-both-start": both_start,
     "session-restart": restart,
     "session-post-quantum-step": post_quantum,
+    **LONG,
     "invalid-ratchet-messages": invalid_ratchet,
     "invalid-initial-messages": invalid_initial,
 }

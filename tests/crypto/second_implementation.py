@@ -179,7 +179,7 @@ class Session:
     ) -> None:
         if step != self.step + 1:
             return
-        if kind == 1 and self.answer is None:
+        if kind == 1 and self.role == "R" and self.answer is None:
             assert encapsulation is not None
             secret, ciphertext = (unhex(encapsulation[n]) for n in ("secret", "ciphertext"))
             self.answer = ciphertext, secret, hashlib.sha256(attached + ciphertext).digest()
@@ -306,12 +306,17 @@ class Device:
             session = begin(self.us, self.them, step)
             self.sessions[session.associated[:16]] = step["gives"]["restart"], session
             return {"prefix": session.prefix.hex(), "root_key": session.root.hex()}
-        if step["do"] == "seal":
+        if step["do"].startswith("seal"):
             _, _, session = max(
                 (restart, -int.from_bytes(name, "big"), session)
                 for name, (restart, session) in self.sessions.items()
             )
             draws = [unhex(each) for each in step["random"]]
+            if step["do"] == "seal and lose":
+                for _ in range(step["times"]):
+                    session.seal(b"", step["now_ms"], [*draws, bytes(12)])
+                    draws = []
+                return {}
             body = session.seal(step["content"].encode(), step["now_ms"], draws)
             return {"body": body.hex(), "root_key": session.root.hex()}
         if step["do"] == "lose all sessions":

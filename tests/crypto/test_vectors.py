@@ -1,5 +1,7 @@
 """The committed vectors hold for this code, and the script makes exactly these files again."""
 
+import hashlib
+import itertools
 import json
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 
 from secure_chat import errors
 from secure_chat.crypto import kdf, padding, pqxdh
+from secure_chat.crypto.aead import NONCE
 from secure_chat.crypto.fingerprint import account_fingerprint, qr_content, safety_number
 from secure_chat.crypto.identity import LocalDevice, PeerDevice, peer_from_manifest
 from secure_chat.crypto.keys import (
@@ -126,6 +129,23 @@ def _recorded(draws: list[str]) -> Callable[[int], bytes]:
     return random
 
 
+def _recorded_keys(draws: list[str]) -> Callable[[int], bytes]:
+    """As `_recorded`; nonces, which the vector leaves out, are any. Empty: all were drawn."""
+    numbers = itertools.count()
+    remaining = list(draws)
+
+    def random(size: int) -> bytes:
+        if size == 0:
+            return b"".join(map(unhex, remaining))
+        if size == NONCE:
+            return hashlib.sha256(str(next(numbers)).encode()).digest()[:size]
+        data = unhex(remaining.pop(0))
+        assert len(data) == size
+        return data
+
+    return random
+
+
 def _encapsulation(step: Json) -> Callable[[bytes], tuple[bytes, bytes]]:
     given = step["encapsulation"]
     return lambda _: (unhex(given["secret"]), unhex(given["ciphertext"]))
@@ -149,6 +169,11 @@ class Scene:
             self.seal(step, who)
         elif step["do"] == "open":
             self.open(step, who)
+        elif step["do"] == "seal and lose":
+            random = _recorded_keys(step["random"])
+            for _ in range(step["times"]):
+                who.sessions.seal(b"", step["now_ms"], random)
+            assert random(0) == b""
         else:
             assert step["do"] == "lose all sessions"
             who.sessions = PeerSessions(who.device, other.peer)
@@ -184,6 +209,7 @@ class Scene:
             ):
                 if key_id is not None:
                     del keys[key_id]
+            assert opened.outranked == step["gives"].get("outranked", False)
             return {
                 "content": opened.content.decode(),
                 "session_id": opened.session_id.hex(),
