@@ -98,8 +98,8 @@ class Engine(Protocol):
     def display_name(self) -> str:
         """How we like to be called; empty: by the account's name."""
 
-    def set_profile(self, display_name: str) -> None:
-        """Change it, and tell the contacts to whom we wrote. Raises `BadName`."""
+    def set_profile(self, display_name: str) -> list[bytes]:
+        """Change it, and tell our contacts; the changes' content ids. Raises `BadName`."""
 
     def privacy(self) -> Privacy:
         """Who learns that we have read, or are writing."""

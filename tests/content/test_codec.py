@@ -1,6 +1,8 @@
 """The bytes of contents: one form for each, every other byte string refused by name."""
 
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -189,3 +191,13 @@ def test_the_longest_content_fits_the_padding() -> None:
     receipt = content.Receipt((identity,) * content.RECEIPT_IDS)
     for payload in (quoted, edited, receipt):
         assert len(content.encode(Content(identity, 0, payload))) < limits.PADDED_MAX
+
+
+def test_the_document_has_every_type() -> None:
+    """PROTOCOL.md's table names each number once, with the wish to be seen and to be kept."""
+    text = (Path(__file__).parents[2] / "PROTOCOL.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ([a-z ]+) \| .* \| (yes|) ?\| (yes|) ?\|$", text, re.MULTILINE)
+    assert {(int(number), name, bool(show), bool(kept)) for number, name, show, kept in rows} == {
+        (kind, kind.name.lower().replace("_", " "), kind in content.SHOWN, kind in content.KEPT)
+        for kind in Type
+    }

@@ -391,6 +391,69 @@ def test_attack_35_what_nobody_asked_for_changes_nothing(pair: Pair) -> None:
     assert not bob.problems()
 
 
+def send_raw(client: Client, other: Client, kind: content.Type, payload: bytes, name: int) -> None:
+    """What a modified client may do: any payload under any type, over its own true session."""
+    with client.engine._vault.write() as db:
+        identity = contacts.get(db, other.name).identity
+        assert identity is not None
+        db.execute(
+            "INSERT INTO outgoing (user_id, content_id, kind, payload, account_key, created)"
+            " VALUES (?, ?, ?, ?, ?, 1)",
+            (other.name, name.to_bytes(16, "big"), kind, payload, bytes(identity.account_key)),
+        )
+
+
+def test_attack_30_every_payload_under_every_type(pair: Pair) -> None:
+    """A modified client sends each type's bytes as each other type: nothing of ours changes.
+
+    The engine lives, says of what it cannot read that it cannot, and reads on.
+    """
+    alice, bob = pair
+    ours = content.ContentId(line(alice, bob, "hello").content_id)
+    theirs = content.ContentId(line(alice, bob, "hi").content_id)
+    samples: list[content.Payload] = [
+        content.Text("words", 0),
+        content.Text("words", 60, content.Reference(own=False, content_id=ours)),
+        content.Edit(ours, 1, "I never said so"),
+        content.Delete(ours),
+        content.Reaction(content.Reference(own=True, content_id=ours), 1, "👍"),
+        content.Timer(1, 60),
+        content.Typing(active=True),
+        content.Profile(1, "bob"),
+        content.Receipt((ours, theirs)),
+        content.Turn(),
+    ]
+    number = 0
+    for kind in content.Type:
+        for payload in samples:
+            number += 1
+            send_raw(bob, alice, kind, content.encode_payload(payload), number)
+    bob.send(alice, "the end")
+    alice.wait(lambda: "the end" in alice.texts(bob), patience=90)
+    mine = [one for one in alice.lines(bob) if one.ours]
+    assert [(one.text, one.edited, one.deleted) for one in mine] == [("hello", 0, False)]
+    assert line(alice, bob, "hi").edited == 0
+    assert set(alice.problems()) <= {"Unreadable"}
+
+
+def test_attack_56_a_modified_client_changes_nothing_of_ours(pair: Pair) -> None:
+    """Edits, deletions and versions of our messages by another: our words stand, on our side."""
+    alice, bob = pair
+    ours = content.ContentId(line(alice, bob, "hello").content_id)
+    forged: list[content.Payload] = [
+        content.Edit(ours, 1, "I confess"),
+        content.Delete(ours),
+        content.Edit(ours, 100, "I confess"),
+    ]
+    for number, payload in enumerate(forged):
+        send_raw(bob, alice, content.kind_of(payload), content.encode_payload(payload), number + 1)
+    bob.send(alice, "see?")
+    alice.has(bob, "see?")
+    mine = line(alice, bob, "hello")
+    assert (mine.edited, mine.deleted) == (0, False)
+    assert [one.text for one in alice.engine.versions(bob.name, mine.number)] == ["hello"]
+
+
 def test_repeated_deliveries_of_changes_do_nothing_twice(pair: Pair, world: World) -> None:
     """A server that sends everything again under new sequences changes nothing."""
     alice, bob = pair

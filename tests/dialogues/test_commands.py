@@ -133,7 +133,7 @@ def test_send_refuses_an_oversized_text_in_words(
 ) -> None:
     """The engine's own refusals become one line."""
 
-    def refuse(user_id: str, text: str) -> bytes:
+    def refuse(user_id: str, text: str, *, reply_to: int | None = None) -> bytes:
         raise TextTooLong(size=20000, limit=16384)
 
     monkeypatch.setattr(engine, "send_text", refuse)
@@ -353,7 +353,7 @@ def test_a_mistake_of_the_program_is_one_line_too(
 ) -> None:
     """Even what nobody foresaw shows no traceback and no value."""
 
-    def fail(user_id: str, text: str) -> bytes:
+    def fail(user_id: str, text: str, *, reply_to: int | None = None) -> bytes:
         raise KeyError("secret value")
 
     monkeypatch.setattr(engine, "send_text", fail)

@@ -41,8 +41,9 @@ class ContentCalls:
     def display_name(self) -> str:
         return self.name
 
-    def set_profile(self, display_name: str) -> None:
+    def set_profile(self, display_name: str) -> list[bytes]:
         self.name = display_name
+        return []
 
     def privacy(self) -> Privacy:
         return self.chosen

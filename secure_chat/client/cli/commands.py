@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from secure_chat.client.api import Engine
-from secure_chat.client.cli import output
+from secure_chat.client.cli import changes, output
+from secure_chat.client.cli.changes import given_text, message_number
 from secure_chat.client.cli.export import export
 from secure_chat.client.cli.language import words
 from secure_chat.client.cli.listen import listen
@@ -115,10 +116,10 @@ def _wait_registered(engine: Engine, timeout: float) -> None:
 def send(chosen: Namespace, backend: Backend) -> int:
     """Send one message; print how far it has come."""
     engine = open_engine(chosen, backend)
-    text = " ".join(chosen.text) if chosen.text else _from_stdin()
+    text = given_text(chosen)
     with closing(engine):
         try:
-            state = _send_and_wait(engine, chosen.user, text, chosen.wait, chosen.timeout)
+            state = _send_and_wait(engine, chosen, text)
         except KeyboardInterrupt:
             output.note(
                 words("Interrupted: what was not sent stays in the outbox for the next connection.")
@@ -128,21 +129,14 @@ def send(chosen: Namespace, backend: Backend) -> int:
     return 0
 
 
-def _from_stdin() -> str:
-    text = sys.stdin.read().removesuffix("\n")
-    if not text:
-        raise WrongArguments(
-            reason=words("There is no text: give it as TEXT or on standard input.")
-        )
-    return text
-
-
-def _send_and_wait(
-    engine: Engine, user_id: UserId, text: str, wait: str, timeout: float
-) -> MessageState:
+def _send_and_wait(engine: Engine, chosen: Namespace, text: str) -> MessageState:
+    user_id, wait, timeout = chosen.user, chosen.wait, chosen.timeout
+    number: int | None = chosen.reply
+    if number is not None:
+        number = message_number(engine, user_id, number, lambda one: not one.ours)
     events = Events(engine)
     engine.start()
-    content_id = engine.send_text(user_id, text)
+    content_id = engine.send_text(user_id, text, reply_to=number)
     state = MessageState.WAITING
     try:
         for line in _fate(events, content_id, user_id, timeout):
@@ -266,4 +260,9 @@ COMMANDS: dict[str, Command] = {
     "export": export,
     "profiles": profiles,
     "window": window,
+    "edit": changes.edit,
+    "delete": changes.delete,
+    "react": changes.react,
+    "timer": changes.timer,
+    "profile": changes.profile,
 }

@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from secure_chat.client.api import Engine
@@ -19,8 +20,9 @@ _PAGE = 500
 
 def export(chosen: Namespace, backend: Backend) -> int:
     """Write the history with one person, or with everybody."""
-    line = output.message_json if chosen.format == "json" else output.message_text
+    in_json = chosen.format == "json"
     with closing(open_engine(chosen, backend)) as engine:
+        line = partial(_json_with_versions, engine) if in_json else output.message_text
         if chosen.user is not None:
             who = [chosen.user]
         else:
@@ -30,6 +32,17 @@ def export(chosen: Namespace, backend: Backend) -> int:
         else:
             _write_file(engine, who, line, chosen.output)
     return 0
+
+
+def _json_with_versions(engine: Engine, message: Message) -> str:
+    """A message with every text that it had."""
+    facts = output.message_facts(message)
+    if message.edited:
+        facts["versions"] = [
+            {"text": version.text, "time": output.iso_time(version.time)}
+            for version in engine.versions(message.user_id, message.number)
+        ]
+    return output.json_line(**facts)
 
 
 def _write_file(

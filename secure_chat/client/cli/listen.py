@@ -10,9 +10,18 @@ from secure_chat.client.cli import output
 from secure_chat.client.cli.language import words
 from secure_chat.client.cli.profiles import open_engine
 from secure_chat.client.cli.session import Backend, Events, closing, deadline_in
-from secure_chat.client.events import Message, MessageAdded, Problem
+from secure_chat.client.events import (
+    ChangeSent,
+    Message,
+    MessageAdded,
+    MessageChanged,
+    MessageRemoved,
+    Problem,
+    TypingChanged,
+)
 from secure_chat.errors import NotDone
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.encoding import b64url
 
 _PAGE = 100
 
@@ -45,6 +54,10 @@ def _print_as_they_come(engine: Engine, printer: "_Printer", seconds: float | No
     for event in events.until(None if seconds is None else deadline_in(seconds)):
         if isinstance(event, MessageAdded):
             printer.message(event.message)
+        elif isinstance(event, MessageChanged):
+            printer.changed(event.message)
+        elif isinstance(event, MessageRemoved | TypingChanged | ChangeSent):
+            printer.happened(event)
         elif isinstance(event, Problem):
             output.note(f"{event.user_id}: {event.error}" if event.user_id else str(event.error))
         if printer.full:
@@ -59,6 +72,8 @@ class _Printer:
     def __init__(self, engine: Engine, chosen: Namespace) -> None:
         self._engine = engine
         self._line = output.message_json if chosen.json else output.message_text
+        self._json: bool = chosen.json
+        self._shown: dict[int, object] = {}  # by number: what text mode last said of a message
         self._sender: UserId | None = chosen.sender
         self._count: int | None = chosen.count
         self._seen: dict[UserId, int] = {}  # written out and not marked as read yet
@@ -85,7 +100,7 @@ class _Printer:
             page = self._engine.history(user_id, before, _PAGE)
             if not page:
                 break
-            found = [message for message in page if not message.ours] + found
+            found = [one for one in page if not (one.ours or one.is_notice or one.deleted)] + found
             before = page[0].number
         return found[len(found) - unread :] if unread else []
 
@@ -94,10 +109,47 @@ class _Printer:
         while self._seen:
             self._engine.mark_read(*self._seen.popitem())
 
+    def changed(self, message: Message) -> None:
+        """Another text, state or reaction. As text, only what a reader would see."""
+        if self._is_other(message.user_id):
+            return
+        if self._json:
+            facts = output.message_facts(message)
+            output.say(output.json_line(**facts | {"type": "changed"}))
+            return
+        now = (message.text, message.deleted, message.reactions)
+        before = self._shown.get(message.number)
+        self._shown[message.number] = now
+        if now != before and (message.edited or message.deleted or message.reactions):
+            output.say(output.message_text(message))
+
+    def happened(self, event: MessageRemoved | TypingChanged | ChangeSent) -> None:
+        """What is no message: a script may follow it, a reader is not told."""
+        if self._json and not self._is_other(event.user_id):
+            output.say(output.json_line(**_facts(event)))
+
+    def _is_other(self, user_id: UserId) -> bool:
+        return self._sender is not None and user_id != self._sender
+
     def message(self, message: Message) -> None:
         """Write one out."""
-        if message.ours or (self._sender is not None and message.user_id != self._sender):
+        if message.ours or self._is_other(message.user_id):
             return
         output.say(self._line(message))
         self._seen[message.user_id] = message.number
         self.printed += not message.is_notice
+
+
+def _facts(event: MessageRemoved | TypingChanged | ChangeSent) -> dict[str, object]:
+    match event:
+        case MessageRemoved(user_id=user_id, number=number, content_id=content_id):
+            return {
+                "type": "removed", "with": user_id, "number": number, "id": b64url(content_id),
+            }  # fmt: skip
+        case TypingChanged(user_id=user_id, active=active):
+            return {"type": "typing", "from": user_id, "active": active}
+        case ChangeSent(user_id=user_id, content_id=content_id, state=state, problem=problem):
+            facts = {
+                "type": "sent", "with": user_id, "id": b64url(content_id), "state": state.value,
+            }  # fmt: skip
+            return {**facts, **({"problem": problem} if problem else {})}

@@ -11,11 +11,13 @@ import unicodedata
 from datetime import UTC, datetime
 
 from secure_chat.client.cli.language import words
+from secure_chat.client.content.check import in_words
 from secure_chat.client.events import Message, MessageState, Safety
 from secure_chat.protocol.encoding import b64url
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _INDENT = "    "
+_QUOTE_SHOWN = 60
 _FAR_OFF_MS = 5 * 60_000
 _LINE_ENDS = "\r\n\v\f\x85\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}"
 # Persian and Indic spelling needs the joiners; Arabic number signs are visible.
@@ -89,15 +91,16 @@ def message_text(message: Message) -> str:
     if message.is_notice:
         return f"{when}  * {message.user_id}: {one_line(message.problem or message.text)}"
     who = words("you to {user_id}", user_id=message.user_id) if message.ours else message.user_id
-    first, *others = inert(message.text).split("\n")
+    shown = words("(deleted)") if message.deleted else inert(message.text)
+    first, *others = shown.split("\n")
     marks = _marks(message)
     head = f"{when}  {who}: {first}{f'  [{marks}]' if marks else ''}"
     return "\n".join([head, *(_INDENT + line for line in others)])
 
 
 def _marks(message: Message) -> str:
-    """What stands in brackets after a line: our message's state, their far-off clock."""
-    marks: list[str] = []
+    """What stands in brackets after a line: state, far-off clock, quote, edit, reactions."""
+    marks = _content_marks(message)
     if message.ours:
         marks.append(state_word(message.state))
         if message.problem:
@@ -106,6 +109,21 @@ def _marks(message: Message) -> str:
         claimed = local_time(message.claimed_time)
         marks.append(words("written {time} by the sender's clock", time=claimed))
     return ", ".join(marks)
+
+
+def _content_marks(message: Message) -> list[str]:
+    marks: list[str] = []
+    if message.quoted is not None:
+        quoted = one_line(message.quoted.text)[:_QUOTE_SHOWN] or words("a message that is not here")
+        marks.append(words("answers: {quoted}", quoted=quoted))
+    if message.edited:
+        marks.append(words("edited"))
+    if message.timer:
+        marks.append(words("disappears {after} after it was read", after=in_words(message.timer)))
+    for reaction in message.reactions:
+        who = words("you") if reaction.ours else message.user_id
+        marks.append(f"{who} {one_line(reaction.emoji)}")
+    return marks
 
 
 def state_word(state: MessageState) -> str:
@@ -123,6 +141,11 @@ def state_word(state: MessageState) -> str:
 
 def message_json(message: Message) -> str:
     """A message as a JSON line; ``text`` is exactly what was written."""
+    return json_line(**message_facts(message))
+
+
+def message_facts(message: Message) -> dict[str, object]:
+    """What a message is, for JSON; what does not apply to it is left out."""
     facts: dict[str, object] = {
         "type": "notice" if message.is_notice else "message",
         "with": message.user_id,
@@ -138,7 +161,32 @@ def message_json(message: Message) -> str:
         facts["claimed_time"] = iso_time(message.claimed_time)
     if message.problem:
         facts["problem"] = message.problem
-    return json_line(**facts)
+    return facts | _content_facts(message)
+
+
+def _content_facts(message: Message) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    if message.quoted is not None:
+        quoted = message.quoted
+        facts["answers"] = {
+            "id": b64url(quoted.content_id),
+            "ours": quoted.ours,
+            "number": quoted.number or None,
+            "text": quoted.text if quoted.number else None,
+        }
+    if message.edited:
+        facts["edited"] = iso_time(message.edited)
+    if message.deleted:
+        facts["deleted"] = True
+    if message.reactions:
+        facts["reactions"] = [
+            {"ours": reaction.ours, "emoji": reaction.emoji} for reaction in message.reactions
+        ]
+    if message.timer:
+        facts["timer"] = message.timer
+    if message.expires:
+        facts["expires"] = iso_time(message.expires)
+    return facts
 
 
 def safety_text(safety: Safety) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from secure_chat.client.cli import output
-from secure_chat.client.cli.arguments import PROGRAM, parse
+from secure_chat.client.cli.arguments import parse
 from secure_chat.client.cli.backend import real_backend
 from secure_chat.client.cli.commands import COMMANDS
+from secure_chat.client.cli.grammar import PROGRAM
 from secure_chat.client.cli.language import words
 from secure_chat.client.cli.session import Backend
 from secure_chat.errors import SecureChatError, WrongArguments

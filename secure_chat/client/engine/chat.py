@@ -222,18 +222,18 @@ class ChatEngine:
         with self._vault.read() as db:
             return talk.own_name(db).text
 
-    def set_profile(self, display_name: str) -> None:
-        """Change it, and tell the contacts to whom we wrote. Raises `BadName`."""
+    def set_profile(self, display_name: str) -> list[bytes]:
+        """Change it, and tell our contacts; the changes' content ids. Raises `BadName`."""
         name = content.checked_name(display_name)
 
-        def change(db: apsw.Connection) -> tuple[list[UserId], list[Event]]:
-            told = rename(db, name)
-            for user_id in told:
-                self._writer(db, user_id).introduce()
-            return told, []
+        def change(db: apsw.Connection) -> tuple[dict[UserId, ContentId], list[Event]]:
+            told = {one: self._writer(db, one).introduce() for one in rename(db, name)}
+            return {one: sent for one, sent in told.items() if sent is not None}, []
 
-        for user_id in self._change(change):
+        told = self._change(change)
+        for user_id in told:
             self._network.post(Wrote(user_id))
+        return list(told.values())
 
     def privacy(self) -> Privacy:
         """Who learns that we have read, or are writing."""

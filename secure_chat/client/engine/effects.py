@@ -24,9 +24,18 @@ from secure_chat.client.events import (
 from secure_chat.client.vault import contacts, history, outbox, talk
 from secure_chat.protocol.addresses import UserId
 
-TIMER_SET = "{who} set messages to disappear {after} after they are read."
-TIMER_OFF = "{who} set messages to stay."
-NOT_APPLIED = "{user_id} sent a change that was not applied: {because}."
+TIMER_SET = "{user_id} set messages to disappear {after} after they are read."
+TIMER_SET_BY_US = "You set messages to disappear {after} after they are read."
+TIMER_OFF = "{user_id} set messages to stay."
+TIMER_OFF_BY_US = "You set messages to stay."
+KEY_NOT_ACCEPTED = (
+    "{user_id} sent a change under a key that you have not accepted; it was not applied."
+)
+TIMER_FAR_AHEAD = "{user_id} sent a timer with an impossible number; it was not applied."
+_NOT_APPLIED = {
+    rules.KEY_NOT_ACCEPTED: KEY_NOT_ACCEPTED,
+    rules.TIMER_FAR_AHEAD: TIMER_FAR_AHEAD,
+}
 _BEFORE_DELIVERED = (MessageState.WAITING, MessageState.HELD, MessageState.ACCEPTED)
 _BEFORE_READ = (*_BEFORE_DELIVERED, MessageState.DELIVERED)
 
@@ -80,8 +89,8 @@ class Applier:
             case rules.Mark(content_id=content_id, read=read):
                 self._mark(content_id, read=read)
             case rules.NotApplied(because=because):
-                said = NOT_APPLIED.format(user_id=user_id, because=because)
-                self._notice("not-applied", said)
+                said = _NOT_APPLIED[because].format(user_id=user_id)
+                self._notice(f"not-applied {because}", said)
             case _:
                 pass
 
@@ -127,9 +136,11 @@ class Applier:
         talk.put_timer(self._db, self._user_id, timer)
         if timer.seconds == before.seconds:
             return
-        who = "You" if effect.by == OURSELVES else self._user_id
-        words = TIMER_SET if timer.seconds else TIMER_OFF
-        said = words.format(who=who, after=in_words(timer.seconds))
+        if effect.by == OURSELVES:
+            words = TIMER_SET_BY_US if timer.seconds else TIMER_OFF_BY_US
+        else:
+            words = TIMER_SET if timer.seconds else TIMER_OFF
+        said = words.format(user_id=self._user_id, after=in_words(timer.seconds))
         self._notice(f"timer {timer.revision}", said)
 
     def _named(self) -> None:

@@ -113,15 +113,18 @@ class Writer:
         self._owe_receipt(contact, read, read=may)
         return contact, [ConversationChanged(history.conversation(self._db, self._user_id))]
 
-    def introduce(self) -> None:
-        """Tell a contact how we like to be called now."""
-        self._introduce(contacts.get(self._db, self._user_id))
+    def introduce(self) -> ContentId | None:
+        """Tell a contact how we like to be called now; None if they know."""
+        return self._introduce(contacts.get(self._db, self._user_id))
 
-    def _introduce(self, contact: Contact) -> None:
+    def _introduce(self, contact: Contact) -> ContentId | None:
         name = talk.own_name(self._db)
-        if talk.was_told(self._db, self._user_id) < name.revision:
-            self._owe(contact, content.Profile(name.revision, name.text), self._new_id())
-            talk.set_told(self._db, self._user_id, name.revision)
+        if talk.was_told(self._db, self._user_id) >= name.revision:
+            return None
+        content_id = self._new_id()
+        self._owe(contact, content.Profile(name.revision, name.text), content_id)
+        talk.set_told(self._db, self._user_id, name.revision)
+        return content_id
 
     def _engage(self) -> Contact:
         """No stranger any more: what came before is confirmed."""
