@@ -2,16 +2,16 @@
 
 import apsw
 
-from secure_chat.client import content
 from secure_chat.client.content import Content, ContentId, rules
 from secure_chat.client.content.rules import Author, Sender
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.effects import Applier
 from secure_chat.client.engine.outbox import Outbox
+from secure_chat.client.engine.owing import owe_turn
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.engine.typing import TypingKeeper
 from secure_chat.client.events import MessageChanged, MessageState
-from secure_chat.client.vault import contacts, history, outbox
+from secure_chat.client.vault import contacts, history, keys, outbox
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.talk import VaultView
 from secure_chat.protocol import limits
@@ -37,6 +37,7 @@ class Contents:
         self._typing = typing
         self._to_pump: set[UserId] = set()
         self._to_fetch: set[UserId] = set()
+        self._to_start: set[UserId] = set()
 
     def take_in(
         self, db: apsw.Connection, name: SessionName, taken: Content, *, live: bool = False
@@ -85,9 +86,13 @@ class Contents:
     def after(self) -> None:
         """Send what came of the contents, once they are on disk."""
         fetch, self._to_fetch = self._to_fetch, set()
+        start, self._to_start = self._to_start, set()
         pump, self._to_pump = self._to_pump, set()
         for user_id in fetch:
             self._sending.fetch_manifest(user_id)
+        for user_id in start:
+            if self._may_write(user_id):
+                self._sending.rebuild(user_id)
         for user_id in pump:
             self._sending.pump(user_id)
 
@@ -95,9 +100,26 @@ class Contents:
         """A known contact's messages do not open: set up another session, at most once an hour."""
         with self._context.vault.read() as db:
             contact = contacts.get(db, user_id)
-        may_write = contact.engaged and contact.pending is None
-        if may_write and self._context.now_ms - contact.rebuilt >= _REBUILD_MS:
-            self._sending.rebuild(user_id)
+        long_ago = self._context.now_ms - contact.rebuilt >= _REBUILD_MS
+        if long_ago and self._may_write(user_id):
+            self._sending.rebuild(user_id, lost=True)
+
+    def start_again(self, user_id: UserId) -> None:
+        """They lost their sessions, and cannot read the one that we would send on."""
+        self._to_start.add(user_id)
+
+    def _may_write(self, user_id: UserId) -> bool:
+        with self._context.vault.read() as db:
+            contact = contacts.get(db, user_id)
+        return contact.engaged and contact.pending is None
+
+    def turn_the_unanswered(self, db: apsw.Connection) -> None:
+        """Who has had no answer of ours for a day gets an empty one, though nothing arrives."""
+        for name in keys.session_names(db, None):
+            if self._is_accepted(db, name):
+                sessions = self._context.sessions(db, name)
+                if sessions is not None and sessions.wants_turn(self._context.now_ms):
+                    self.wants_turn(db, name.address.user_id)
 
     def wants_turn(self, db: apsw.Connection, user_id: UserId) -> None:
         """One-way talk: an empty answer lets the other's ratchet turn."""
@@ -105,15 +127,7 @@ class Contents:
         if not contact.engaged or contact.identity is None:
             return
         if outbox.first_waiting(db, user_id) is None:
-            context = self._context
-            outbox.owe(
-                db,
-                user_id,
-                context.new_content_id(),
-                content.Turn(),
-                contact.identity.account_key,
-                context.now_ms,
-            )
+            owe_turn(self._context, db, contact)
         self._to_pump.add(user_id)
 
     def _confirm(

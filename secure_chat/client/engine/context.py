@@ -5,23 +5,31 @@ Only the network thread uses these. Time and randomness are given, never taken.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
+from msgspec import Struct
 
 from secure_chat.client.content import CONTENT_ID_BYTES, ContentId
 from secure_chat.client.events import Event, Problem
 from secure_chat.client.vault import Vault, identity
-from secure_chat.client.vault.keys import SessionName, save_session, session
+from secure_chat.client.vault.keys import (
+    SessionName,
+    drop_session,
+    save_session,
+    session,
+    session_names,
+)
 from secure_chat.crypto.identity import LocalDevice
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.rng import Random
-from secure_chat.errors import Refused, SecureChatError, UnexpectedAnswer
+from secure_chat.errors import BadSessionState, Code, Refused, SecureChatError, UnexpectedAnswer
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.manifest import decode_manifest
 from secure_chat.protocol.messages import ClientMessage, Error, ServerMessage
 
 _Answer = TypeVar("_Answer")
+_NEVER = float("inf")
 
 
 class Context:
@@ -100,9 +108,42 @@ class Context:
         save_session(db, name, sessions.serialize())
         self._sessions[name] = sessions
 
+    def give_up_sessions(self, db: apsw.Connection) -> None:
+        """No session goes on, and none of them can be derived again from a repeated message."""
+        for name in session_names(db, None):
+            sessions = self.sessions(db, name)
+            assert sessions is not None
+            sessions.drop_sessions()
+            self.store_sessions(db, name, sessions)
+
+    def drop_unreadable_sessions(self, db: apsw.Connection) -> list[UserId]:
+        """Delete stored states that this program cannot read, and say so; whose they were."""
+        dropped = []
+        for name in session_names(db, None):
+            try:
+                self.sessions(db, name)
+            except BadSessionState as unreadable:
+                drop_session(db, name)
+                self.problem(unreadable, name.address.user_id)
+                dropped.append(name.address.user_id)
+        return sorted(set(dropped))
+
     def forget_sessions(self) -> None:
         """Read them from the vault again at their next use."""
         self._sessions.clear()
+
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.1, 300.0
+
+
+class _Question(Struct, frozen=True):
+    """A question, what answers it, and who hears the answer or the refusal."""
+
+    build: Callable[[int], ClientMessage]
+    expected: type[Any]
+    answered: Callable[[Any], None]
+    refused: Callable[[Refused], None]
+    patient: bool
 
 
 class Requests:
@@ -111,7 +152,8 @@ class Requests:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._next = 1
-        self._waiting: dict[int, tuple[type, Callable[..., None], Callable[[Refused], None]]] = {}
+        self._waiting: dict[int, _Question] = {}
+        self._later: list[tuple[float, _Question]] = []  # refused by a rate limit, and when again
 
     def ask(
         self,
@@ -119,24 +161,52 @@ class Requests:
         expected: type[_Answer],
         answered: Callable[[_Answer], None],
         refused: Callable[[Refused], None],
+        *,
+        patient: bool = False,
     ) -> None:
-        """Send ``build(ref)``; one of the two is called, unless the connection ends first."""
+        """Send ``build(ref)``; one of the two is called, unless the connection ends first.
+
+        ``patient``: a refusal by a rate limit is no answer; the question is asked again when the
+        server said.
+        """
+        self._ask(_Question(build, expected, answered, refused, patient))
+
+    def _ask(self, question: _Question) -> None:
         ref, self._next = self._next, self._next % (2**32 - 1) + 1
-        self._waiting[ref] = (expected, answered, refused)
-        self._context.send(build(ref))
+        self._waiting[ref] = question
+        self._context.send(question.build(ref))
 
     def answer(self, ref: int, message: ServerMessage) -> None:
         """An answer arrived. Raises `UnexpectedAnswer` if nobody asked for it."""
-        expected, answered, refused = self._waiting.pop(ref, (None, None, None))
-        if expected is None or answered is None or refused is None:
+        question = self._waiting.pop(ref, None)
+        if question is None:
             raise UnexpectedAnswer(what=f"{type(message).__name__} to no question")
         if isinstance(message, Error):
-            refused(Refused(message.code, message.message, message.retry_after))
-        elif isinstance(message, expected):
-            answered(message)
+            refusal = Refused(message.code, message.message, message.retry_after)
+            if question.patient and refusal.code is Code.RATE_LIMITED:
+                wait = min(max(refusal.retry_after or 0.0, _SHORTEST_WAIT), _LONGEST_WAIT)
+                self._later.append((self._context.now + wait, question))
+            else:
+                question.refused(refusal)
+        elif isinstance(message, question.expected):
+            question.answered(message)
         else:
             raise UnexpectedAnswer(what=type(message).__name__)
+
+    @property
+    def due(self) -> float:
+        """When `tick` has something to do; monotonic seconds."""
+        return min((at for at, _ in self._later), default=_NEVER)
+
+    def tick(self) -> None:
+        """Questions whose time has come are asked again."""
+        now = self._context.now
+        again = [question for at, question in self._later if at <= now]
+        self._later = [(at, question) for at, question in self._later if at > now]
+        for question in again:
+            self._ask(question)
 
     def disconnected(self) -> None:
         """Nothing of the old connection will be answered."""
         self._waiting.clear()
+        self._later.clear()

@@ -17,7 +17,8 @@ from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.expiry import Expiry
 from secure_chat.client.engine.inbox import Inbox
 from secure_chat.client.engine.login import Entry, Greeting, Next
-from secure_chat.client.engine.outbox import Outbox, owe_session_lost
+from secure_chat.client.engine.outbox import Outbox
+from secure_chat.client.engine.owing import owe_session_lost
 from secure_chat.client.engine.people import Roster
 from secure_chat.client.engine.prekeys import KeyStock
 from secure_chat.client.engine.trust import TrustKeeper
@@ -188,6 +189,7 @@ class Core:
     def tick(self, now: float, now_ms: int) -> None:
         """What is due. Raises `ConnectionSilent` if the server has not answered a ping."""
         self._context.at(now, now_ms)
+        self._requests.tick()
         self._outbox.tick()
         self._typing.tick()
         self._expiry.tick()
@@ -230,7 +232,7 @@ class Core:
     def next_deadline(self) -> float:
         """When `tick` is to be called at the latest; monotonic seconds."""
         due = [self._housekeeping, self._outbox.next_retry or _NEVER]
-        due += [self._typing.due, self._expiry.due]
+        due += [self._typing.due, self._expiry.due, self._requests.due]
         if self._context.online:
             silent = self._heard + limits.PING_SECONDS + _ANSWER_SECONDS
             due.append(silent if self._pinged else self._ping_due)
@@ -304,6 +306,7 @@ class Core:
                 raise UnexpectedAnswer(what="a prekey set that nobody can have made")
             identity.set_registered(db)
         context.online = True
+        self._set_unreadable_sessions_aside()
         apart = abs(welcome.time - context.now_ms)
         if apart >= _CLOCK_OFF_MS:
             context.problem(ClockOff(minutes=apart // (limits.MINUTE * _MS)))
@@ -313,11 +316,23 @@ class Core:
             self._stock.welcomed(welcome)
         self._roster.welcomed()
 
+    def _set_unreadable_sessions_aside(self) -> None:
+        """Another version of this program may have stored them: begin anew, and say so."""
+        context = self._context
+        with context.transaction() as db:
+            for user_id in context.drop_unreadable_sessions(db):
+                contact = contacts.get(db, user_id)
+                if contact.engaged and contact.identity is not None:
+                    owe_session_lost(context, db, contact)
+                else:
+                    contacts.put(db, msgspec.structs.replace(contact, rebuilt=context.now_ms))
+
     def _restored(self, welcome: Welcome) -> None:
         """The vault is an older copy: nothing of its sessions and prekeys may be used again."""
         context = self._context
         with context.transaction() as db:
-            keys.drop_all(db)
+            keys.drop_prekeys(db)
+            context.give_up_sessions(db)
             outbox.forget_copies(db)
             identity.set_acked(db, welcome.acked)
             for contact in contacts.everybody(db):
@@ -327,13 +342,13 @@ class Core:
                     owe_session_lost(context, db, contact)
                 else:  # strangers learn nothing now, but a later session must rank above theirs
                     contacts.put(db, msgspec.structs.replace(contact, rebuilt=context.now_ms))
-        context.forget_sessions()
         context.problem(RestoredVault())
         self._stock.start_again(welcome.key_version)
 
     def _go(self) -> None:
         """The server has this login's version: sending may begin."""
         self._context.ready = True
+        self._turn_the_unanswered()
         self._outbox.pump_all()
 
     def _keep_house(self) -> None:
@@ -343,4 +358,10 @@ class Core:
             outbox.purge(db, now_ms - limits.RETENTION_SECONDS * _MS)
             talk.purge(db, now_ms)
         if self._context.ready:
+            self._turn_the_unanswered()
             self._stock.rotate_if_due()
+
+    def _turn_the_unanswered(self) -> None:
+        with self._context.transaction() as db:
+            self._contents.turn_the_unanswered(db)
+        self._contents.after()

@@ -38,9 +38,7 @@ from secure_chat.errors import (
     SecureChatError,
     SenderDiffers,
     SenderUnknown,
-    TooManySkippedMessages,
-    UndecryptableMessage,
-    UnknownPrekey,
+    SessionLost,
     Unreadable,
 )
 from secure_chat.protocol.addresses import DeviceAddress, UserId
@@ -180,6 +178,8 @@ class Inbox:
             self._say_unreadable(db, user_id, wrong)
         else:
             self._contents.take_in(db, found.name, taken, live=live)
+        if opened.outranked:
+            self._contents.start_again(user_id)
         if found.sessions.wants_turn(context.now_ms):
             self._contents.wants_turn(db, user_id)
 
@@ -208,7 +208,7 @@ class Inbox:
         self._context.problem(error, user_id)
 
 
-_SESSION_LOST = (UndecryptableMessage, UnknownPrekey, TooManySkippedMessages, SenderUnknown)
+_SESSION_LOST = (SessionLost, SenderUnknown)
 """Refusals that another session would heal."""
 
 

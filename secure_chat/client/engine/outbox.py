@@ -8,11 +8,11 @@ other's key is one that nobody has accepted. Other conversations go on.
 from collections.abc import Callable
 
 import apsw
-import msgspec
 from msgspec import Struct
 
 from secure_chat.client import content
 from secure_chat.client.engine.context import Context, Requests
+from secure_chat.client.engine.owing import owe_session_lost, owe_turn
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.events import (
     ChangeSent,
@@ -54,6 +54,13 @@ class _Lane:
         self.retry_at = None
 
 
+class _Rebuild(Struct):
+    """Devices that another session is to be set up with, and whether the old ones are lost."""
+
+    devices: set[DeviceName]
+    lost: bool
+
+
 class _Sealed(Struct, frozen=True):
     """What is ready to leave, or which device's keys are missing first."""
 
@@ -72,7 +79,7 @@ class Outbox:
         self._lanes: dict[UserId, _Lane] = {}
         self._on_the_way: dict[DeliveryId, UserId] = {}
         self._keys_wanted: set[UserId] = set()  # a person looks at them, and no answer has come
-        self._to_rebuild: set[UserId] = set()
+        self._rebuilding: dict[UserId, _Rebuild] = {}
 
     # ------------------------------------------------------------ when to look
 
@@ -124,9 +131,7 @@ class Outbox:
         context = self._context
         if not context.ready or lane.busy or lane.halted is not None:
             return
-        if user_id in self._to_rebuild:
-            self._to_rebuild.discard(user_id)
-            self._ask_for_new_session(user_id)
+        if self._rebuild_next(user_id):
             return
         with context.transaction() as db:
             contact = contacts.get(db, user_id)
@@ -308,25 +313,45 @@ class Outbox:
         if told.counter <= above:
             raise Refused(Code.DEVICES_CHANGED)
 
-    def rebuild(self, user_id: UserId) -> None:
-        """Set up another session with each device of a contact whose messages do not open."""
-        self._to_rebuild.add(user_id)
-        self.pump(user_id)
+    def rebuild(self, user_id: UserId, *, lost: bool = False) -> None:
+        """Set up another session with each device of a contact.
 
-    def _ask_for_new_session(self, user_id: UserId) -> None:
+        ``lost``: the contact's messages do not open, so it is asked for what is missing.
+        """
         with self._context.vault.read() as db:
             identity = contacts.get(db, user_id).identity
-        for entry in identity.manifest.devices if identity is not None else ():
-            self._fetch_keys(DeviceAddress(user_id, entry.name), lost=True)
+        devices = () if identity is None else identity.manifest.devices
+        known = self._rebuilding.get(user_id)
+        self._rebuilding[user_id] = _Rebuild(
+            {entry.name for entry in devices}, lost or (known is not None and known.lost)
+        )
+        self.pump(user_id)
 
-    def _fetch_keys(self, address: DeviceAddress, *, lost: bool = False) -> None:
+    def _rebuild_next(self, user_id: UserId) -> bool:
+        """Ask for the next device's keys; at the end say so, on the new sessions."""
+        rebuild = self._rebuilding.get(user_id)
+        if rebuild is None:
+            return False
+        if rebuild.devices:
+            self._fetch_keys(DeviceAddress(user_id, min(rebuild.devices)))
+            return True
+        del self._rebuilding[user_id]
+        with self._context.transaction() as db:
+            contact = contacts.get(db, user_id)
+            if contact.identity is not None and rebuild.lost:
+                owe_session_lost(self._context, db, contact)
+            elif contact.identity is not None and outbox.first_waiting(db, user_id) is None:
+                owe_turn(self._context, db, contact)
+        return False
+
+    def _fetch_keys(self, address: DeviceAddress) -> None:
         """Claim a bundle of a device and start a session with it."""
         lane = self._lane(address.user_id)
         lane.asking = True
 
         def answered(answer: Keys) -> None:
             lane.asking = False
-            self._guarded(address.user_id, lambda: self._start(address, answer, lost=lost))
+            self._guarded(address.user_id, lambda: self._start(address, answer))
 
         self._requests.ask(
             lambda ref: KeysGet(ref, str(address)),
@@ -335,7 +360,7 @@ class Outbox:
             self._asked(address.user_id, lane),
         )
 
-    def _start(self, address: DeviceAddress, answer: Keys, *, lost: bool) -> None:
+    def _start(self, address: DeviceAddress, answer: Keys) -> None:
         context = self._context
         bundle = check_bundle(answer, address, context.our.server_id, context.now_ms)
         counter = bundle.peer.manifest_counter
@@ -343,6 +368,7 @@ class Outbox:
         with context.transaction() as db:
             contact = self._trust.learn(db, address.user_id, told)
             if not _is_of(contact, bundle):
+                self._rebuilding.pop(address.user_id, None)
                 return
             name = SessionName(address, bundle.peer.account_key)
             sessions = context.sessions(db, name)
@@ -352,8 +378,8 @@ class Outbox:
             anew = contact.rebuilt > 0
             sessions.start(bundle, context.now_ms, context.random, anew=anew)
             context.store_sessions(db, name, sessions)
-            if lost:
-                owe_session_lost(context, db, contact)
+        if address.user_id in self._rebuilding:
+            self._rebuilding[address.user_id].devices.discard(address.device)
 
     def _asked(self, user_id: UserId, lane: _Lane) -> Callable[[Refused], None]:
         def refused(refusal: Refused) -> None:
@@ -374,20 +400,6 @@ class Outbox:
 
     def _lane(self, user_id: UserId) -> _Lane:
         return self._lanes.setdefault(user_id, _Lane())
-
-
-def owe_session_lost(context: Context, db: apsw.Connection, contact: Contact) -> None:
-    """Tell a contact that a session was lost, so that what it has not confirmed comes again."""
-    assert contact.identity is not None
-    contacts.put(db, msgspec.structs.replace(contact, rebuilt=context.now_ms))
-    outbox.owe(
-        db,
-        contact.user_id,
-        context.new_content_id(),
-        content.SessionLost(),
-        contact.identity.account_key,
-        context.now_ms,
-    )
 
 
 def _meant_for(owed: Owed, contact: Contact) -> bool:

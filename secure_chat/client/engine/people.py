@@ -48,7 +48,9 @@ class Roster:
 
     def welcomed(self) -> None:
         """Ask for changes first, then for the list, so that no change falls between them."""
-        self._requests.ask(lambda ref: Watch(ref, presence=True), Ok, self._watching, self._refused)
+        self._requests.ask(
+            lambda ref: Watch(ref, presence=True), Ok, self._watching, self._refused, patient=True
+        )
 
     def disconnected(self) -> None:
         """Nobody is seen as here any more."""
@@ -69,7 +71,11 @@ class Roster:
 
     def _ask_page(self, after: str) -> None:
         self._requests.ask(
-            lambda ref: List(ref, after), Users, lambda page: self._page(page, after), self._refused
+            lambda ref: List(ref, after),
+            Users,
+            lambda page: self._page(page, after),
+            self._refused,
+            patient=True,
         )
 
     def _page(self, page: Users, after: str) -> None:

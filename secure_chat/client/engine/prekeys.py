@@ -68,9 +68,8 @@ class KeyStock:
     def start_again(self, after_version: int) -> None:
         """A restored vault: delete every old private key, and publish a whole new set."""
         with self._context.transaction() as db:
-            keys.drop_all(db)
+            keys.drop_prekeys(db)
             identity.set_key_version(db, max(identity.standing(db).key_version, after_version))
-        self._context.forget_sessions()
         self._supply(0, 0, rotate=True, restart=True)
 
     def low(self, one_time: int, one_time_kem: int) -> None:
@@ -140,7 +139,11 @@ class KeyStock:
             return
         frame = self._queue.pop(0)
         self._requests.ask(
-            lambda ref: msgspec.structs.replace(frame, ref=ref), Ok, self._published, self._refused
+            lambda ref: msgspec.structs.replace(frame, ref=ref),
+            Ok,
+            self._published,
+            self._refused,
+            patient=True,
         )
 
     def _published(self, _: Ok) -> None:

@@ -58,10 +58,9 @@ def trim_one_time(db: apsw.Connection, kind: Kind, most: int) -> None:
     )
 
 
-def drop_all(db: apsw.Connection) -> None:
-    """A restored vault must use none of its old prekeys and sessions again."""
+def drop_prekeys(db: apsw.Connection) -> None:
+    """A restored vault must use none of its old prekeys again."""
     db.execute("DELETE FROM prekeys")
-    db.execute("DELETE FROM sessions")
 
 
 def drop_used(db: apsw.Connection, key_id: int) -> None:
@@ -117,6 +116,13 @@ def session(db: apsw.Connection, name: SessionName) -> bytes | None:
 def save_session(db: apsw.Connection, name: SessionName, state: bytes) -> None:
     """Store the sessions with a device over the ones before."""
     db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?)", (*_key(name), state))
+
+
+def drop_session(db: apsw.Connection, name: SessionName) -> None:
+    """Forget the sessions with a device."""
+    db.execute(
+        "DELETE FROM sessions WHERE user_id = ? AND device = ? AND account_key = ?", _key(name)
+    )
 
 
 def drop_sessions_but(db: apsw.Connection, user_id: UserId, account_key: AccountKey) -> None:
