@@ -6,6 +6,8 @@ Everything after ``#`` stays on the device that opens the link. ``pin`` may repe
 offline); ``invite`` is absent where registration is open. Binary values are unpadded base64url.
 """
 
+import ipaddress
+import re
 from typing import Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -21,6 +23,7 @@ DEFAULT_PORT = 7443
 _MAX_LINK = 2048
 _MAX_PINS = 4
 _B = TypeVar("_B", bound=Binary)
+_NAME = re.compile(r"(?!-)[\w-]{1,63}(\.(?!-)[\w-]{1,63})*\.?")  # \w: international names too
 _KNOWN = {"v", "id", "pin", "invite"}
 
 
@@ -45,12 +48,24 @@ class ServerAddress(Struct, frozen=True):
         """Read ``host``, ``host:port`` or ``[v6]:port``; raise `BadInviteLink`."""
         try:
             parts = urlsplit(f"//{text.strip()}")
-            host, port = parts.hostname, parts.port
+            host, port = parts.hostname or "", parts.port
         except ValueError:
-            host, port = None, None
-        if not host or parts.path or parts.query or parts.fragment or parts.username is not None:
+            raise BadInviteLink(reason=f"{text!r} is no host:port") from None
+        more = parts.path or parts.query or parts.fragment or parts.username is not None
+        if more or port == 0 or not _is_host(host):
             raise BadInviteLink(reason=f"{text!r} is no host:port")
         return cls(host, DEFAULT_PORT if port is None else port)
+
+
+def _is_host(text: str) -> bool:
+    """Whether this can be a machine's name, in any script, or an IP address."""
+    if _NAME.fullmatch(text):
+        return True
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class InviteLink(Struct, frozen=True):

@@ -153,7 +153,7 @@ class Requests:
         self._context = context
         self._next = 1
         self._waiting: dict[int, _Question] = {}
-        self._later: list[tuple[float, _Question]] = []  # refused by a rate limit, and when again
+        self._later: list[tuple[float, _Question]] = []  # refused for now, and when again
 
     def ask(
         self,
@@ -166,8 +166,8 @@ class Requests:
     ) -> None:
         """Send ``build(ref)``; one of the two is called, unless the connection ends first.
 
-        ``patient``: a refusal by a rate limit is no answer; the question is asked again when the
-        server said.
+        ``patient``: a refusal that passes (a limit, a busy server, a full disk) is no answer; the
+        question is asked again when the server said.
         """
         self._ask(_Question(build, expected, answered, refused, patient))
 
@@ -183,7 +183,7 @@ class Requests:
             raise UnexpectedAnswer(what=f"{type(message).__name__} to no question")
         if isinstance(message, Error):
             refusal = Refused(message.code, message.message, message.retry_after)
-            if question.patient and refusal.code is Code.RATE_LIMITED:
+            if question.patient and CODES[refusal.code].retry:
                 wait = min(max(refusal.retry_after or 0.0, _SHORTEST_WAIT), _LONGEST_WAIT)
                 self._later.append((self._context.now + wait, question))
             else:

@@ -60,10 +60,10 @@ class Roster:
 
     def changed(self, presence: Presence) -> None:
         """People came and went."""
-        came, went = _names(presence.online), _names(presence.offline)
+        came = self._remember(_names(presence.online))
+        went = self._remember(_names(presence.offline))
         self._trust.online.update(came)
         self._trust.online.difference_update(went)
-        self._known |= came | went
         self._tell(came | went)
 
     def _watching(self, _: Ok) -> None:
@@ -79,9 +79,8 @@ class Roster:
         )
 
     def _page(self, page: Users, after: str) -> None:
-        here = _names([entry.user_id for entry in page.users if entry.online])
-        named = _names([entry.user_id for entry in page.users])
-        self._known |= named
+        named = self._remember(_names([entry.user_id for entry in page.users]))
+        here = named & _names([entry.user_id for entry in page.users if entry.online])
         self._trust.online |= here
         self._trust.online -= named - here
         last = page.users[-1].user_id if page.users else ""
@@ -93,6 +92,15 @@ class Roster:
 
     def _refused(self, refusal: Refused) -> None:
         self._context.problem(refusal)
+
+    def _remember(self, names: set[UserId]) -> set[UserId]:
+        """Keep names while there is room; gives back those that we know now."""
+        fresh = sorted(names - self._known)
+        self._known.update(fresh[: max(0, _MOST_PEOPLE - len(self._known))])
+        known = names & self._known
+        if len(known) < len(names):  # whom we talk with has a place in any case
+            known |= names & set(self._contacts())
+        return known
 
     def _tell(self, names: set[UserId]) -> None:
         people = tuple(self._people(names, self._contacts()))
