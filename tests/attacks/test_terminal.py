@@ -1,11 +1,13 @@
 """What a peer writes reaches a terminal as text and as nothing else."""
 
+import io
 import json
 import sys
 import textwrap
 import unicodedata
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,13 +63,32 @@ def test_persian_spelling_is_kept() -> None:
     assert output.inert("می\u200cخواهم") == "می\u200cخواهم"
 
 
-@given(st.text())
-def test_a_json_line_is_one_ascii_line_and_exact(text: str) -> None:
+@given(st.text(st.characters()))
+def test_a_json_line_is_one_inert_line_and_exact(text: str) -> None:
     """Scripts get exactly what was written, terminals get nothing that they obey."""
     line = output.message_json(text_from(BOB, text, 1))
-    assert line.isascii()
-    assert line.isprintable()
+    assert "\n" not in line
+    assert output.inert(line) == line
+    assert line.encode().decode() == line
     assert json.loads(line)["text"] == text
+
+
+def test_a_json_line_can_be_read_by_people() -> None:
+    """Persian and emoji stay what they are; only what a terminal might obey is escaped."""
+    line = output.message_json(text_from(BOB, "می\u200cخواهم 👩\u200d💻 \u202e\x1b[31m\x9b", 1))
+    assert '"می\u200cخواهم 👩\u200d💻 \\u202e\\u001b[31m\\u009b"' in line
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize("text", ["سلام", "é 👩", "\ud800"])
+def test_json_lines_survive_every_stream(
+    encoding: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever standard output can carry, a reader of UTF-8 gets exact JSON."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    output.say_json(output.json_line(text=text))
+    assert json.loads(raw.getvalue().decode("utf-8"))["text"] == text
 
 
 def test_a_second_line_cannot_pass_for_another_message() -> None:

@@ -204,7 +204,7 @@ def users(chosen: Namespace, backend: Backend) -> int:
             continue
         trust = person.trust.value if person.trust else ""
         if chosen.json:
-            output.say(
+            output.say_json(
                 output.json_line(user=person.user_id, online=person.online, trust=trust or None)
             )
         else:
@@ -229,7 +229,7 @@ def profiles(chosen: Namespace, backend: Backend) -> int:
     root = backend.root()
     for name in backend.profiles():
         if chosen.json:
-            output.say(output.json_line(profile=name, folder=str(root / name)))
+            output.say_json(output.json_line(profile=name, folder=str(root / name)))
         else:
             output.say(output.one_line(name))
     return 0

@@ -21,6 +21,7 @@ _PAGE = 500
 def export(chosen: Namespace, backend: Backend) -> int:
     """Write the history with one person, or with everybody."""
     in_json = chosen.format == "json"
+    say = output.say_json if in_json else output.say
     with closing(open_engine(chosen, backend)) as engine:
         line = partial(_json_with_versions, engine) if in_json else output.message_text
         if chosen.user is not None:
@@ -28,7 +29,7 @@ def export(chosen: Namespace, backend: Backend) -> int:
         else:
             who = sorted(conversation.user_id for conversation in engine.conversations())
         if chosen.output is None:
-            _write(engine, who, lambda message: output.say(line(message)))
+            _write(engine, who, lambda message: say(line(message)))
         else:
             _write_file(engine, who, line, chosen.output)
     return 0

@@ -71,7 +71,6 @@ class _Printer:
 
     def __init__(self, engine: Engine, chosen: Namespace) -> None:
         self._engine = engine
-        self._line = output.message_json if chosen.json else output.message_text
         self._json: bool = chosen.json
         self._shown: dict[int, object] = {}  # by number: what text mode last said of a message
         self._sender: UserId | None = chosen.sender
@@ -115,7 +114,7 @@ class _Printer:
             return
         if self._json:
             facts = output.message_facts(message)
-            output.say(output.json_line(**facts | {"type": "changed"}))
+            output.say_json(output.json_line(**facts | {"type": "changed"}))
             return
         now = (message.text, message.deleted, message.reactions)
         before = self._shown.get(message.number)
@@ -126,7 +125,7 @@ class _Printer:
     def happened(self, event: MessageRemoved | TypingChanged | ChangeSent) -> None:
         """What is no message: a script may follow it, a reader is not told."""
         if self._json and not self._is_other(event.user_id):
-            output.say(output.json_line(**_facts(event)))
+            output.say_json(output.json_line(**_facts(event)))
 
     def _is_other(self, user_id: UserId) -> bool:
         return self._sender is not None and user_id != self._sender
@@ -135,7 +134,10 @@ class _Printer:
         """Write one out."""
         if message.ours or self._is_other(message.user_id):
             return
-        output.say(self._line(message))
+        if self._json:
+            output.say_json(output.message_json(message))
+        else:
+            output.say(output.message_text(message))
         self._seen[message.user_id] = message.number
         self.printed += not message.is_notice
 

@@ -1,13 +1,14 @@
 """What the command line writes. Nothing that a peer chose reaches a terminal as it came.
 
-Text for people goes through `inert`; JSON lines are pure ASCII, exact, and equally inert. A line of
-a peer can neither move the cursor nor pass for a line of this program: what follows its first line
-is indented.
+Text for people goes through `inert`. JSON lines are exact and equally inert: Persian stays Persian
+where the stream is UTF-8, and what a terminal might obey is escaped. A line of a peer can neither
+move the cursor nor pass for a line of this program: what follows its first line is indented.
 """
 
 import json
 import sys
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from secure_chat.client.cli.language import words
@@ -63,9 +64,21 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def say_json(line: str) -> None:
+    """A line of `json_line` as a result; in ASCII alone where standard output is not UTF-8."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf8")
+    say(line if is_utf8 else _escape(line, str.isascii))
+
+
 def json_line(**facts: object) -> str:
-    """One JSON object in ASCII on one line."""
-    return json.dumps(facts, ensure_ascii=True, separators=(", ", ": ")).replace("\x7f", "\\u007f")
+    """One JSON object on one line, readable in every script."""
+    line = json.dumps(facts, ensure_ascii=False, separators=(", ", ": "))
+    return _escape(line, lambda mark: mark.isprintable() or mark in _KEPT_FORMATS)
+
+
+def _escape(line: str, stays: Callable[[str], bool]) -> str:
+    """The same JSON with escapes: what is not ASCII stands inside its strings."""
+    return "".join(mark if stays(mark) else json.dumps(mark)[1:-1] for mark in line)
 
 
 def iso_time(milliseconds: int) -> str:

@@ -95,7 +95,10 @@ def _no_core_dumps() -> None:
 
 
 def _lenient_streams() -> None:
-    """What a terminal cannot show is escaped instead of failing the command."""
+    """What a terminal cannot show is escaped, and a closed stream is an empty one: neither fails."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # so that no other file becomes number 0, 1 or 2
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -86,7 +86,7 @@ class Events:
         if self.online:
             return words("although the server was connected")
         if self.trouble is not None:
-            return words("no connection: {why}", why=output.one_line(str(self.trouble)))
+            return words("no connection: {why}", why=output.one_line(str(self.trouble)).rstrip("."))
         return words("no connection with the server yet")
 
 

@@ -19,12 +19,15 @@ def fingerprint(chosen: Namespace, backend: Backend) -> int:
         if chosen.user is None:
             ours = engine.our_fingerprint
             if chosen.json:
-                output.say(output.json_line(user=engine.user_id, fingerprint=ours))
+                output.say_json(output.json_line(user=engine.user_id, fingerprint=ours))
             else:
                 output.say(ours)
             return 0
         safety = _safety(engine, chosen.user, chosen.timeout)
-    output.say(_as_json(safety) if chosen.json else output.safety_text(safety))
+    if chosen.json:
+        output.say_json(_as_json(safety))
+    else:
+        output.say(output.safety_text(safety))
     return 0
 
 
