@@ -7,7 +7,12 @@ log = logging.getLogger(__name__)
 
 
 def note_bug(bug: BaseException) -> None:
-    """Log the type of an exception and its place; its text could hold a message or a key."""
+    """Log the type of an exception and its place."""
+    log.error("internal error: %s", described(bug))
+
+
+def described(bug: BaseException) -> str:
+    """Type and place of an exception; its text could hold a message or a key."""
     places = traceback.extract_tb(bug.__traceback__)[-3:]
     where = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
-    log.error("internal error: %s in %s", type(bug).__name__, where)
+    return f"{type(bug).__name__} in {where}"

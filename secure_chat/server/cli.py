@@ -1,10 +1,11 @@
 """The command line of the server: ``secure-chat-server [serve]`` and ``secure-chat-server invite``.
 
 Whatever goes wrong before the server runs, or keeps a command from being done, is one line on
-standard error and exit code 2.
+standard error and exit code 2; a failure of this machine or of this program exits with 1.
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from secure_chat import __version__
 from secure_chat.errors import BadCertificateFile, SecureChatError
 from secure_chat.protocol.limits import DAY, HOUR, MINUTE
 from secure_chat.server import app, config
+from secure_chat.server.bugs import described
+from secure_chat.streams import replace_closed
 
 PROGRAM = "secure-chat-server"
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -32,6 +35,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
+    replace_closed()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "serve")
@@ -47,11 +51,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SecureChatError as wrong:
         print(f"{PROGRAM}: {wrong}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        return _pipe_closed()
+    except OSError as wrong:
+        print(f"{PROGRAM}: {wrong.strerror or type(wrong).__name__}.", file=sys.stderr)
+        return 1
+    except Exception as bug:
+        where = described(bug)
+        print(f"{PROGRAM}: a mistake in this program: {where}. Please report it.", file=sys.stderr)
+        return 1
+
+
+def _pipe_closed() -> int:
+    """Nobody reads on: keep the interpreter's last flush from complaining."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return 128 + 13  # SIGPIPE
 
 
 def _invite(settings: config.Config, options: argparse.Namespace) -> int:
     wish = app.InviteWish(options.label, options.uses, options.expires, options.advertise or "")
-    print(app.invite(settings, wish))
+    print(app.invite(settings, wish), flush=True)
     return 0
 
 

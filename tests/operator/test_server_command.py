@@ -8,6 +8,8 @@ import select
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -135,6 +137,8 @@ def test_a_port_in_use_is_said(operator: Operator) -> None:
         (["--data-dir", "{cert}"], "server.pem"),
         (["--host", "no such host"], "no such host"),
         (["--advertise", "a/b"], "HOST:PORT"),
+        (["--advertise", "chat.example.org:0"], "HOST:PORT"),
+        (["--advertise", "my chat:7443"], "HOST:PORT"),
         (["invite", "--uses", "0"], "--uses"),
         (["invite", "--expires", "soon"], "--expires"),
         (["invite", "--label", "a\nb"], "--label"),
@@ -167,6 +171,75 @@ def test_an_unwritable_data_folder_is_said(operator: Operator) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "/dev/null/data" in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["no database", "a page overwritten"])
+def test_a_damaged_database_is_said(operator: Operator, damage: str) -> None:
+    """A database that cannot be read is one line that names the folder, and is left as it is."""
+    assert operator.invite().returncode == 0
+    file = operator.data / "server.db"
+    whole = file.read_bytes()
+    noise = b"\xa5" * 8192
+    damaged = noise if damage == "no database" else whole[:4096] + noise + whole[12288:]
+    file.write_bytes(damaged)
+    for command in ([], ["invite"]):
+        done = operator.command(*command, "--port", "7443", *operator.settings())
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert str(operator.data) in done.stderr
+    assert file.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("name", ["why?", "50%", "#1", "a=b&mode=ro", "خانه"])
+def test_a_data_folder_may_have_any_name(operator: Operator, name: str) -> None:
+    """Marks that mean something in an address mean nothing in a folder's name."""
+    data = operator.folder / name
+    assert operator.invite("--data-dir", str(data)).returncode == 0
+    assert (data / "server.db").stat().st_size > 0
+    assert [place.name for place in operator.folder.glob("why*")] in ([], ["why?"])
+
+
+@posix
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">&-", 0), ("> /dev/full", 1), ("| true", 141), ("2>&- <&-", 0)]
+)
+def test_a_closed_or_full_stream_is_no_traceback(
+    operator: Operator, redirection: str, code: int
+) -> None:
+    """Whoever takes no output gets an exit code, and nobody gets a traceback."""
+    if redirection == "> /dev/full" and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    script = ('set -o pipefail; {0} -m secure_chat.server invite "${{@}}" ' + redirection).format(
+        sys.executable
+    )
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *operator.settings()],
+        cwd=operator.folder, env=operator.environment, capture_output=True, encoding="utf-8",
+        timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 1
+
+
+@posix
+def test_a_server_without_standard_streams_serves(operator: Operator) -> None:
+    """A service manager may start it with every standard stream closed."""
+    door = operator.data / "admin.sock"
+    command = '"$@" <&- >&- 2>&-'
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {command}", "bash", sys.executable, "-m", "secure_chat.server",
+         "--port", "0", *operator.settings()],
+        cwd=operator.folder, env=operator.environment,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 100
+        while not door.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert operator.invite("--advertise", "here:1").returncode == 0
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 def test_the_file_does_what_the_options_do(operator: Operator) -> None:

@@ -20,6 +20,7 @@ from secure_chat.client.cli.grammar import PROGRAM
 from secure_chat.client.cli.language import words
 from secure_chat.client.cli.session import Backend
 from secure_chat.errors import SecureChatError, WrongArguments
+from secure_chat.streams import replace_closed
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 INTERRUPTED = 128 + 2  # SIGINT
@@ -34,6 +35,7 @@ class _Terminated(BaseException):
 def run(arguments: Sequence[str], backend: Backend | None = None) -> int:
     """Do what the arguments say; returns the exit code."""
     _no_core_dumps()
+    replace_closed()
     _lenient_streams()
     try:
         with _sigterm_stops(), _threads_speak_plainly():
@@ -95,10 +97,7 @@ def _no_core_dumps() -> None:
 
 
 def _lenient_streams() -> None:
-    """What a terminal cannot show is escaped, and a closed stream is an empty one: neither fails."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # so that no other file becomes number 0, 1 or 2
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    """What a terminal cannot show is escaped instead of failing the command."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 from secure_chat.errors import DataFolderInUse, DataFolderTooNew, DataFolderUnusable
 
@@ -77,7 +77,8 @@ def reader_engine(folder: Path) -> Engine:
 
 def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
     # NullPool: a thread opens its one connection and keeps it; nothing is shared behind our back.
-    engine = create_engine(f"sqlite:///{(folder / _FILE).absolute()}", poolclass=NullPool)
+    place = URL.create("sqlite", database=str((folder / _FILE).absolute()))  # any name, '?' too
+    engine = create_engine(place, poolclass=NullPool)
 
     def connected(driver: sqlite3.Connection, _record: object) -> None:
         driver.isolation_level = None  # the driver begins nothing by itself

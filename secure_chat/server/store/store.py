@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from secure_chat.errors import StorageBusy, StorageUnavailable
+from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailable
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
 from secure_chat.server.store import database, invites
 from secure_chat.server.store.invites import Invite
@@ -52,6 +53,10 @@ class Store:
         try:
             database.migrate(data_dir)
             return cls(data_dir, held, _server_id(data_dir))
+        except (SQLAlchemyError, OSError) as wrong:  # damaged, or a full disk
+            held.close()
+            reason = str(getattr(wrong, "orig", wrong)).rstrip(".")
+            raise DataFolderUnusable(folder=data_dir, reason=reason) from wrong
         except BaseException:
             held.close()
             raise
