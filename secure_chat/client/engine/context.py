@@ -23,7 +23,7 @@ from secure_chat.client.vault.keys import (
 from secure_chat.crypto.identity import LocalDevice
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.rng import Random
-from secure_chat.errors import BadSessionState, Code, Refused, SecureChatError, UnexpectedAnswer
+from secure_chat.errors import CODES, BadSessionState, Refused, SecureChatError, UnexpectedAnswer
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.manifest import decode_manifest
 from secure_chat.protocol.messages import ClientMessage, Error, ServerMessage
