@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from secure_chat.client import content
-from secure_chat.client.content import Content, ContentId, Reference
+from secure_chat.client.content import Content, ContentId, Place, Reference
 from secure_chat.client.content.check import EDITS, TIMER_LONGEST, TIMER_SHORTEST, cleaned_name
 
 EMOJI = [
@@ -37,4 +37,5 @@ payloads: st.SearchStrategy[content.Payload] = st.one_of(
 def contents() -> st.SearchStrategy[Content]:
     """A whole content with its head."""
     u64 = st.integers(0, 2**64 - 1)
-    return st.builds(Content, content_ids, u64, payloads, u64, u64)
+    places = st.builds(Place, st.binary(min_size=8, max_size=8), u64, st.booleans())
+    return st.builds(Content, content_ids, u64, payloads, u64, u64, places)

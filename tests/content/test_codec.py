@@ -83,7 +83,7 @@ def test_unknown_types_and_versions_keep_their_wish_to_be_seen(
     kind: int, show: bool, rest: bytes
 ) -> None:
     """A newer program's content is said or passed over, as its sender asked; never misread."""
-    head = bytes([1, show]) + kind.to_bytes(2, "big") + bytes(40)
+    head = bytes([1, show]) + kind.to_bytes(2, "big") + bytes(56)
     assert content.decode(head + rest).payload == content.Unknown(show=show)
     assert content.decode(bytes([2, show]) + rest).payload == content.Unknown(show=show)
 

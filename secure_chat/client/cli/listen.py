@@ -138,7 +138,7 @@ class _Printer:
             output.say_json(output.message_json(message))
         else:
             output.say(output.message_text(message))
-        self._seen[message.user_id] = message.number
+        self._seen[message.user_id] = max(message.number, self._seen.get(message.user_id, 0))
         self.printed += not message.is_notice
 
 

@@ -4,10 +4,11 @@
 
     u8 version = 1 ‖ u8 flags ‖ u16 type ‖ content id 16 ‖ u64 time in ms
     ‖ u64 counter of the sender's manifest ‖ u64 counter of the recipient's that the sender knows
-    ‖ payload                                                              big-endian
+    ‖ stream 8 ‖ u64 number ‖ payload                                      big-endian
 
 Bit 0 of the flags is *show*: a client that does not know the version or the type says so to the
-person; without it, it stays silent. The first two bytes stay where they are in every version.
+person; without it, it stays silent. Bit 1 is *numbered*: the number is this content's own, and not
+that of the last numbered one before it. The first two bytes stay where they are in every version.
 """
 
 import enum
@@ -34,6 +35,9 @@ RECEIPT_IDS = 256
 TIMER_REVISIONS = 2**63 - 1
 
 _SHOW = 0x01
+_NUMBERED = 0x02
+STREAM_BYTES = 8
+NO_STREAM = bytes(STREAM_BYTES)
 
 ContentId = NewType("ContentId", bytes)
 """16 random bytes that name a content for display, receipts and replies."""
@@ -161,6 +165,18 @@ Payload = (
 )
 
 
+class Place(Struct, frozen=True):
+    """Where a content stands among those of its sender, so that a missing one is noticed.
+
+    ``stream``: 8 random bytes, `NO_STREAM` for transient contents; ``number``: how many numbered
+    contents the stream has up to this one; ``own``: this is one of them.
+    """
+
+    stream: bytes = NO_STREAM
+    number: int = 0
+    own: bool = False
+
+
 class Content(Struct, frozen=True):
     """A decoded content. Of an `Unknown` version only the payload's ``show`` means anything."""
 
@@ -169,6 +185,7 @@ class Content(Struct, frozen=True):
     payload: Payload
     own_counter: int = 0
     their_counter: int = 0
+    place: Place = Place()
 
 
 def kind_of(payload: Payload) -> Type:
@@ -244,12 +261,14 @@ def assemble(content: Content, kind: Type, payload: bytes) -> bytes:
     return b"".join(
         (
             u8(VERSION),
-            u8(_SHOW if kind in SHOWN else 0),
+            u8((_SHOW if kind in SHOWN else 0) | (_NUMBERED if content.place.own else 0)),
             kind.to_bytes(2, "big"),
             content.content_id,
             u64(content.time),
             u64(content.own_counter),
             u64(content.their_counter),
+            content.place.stream,
+            u64(content.place.number),
             payload,
         )
     )
@@ -265,8 +284,9 @@ def decode(data: bytes) -> Content:
     kind = reader.number(2)
     content_id = _content_id(reader)
     time, own, their = reader.number(8), reader.number(8), reader.number(8)
+    place = Place(reader.take(STREAM_BYTES), reader.number(8), bool(flags & _NUMBERED))
     payload = _payload(Type(kind), reader) if kind in _KNOWN else unknown
-    return Content(content_id, time, payload, own, their)
+    return Content(content_id, time, payload, own, their, place)
 
 
 _KNOWN = frozenset(Type)

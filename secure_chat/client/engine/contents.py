@@ -6,6 +6,7 @@ from secure_chat.client.content import Content, ContentId, rules
 from secure_chat.client.content.rules import Author, Sender
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.effects import Applier
+from secure_chat.client.engine.missing import Missing
 from secure_chat.client.engine.outbox import Outbox
 from secure_chat.client.engine.owing import owe_turn
 from secure_chat.client.engine.trust import TrustKeeper
@@ -35,6 +36,7 @@ class Contents:
         self._trust = trust
         self._sending = sending
         self._typing = typing
+        self._missing = Missing(context, trust)
         self._to_pump: set[UserId] = set()
         self._to_fetch: set[UserId] = set()
         self._to_start: set[UserId] = set()
@@ -50,12 +52,14 @@ class Contents:
             accepted=self._is_accepted(db, name),
             engaged=contact.engaged,
         )
+        slot = self._missing.arrived(db, name, taken.place)
         applier = Applier(
             db,
             user_id,
             self._context.now_ms,
             self._context.new_content_id,
             online=user_id in self._trust.online,
+            slot=slot,
         )
         for effect in rules.take(VaultView(db, user_id), sender, taken, live=live):
             self._do(db, name, effect)

@@ -25,7 +25,7 @@ from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.engine.typing import TypingKeeper
 from secure_chat.client.events import Event
 from secure_chat.client.profile import Profile
-from secure_chat.client.vault import contacts, identity, keys, outbox, talk
+from secure_chat.client.vault import contacts, identity, keys, outbox, sequence, talk
 from secure_chat.crypto.rng import Random
 from secure_chat.errors import (
     ClockOff,
@@ -334,6 +334,7 @@ class Core:
             keys.drop_prekeys(db)
             context.give_up_sessions(db)
             outbox.forget_copies(db)
+            sequence.begin_anew(db)
             identity.set_acked(db, welcome.acked)
             for contact in contacts.everybody(db):
                 if contact.identity is None:

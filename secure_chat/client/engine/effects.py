@@ -51,12 +51,14 @@ class Applier:
         new_id: Callable[[], ContentId],
         *,
         online: bool = False,
+        slot: int = 0,
     ) -> None:
         self._db = db
         self._user_id = user_id
         self._now = now_ms
         self._new_id = new_id
         self._online = online
+        self._slot = slot  # the line number that is kept for a late message
         self._events: list[Event] = []
 
     def events(self) -> list[Event]:
@@ -98,7 +100,7 @@ class Applier:
         ours = effect.ref.author == OURSELVES
         line = Message(
             content_id=effect.ref.content_id,
-            number=0,
+            number=self._slot,
             user_id=self._user_id,
             ours=ours,
             text=effect.text,

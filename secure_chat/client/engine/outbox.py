@@ -20,7 +20,7 @@ from secure_chat.client.events import (
     MessageChanged,
     MessageState,
 )
-from secure_chat.client.vault import contacts, history, outbox, talk
+from secure_chat.client.vault import contacts, history, outbox, sequence, talk
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.outbox import Copy, Owed
@@ -189,6 +189,7 @@ class Outbox:
             content.Turn(),
             own_counter=context.our_counter,
             their_counter=identity.counter,
+            place=sequence.place(db, owed, identity.account_key, context.random),
         )
         plain = content.assemble(head, owed.kind, owed.payload)
         body = sessions.seal(plain, context.now_ms, context.random)

@@ -35,12 +35,17 @@ def add(
     quote: Ref | None = None,
     unread: bool = False,
 ) -> Message | None:
-    """Store a message; it comes back with its number, or None if this content is there already."""
+    """Store a message, last if it has number 0; it comes back with its number.
+
+    None if this content is there already.
+    """
     row = db.execute(
-        "INSERT INTO messages (user_id, content_id, ours, author, text, time, claimed_time, state,"
-        " problem, unread, timer, quote_author, quote_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?) ON CONFLICT (user_id, author, content_id) DO NOTHING RETURNING number",
+        "INSERT INTO messages (number, user_id, content_id, ours, author, text, time, claimed_time,"
+        " state, problem, unread, timer, quote_author, quote_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (user_id, author, content_id) DO NOTHING RETURNING number",
         (
+            message.number or None,
             message.user_id,
             message.content_id,
             int(message.ours),

@@ -160,7 +160,7 @@ def readdress(db: apsw.Connection, user_id: UserId, account_key: AccountKey) -> 
         (user_id,),
     )
     db.execute(
-        "UPDATE outgoing SET account_key = ? WHERE user_id = ? AND accepted = 0",
+        "UPDATE outgoing SET account_key = ?, sequence = 0 WHERE user_id = ? AND accepted = 0",
         (bytes(account_key), user_id),
     )
 
@@ -258,6 +258,29 @@ def was_sealed(db: apsw.Connection, user_id: UserId, content_id: ContentId) -> b
 def drop(db: apsw.Connection, owed: int) -> None:
     """A content is not owed any more."""
     db.execute("DELETE FROM outgoing WHERE id = ?", (owed,))
+
+
+def withdraw(db: apsw.Connection, user_id: UserId, content_id: ContentId, *, own: bool) -> None:
+    """Nothing of a message is sent any more: no change of it, nor, if it is ours, itself.
+
+    What has a number and may not have left yet goes out empty under it, so that the other side
+    misses nothing.
+    """
+    of = "user_id = ?1 AND (about = ?2 OR (?3 AND content_id = ?2))"
+    key = (user_id, content_id, own)
+    db.execute(
+        f"DELETE FROM copies WHERE outgoing IN (SELECT id FROM outgoing WHERE {of})",  # noqa: S608
+        key,
+    )
+    db.execute(
+        f"DELETE FROM outgoing WHERE {of} AND (sequence = 0 OR accepted > 0)",  # noqa: S608
+        key,
+    )
+    db.execute(
+        "UPDATE outgoing SET kind = ?4, payload = x'', about = NULL"  # noqa: S608 - constant
+        f" WHERE {of}",
+        (*key, int(Type.TURN)),
+    )
 
 
 def confirmed(db: apsw.Connection, user_id: UserId, content_id: ContentId) -> None:

@@ -203,7 +203,37 @@ CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOU
 ALTER TABLE outgoing ADD COLUMN about BLOB;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT)
+_NUMBERS = """
+-- How many numbered contents each identity was sent.
+CREATE TABLE streams (
+  user_id TEXT NOT NULL,
+  account_key BLOB NOT NULL,
+  stream BLOB NOT NULL,                    -- random; another one after an old copy was restored
+  number INTEGER NOT NULL,
+  PRIMARY KEY (user_id, account_key)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE outgoing ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;  -- its number; 0: none yet
+
+-- How far each stream of theirs has come here, and which of its numbers have not.
+CREATE TABLE heard (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id TEXT NOT NULL,
+  account_key BLOB NOT NULL,
+  stream BLOB NOT NULL,
+  number INTEGER NOT NULL,
+  UNIQUE (user_id, account_key, stream)
+) STRICT;
+CREATE TABLE missing (
+  slot INTEGER PRIMARY KEY,                -- the line's number in `messages` that is kept for it
+  user_id TEXT NOT NULL,
+  account_key BLOB NOT NULL,
+  stream BLOB NOT NULL,
+  number INTEGER NOT NULL,
+  UNIQUE (user_id, account_key, stream, number)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS)
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -9,6 +9,7 @@ from secure_chat.client.content import ContentId, Timer, rules
 from secure_chat.client.content.codec import KEPT
 from secure_chat.client.content.rules import OURSELVES, Author, Ref
 from secure_chat.client.events import Audience, Privacy, Version
+from secure_chat.client.vault import outbox
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 
@@ -157,11 +158,7 @@ def _forget(db: apsw.Connection, user_id: UserId, ref: Ref, now_ms: int) -> None
     db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?)", (*key, now_ms))
     for table in ("edits", "reactions"):
         db.execute(f"DELETE FROM {table} WHERE {_OF}", key)  # noqa: S608 - constants
-    db.execute("DELETE FROM outgoing WHERE user_id = ? AND about = ?", (user_id, ref.content_id))
-    if ref.author == OURSELVES:
-        db.execute(
-            "DELETE FROM outgoing WHERE user_id = ? AND content_id = ?", (user_id, ref.content_id)
-        )
+    outbox.withdraw(db, user_id, ref.content_id, own=ref.author == OURSELVES)
 
 
 def put_reaction(
