@@ -37,12 +37,13 @@ def run(kind: str, module: str) -> int:
     Outside of ``.venv`` this makes the environment first and starts the same script in it.
     Returns the exit code; a failed setup is said in words and gives 1.
     """
+    stood = _fits(kind)
     try:
         ensure(kind)
     except SetupFailed as failed:
         print(f"{Path(sys.argv[0]).name}: {failed}", file=sys.stderr)
         return 1
-    if not _inside():
+    if not (stood and _inside()):  # an interpreter older than the environment cannot import of it
         return _restart()
     return int(importlib.import_module(module).main(sys.argv[1:]))
 

@@ -65,7 +65,10 @@ def test_what_is_written_waits_for_who_is_offline(pair: Pair) -> None:
 
 
 def test_the_history_of_both_ends_agrees(pair: Pair) -> None:
-    """`export` gives the same conversation on both sides, as JSON and as text."""
+    """`export` gives the same conversation on both sides, as JSON and as text.
+
+    That Bob has read it Alice does not learn: he has not verified her.
+    """
     ours = [(line["ours"], line["text"]) for line in pair.alice.history("bob")]
     theirs = [(not line["ours"], line["text"]) for line in pair.bob.history("alice")]
     assert sorted(ours) == sorted(theirs)
@@ -74,7 +77,7 @@ def test_the_history_of_both_ends_agrees(pair: Pair) -> None:
     done = pair.alice.run("export", "--format", "text", "--output", str(target))
     assert (done.code, done.out) == (0, ""), done
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert "you to bob: Hello, Bob.  [read]" in target.read_text(encoding="utf-8")
+    assert "you to bob: Hello, Bob.  [delivered]" in target.read_text(encoding="utf-8")
 
 
 def test_both_see_the_same_safety_number_and_can_verify(pair: Pair) -> None:

@@ -1,5 +1,6 @@
 """Every way to call ``secure-chat`` wrongly ends with 2 and one line of words."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from secure_chat.client.cli.arguments import parse
 from secure_chat.client.cli.commands import COMMANDS
 from secure_chat.client.cli.program import run
 from secure_chat.errors import WrongArguments
-from tests.support.processes import environment
+from tests.support.processes import REPOSITORY, environment
 
 LONGEST_NAME = "a" * 33
 WRONG: list[Sequence[str]] = [
@@ -121,3 +122,16 @@ def test_a_process_with_wrong_arguments_shows_no_traceback(tmp_path: Path) -> No
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="redirections of a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_mistake(closed: str, tmp_path: Path) -> None:
+    """A command whose standard streams are closed does its work."""
+    script = f'"$0" -m secure_chat.client profiles {closed}'
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable],
+        cwd=REPOSITORY, env=environment(tmp_path), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

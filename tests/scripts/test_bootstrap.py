@@ -127,6 +127,22 @@ def test_a_second_start_reuses_the_environment(run: Run, project: Path) -> None:
     assert run("-c", code, cwd=project).stdout.split() == ["True", "True", "False", "False"]
 
 
+def test_an_interpreter_older_than_its_environment_starts_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who waited inside of .venv while another process made it begins again, to see what is there.
+
+    Otherwise two commands started together end in a traceback of the slower one.
+    """
+    from _bootstrap import environment as bootstrap
+
+    fits = iter([False, True])
+    monkeypatch.setattr(bootstrap, "_fits", lambda _kind: next(fits))
+    monkeypatch.setattr(bootstrap, "_inside", lambda: True)
+    monkeypatch.setattr(bootstrap, "_restart", lambda: 42)
+    assert bootstrap.run("server", "no_such_module") == 42
+
+
 @pytest.mark.parametrize("module", ["ensurepip", "venv"])
 def test_a_missing_part_of_python_is_named_with_its_package(
     run: Run, project: Path, module: str
