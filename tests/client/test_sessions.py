@@ -5,6 +5,7 @@ The engines are stepped by hand over a server in memory, with the clocks in the 
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from secure_chat.client.vault.keys import SessionName
 from secure_chat.crypto import body as bodies
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.prekeys import check_bundle
-from secure_chat.errors import CODES, BadSessionState, Code, Unreadable
+from secure_chat.errors import CODES, BadSessionState, Code, RestoredVault, Unreadable
 from secure_chat.protocol import limits
 from secure_chat.protocol.messages import Delivery, Error, KeysPut, List, Pm, Pong
 from secure_chat.protocol.signing import PrekeyKind
@@ -274,3 +275,49 @@ def test_a_restart_by_a_clock_that_is_behind_is_answered_by_a_later_one(sim: Sim
     assert _texts(bob, alice)[-2:] == ["my clock is behind", "can you read me?"]
     assert _texts(alice, bob)[-1] == "can you read me?"
     assert not [one for one in _problems(alice) if isinstance(one, Unreadable)]
+
+
+def test_a_cloned_profile_run_twice_is_noticed_by_all_and_heals(sim: Sim, tmp_path: Path) -> None:
+    """A copy goes on from a ratchet that the original has moved: bob is told, then all is well.
+
+    The original finds out at its next login that another has used its keys, and begins anew.
+    """
+    alice, bob = _acquainted(sim)
+    original = alice.folder
+    shutil.copytree(original, tmp_path / "clone")
+    bob.drop()  # no receipt tells the server's mailbox, so nothing but the ratchet has moved
+    for text in ("from the original 1", "from the original 2"):
+        alice.write(bob, text)
+        _talk_to_server(sim, alice)
+    alice.engine.stop()
+    clone = sim.clients["alice"] = SimClient(tmp_path / "clone", "alice")
+    clone.pass_time(60)
+    clone.connect()
+    clone.write(bob, "from the clone 1")
+    for text in ("from the clone 2", "from the clone 3"):
+        clone.write(bob, text)
+    _talk_to_server(sim, clone)
+    sim.run()
+    seen = _texts(bob, alice)
+    assert seen[3:5] == ["from the original 1", "from the original 2"]
+    assert "from the clone 3" in seen
+    assert len(seen) == len(set(seen))
+    assert any("decrypted before" in line for line in _notices(bob, alice)), "an alarm"
+    clone.engine.stop()
+    alice = sim.clients["alice"] = SimClient(original, "alice")
+    alice.pass_time(120)
+    sim.run()
+    assert any(isinstance(one, RestoredVault) for one in _problems(alice))
+    alice.write(bob, "healed")
+    sim.run()
+    bob.write(alice, "indeed")
+    sim.run()
+    assert _texts(bob, alice)[-2:] == ["healed", "indeed"]
+    assert _texts(alice, bob)[-2:] == ["healed", "indeed"]
+
+
+def _talk_to_server(sim: Sim, client: SimClient) -> None:
+    """Everything between one client and the server moves; the other is away."""
+    while client.up or client.down:
+        sim.serve(client)
+        client.receive(len(client.down))
