@@ -8,6 +8,7 @@ import pytest
 from secure_chat.client.engine import people
 from secure_chat.client.events import PeopleChanged, Problem
 from secure_chat.errors import CODES, Code, Refused
+from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.messages import Error, List, Presence, UserEntry, Users, Watch
 from tests.client.sim import Sim, SimClient, template
 
@@ -99,3 +100,15 @@ def test_invented_people_do_not_fill_the_memory(
     assert len(roster.everybody) <= 51
     assert len(roster._trust.online) <= 51
     assert roster.is_online(bob.name)
+
+
+def test_a_mistyped_name_is_nobody(sim: Sim) -> None:
+    """Who was asked for and does not exist is not listed; what waits for them still has a place."""
+    sim.run()
+    alice = sim.clients["alice"]
+    alice.drop()
+    alice.engine.open_conversation(UserId("bobb"))
+    alice.engine.send_text(UserId("bobbb"), "who is this?")
+    alice.settle()
+    assert [person.user_id for person in alice.engine.people()] == ["bob"]
+    assert "bobbb" in [one.user_id for one in alice.engine.conversations()]

@@ -22,9 +22,13 @@ class Roster:
 
     @property
     def everybody(self) -> list[Person]:
-        """All accounts that the server named, and all contacts, by name; without ourselves."""
+        """All accounts that the server named or whose key we have, by name; without ourselves.
+
+        A name that somebody mistyped is nobody, even if a message to it waits.
+        """
         known = self._contacts()
-        return self._people(self._known | set(known), known)
+        proven = {name for name, person in known.items() if person.trust is not None}
+        return self._people(self._known | proven, known)
 
     def _contacts(self) -> dict[UserId, Person]:
         with self._context.vault.read() as db:
