@@ -341,6 +341,15 @@ def test_an_old_vault_is_brought_up_to_date_whole_or_not_at_all(folder: Path) ->
         _open_with_key(folder, vault._key)
 
 
+def test_a_migration_that_fails_says_its_own_reason() -> None:
+    """SQLite ends a transaction by itself when its disk is full; that reason reaches the person."""
+    db = apsw.Connection(":memory:")
+    with pytest.raises(apsw.SQLError, match="no such table: nowhere"):
+        schema.migrate(db, ("ROLLBACK; SELECT * FROM nowhere",))
+    assert db.pragma("user_version") == 0
+    db.close()
+
+
 def test_every_released_version_of_the_tables_still_opens(folder: Path) -> None:
     """A vault of each earlier version migrates to today's tables."""
     for version in range(1, len(schema.MIGRATIONS) + 1):

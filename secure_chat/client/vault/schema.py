@@ -248,5 +248,6 @@ def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> No
             db.execute(f"PRAGMA user_version = {version + 1}")
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # a full disk has ended it already
+                db.execute("ROLLBACK")
             raise
