@@ -141,6 +141,15 @@ class PeerSessions:
         """Whether an empty silent turn should be sent to an accepted contact (PROTOCOL.md 8)."""
         return bool(self._sessions) and self._sessions[0].wants_turn(now_ms)
 
+    def opened_a_turn(self, session_id: bytes) -> None:
+        """What was just opened was an empty turn, which wants no answer (PROTOCOL.md 8).
+
+        Otherwise two idle devices would answer each other's turns for ever.
+        """
+        for session in self._sessions:
+            if session.id == session_id:
+                session.owes_nothing_for_it()
+
     # ------------------------------------------------------------ beginning
 
     def start(

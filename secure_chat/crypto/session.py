@@ -118,6 +118,10 @@ class Session:
         waited = now_ms - self.unanswered_since_ms
         return self.unanswered >= limits.PQ_MESSAGES or (self.unanswered > 0 and waited >= _PQ_MS)
 
+    def owes_nothing_for_it(self) -> None:
+        """The message that was just opened was a turn: it wants no answer of its own."""
+        self.unanswered = max(0, self.unanswered - 1)
+
     # u8 initiator ‖ u64 restart ‖ u64 last use ‖ u32 unanswered ‖ u64 since ‖ u32 length ‖ prefix
     # ‖ ratchet
 

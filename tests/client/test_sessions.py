@@ -135,6 +135,20 @@ def test_one_way_talk_is_answered_after_a_day_by_itself(sim: Sim) -> None:
     assert not turn.transient
 
 
+def test_idle_people_do_not_answer_each_others_turns(sim: Sim) -> None:
+    """After the last word each side turns at most once; then there is silence on the wire."""
+    alice, bob = _acquainted(sim)
+    for _ in range(2):
+        _pass(sim, limits.DAY)
+    quiet = {name: account.sequence for name, account in sim.server.accounts.items()}
+    for _ in range(4):
+        _pass(sim, limits.DAY)
+    assert {name: account.sequence for name, account in sim.server.accounts.items()} == quiet
+    alice.write(bob, "still there?")
+    sim.run()
+    assert _texts(bob, alice)[-1] == "still there?"
+
+
 def test_what_a_rate_limit_refused_is_asked_again(sim: Sim) -> None:
     """The list and our keys reach the server when it said, without a person's doing."""
     _, bob = _both(sim)

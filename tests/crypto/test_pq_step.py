@@ -267,6 +267,9 @@ def test_a_silent_listener_is_asked_for_a_turn() -> None:
     assert bob.sessions.wants_turn(bob.now)
     alice.open(bob.seal(""))
     assert not bob.sessions.wants_turn(bob.now + DAY_MS)
+    assert alice.sessions.session_id is not None
+    alice.sessions.opened_a_turn(alice.sessions.session_id)
+    assert not alice.sessions.wants_turn(alice.now + DAY_MS), "a turn wants no answer"
 
 
 def test_a_first_message_carries_no_offer_and_the_step_waits_for_an_answer() -> None:

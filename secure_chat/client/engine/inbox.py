@@ -166,16 +166,17 @@ class Inbox:
 
     def _take_in(self, db: apsw.Connection, found: _Open, *, live: bool) -> None:
         context, opened = self._context, found.opened
+        taken = _decoded(opened.content)
+        if isinstance(taken, content.Content) and isinstance(taken.payload, content.Turn):
+            found.sessions.opened_a_turn(opened.session_id)
         context.store_sessions(db, found.name, found.sessions)
         for used in (opened.used_one_time, opened.used_kem):
             if used is not None:
                 keys.drop_used(db, used)
         user_id = found.name.address.user_id
-        try:
-            taken = content.decode(opened.content)
-        except BadEncoding as wrong:
+        if isinstance(taken, BadEncoding):
             # It was the contact's own words, so the ratchet has moved on; only the content is bad.
-            self._say_unreadable(db, user_id, wrong)
+            self._say_unreadable(db, user_id, taken)
         else:
             self._contents.take_in(db, found.name, taken, live=live)
         if opened.outranked:
@@ -210,6 +211,13 @@ class Inbox:
 
 _SESSION_LOST = (SessionLost, SenderUnknown)
 """Refusals that another session would heal."""
+
+
+def _decoded(data: bytes) -> content.Content | BadEncoding:
+    try:
+        return content.decode(data)
+    except BadEncoding as wrong:
+        return wrong
 
 
 def _accepted_keys(contact: Contact) -> set[bytes]:
