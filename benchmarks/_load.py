@@ -1,156 +1,216 @@
-"""The load generator, a process of its own: pairs of scripted clients over real TLS.
+"""The load generator, a process of its own: ``_load.py SERVER PORT``.
 
-It obeys lines on standard input (``run WINDOW MESSAGES``) and answers each with a line of JSON.
-The second half of each pair acknowledges what it got, once for all that arrived together, as a
-client does after its vault's transaction.
+It obeys lines of JSON on standard input, ``{"do": NAME, ...}``, and answers each with one: the
+methods of `Load` are the orders. All clients talk real TLS from addresses of loopback, many of
+them, since servers count what one address may do.
 """
 
-import contextlib
 import json
-import os
-import re
 import selectors
+import statistics
 import sys
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from OpenSSL import SSL
+from benchmarks._machine import allow_many_files
+from benchmarks._talkers import TALKERS, Talker
 
-from secure_chat.protocol.encoding import b64url
-from secure_chat.protocol.frames import FrameDecoder, encode_frame
-from secure_chat.protocol.limits import FRAME_AFTER_LOGIN
-from tests.support.raw_client import RawClient
-
-PAYLOAD = 400
-_SEQ = re.compile(rb'"seq":(\d+)')
-_ACCEPTED = b'{"type":"accepted"'
-_DELIVERY = b'{"type":"pm"'
 _STALL_SECONDS = 60
+_AT_ONCE = 8  # logins under way
+_PER_ADDRESS = 100
+Answer = dict[str, Any]
 
 
-class Peer:
-    """One logged-in connection inside the selector loop."""
-
-    def __init__(self, client: RawClient, to: str) -> None:
-        self.tls = client.wire._tls
-        self.fd = client.wire.fileno()
-        self.frames = FrameDecoder(FRAME_AFTER_LOGIN)
-        self.out = bytearray()
-        self.writing = False
-        self.body = os.urandom(PAYLOAD)
-        self.header_end = f'","to":"{to}"}}'.encode()
-        self.to_send = 0
-        self.accepted = 0
-        self.delivered = 0
-
-    def queue_message(self) -> None:
-        """Put one more private message into the output."""
-        name = b64url(os.urandom(16)).encode()
-        self.out += encode_frame(b'{"type":"pm","id":"' + name + self.header_end, self.body)
-        self.to_send -= 1
-
-    def read(self) -> None:
-        """Take all that has arrived; queue what follows from it."""
-        newest = b""
-        while True:
-            try:
-                data = self.tls.recv(65536)
-            except SSL.WantReadError:
-                break
-            for header, _body in self.frames.feed(data):
-                if header.startswith(_ACCEPTED):
-                    self.accepted += 1
-                    if self.to_send:
-                        self.queue_message()
-                elif header.startswith(_DELIVERY):
-                    self.delivered += 1
-                    newest = header
-                else:
-                    raise RuntimeError(f"the server said {header!r}")
-        if newest:
-            found = _SEQ.search(newest)
-            assert found is not None
-            self.out += encode_frame(b'{"type":"ack","seq":' + found[1] + b"}")
-
-    def flush(self) -> bool:
-        """Write; whether something is left over."""
-        while self.out:
-            try:
-                sent = self.tls.send(bytes(self.out[:16384]))
-            except (SSL.WantWriteError, SSL.WantReadError):
-                return True
-            del self.out[:sent]
-        return False
+def _percentile(values: list[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
 
 
 class Load:
-    """All pairs of this process."""
+    """The clients of one server."""
 
-    def __init__(self, port: int, pairs: int, tag: str) -> None:
+    def __init__(self, server: str, port: int) -> None:
+        self._kind = TALKERS[server]
+        self._port = port
         self._selector = selectors.DefaultSelector()
-        self._clients: list[RawClient] = []
-        self.senders: list[Peer] = []
-        self.receivers: list[Peer] = []
-        for n in range(pairs):
-            one = RawClient.register(port, f"s{tag}-{n:03d}")
-            other = RawClient.register(port, f"r{tag}-{n:03d}")
-            self._clients += [one, other]
-            self.senders.append(Peer(one, other.address))
-            self.receivers.append(Peer(other, one.address))
-        self.group = self._clients[0].wire.group
-        for peer in self.senders + self.receivers:
-            self._selector.register(peer.fd, selectors.EVENT_READ, peer)
+        self._senders: list[Talker] = []
+        self._receivers: list[Talker] = []
+        self._idle: list[Talker] = []
+        self._many = sys.platform == "linux"  # elsewhere loopback is one address
 
-    def run(self, window: int, messages: int) -> float:
-        """Each sender sends ``messages`` with ``window`` unaccepted at most; seconds it took."""
-        for sender, receiver in zip(self.senders, self.receivers, strict=True):
-            sender.to_send, sender.accepted, receiver.delivered = messages, 0, 0
+    # ------------------------------------------------------------ connections
+
+    def _connect(self, name: str, number: int) -> Talker:
+        network = 1 + number // _PER_ADDRESS
+        source = f"127.0.{network // 250}.{1 + network % 250}" if self._many else "127.0.0.1"
+        return self._kind(self._port, name, source)
+
+    def _watch(self, talkers: Iterable[Talker]) -> None:
+        for talker in talkers:
+            self._selector.register(talker.fd, selectors.EVENT_READ, talker)
+            self._flush(talker)
+
+    def connect_pairs(self, pairs: int) -> Answer:
+        """Senders and receivers, logged in."""
+        self._senders = [self._connect(f"s{n:04d}", 2 * n) for n in range(pairs)]
+        self._receivers = [self._connect(f"r{n:04d}", 2 * n + 1) for n in range(pairs)]
+        self._watch(self._senders + self._receivers)
+        return {"group": self._senders[0].tls.get_group_name()}
+
+    def connect_idle(self, count: int, first: int = 0) -> Answer:
+        """Log in accounts that say nothing; the same names each time."""
         begun = time.perf_counter()
-        for sender in self.senders:
-            for _ in range(min(window, messages)):
-                sender.queue_message()
+        numbers = range(first, first + count)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            new = list(pool.map(lambda n: self._connect(f"i{n:05d}", n), numbers))
+        for talker in new:
+            talker.flush()
+        self._idle += new
+        return {"seconds": time.perf_counter() - begun}
+
+    def disconnect_idle(self) -> Answer:
+        """End those connections; their accounts stay."""
+        for talker in self._idle:
+            talker.close()
+        self._idle = []
+        return {}
+
+    # ------------------------------------------------------------ loads
+
+    def window(self, window: int, messages: int) -> Answer:
+        """Each pair carries ``messages``, at most ``window`` of them not accepted at a time."""
+        return {"seconds": self._carry(self._senders, self._receivers, window, messages)}
+
+    def _carry(
+        self, senders: list[Talker], to: list[Talker], window: int, messages: int
+    ) -> float:
+        """Send in pairs until all is accepted and delivered; no receivers: only accepted."""
+        names = {s: f"r{n:04d}" if to else "i00000" for n, s in enumerate(senders)}
+        goal = {s: s.accepted + messages for s in senders}
+        sent = dict.fromkeys(senders, 0)
+        arrive = {r: r.delivered + messages for r in to}
+        busy = set(senders) | set(to)
+
+        def push(talker: Talker) -> None:
+            if talker in goal:
+                open_ = sent[talker] - (talker.accepted - goal[talker] + messages)
+                for _ in range(min(window - open_, messages - sent[talker])):
+                    talker.put(names[talker])
+                    sent[talker] += 1
+                if talker.accepted >= goal[talker]:
+                    busy.discard(talker)
+            elif talker in arrive and talker.delivered >= arrive[talker]:
+                busy.discard(talker)
+
+        begun = time.perf_counter()
+        for sender in senders:
+            push(sender)
             self._flush(sender)
-        while not self._done(messages):
-            ready = self._selector.select(_STALL_SECONDS)
-            if not ready:
-                raise RuntimeError("nothing arrived for a minute")
-            for key, events in ready:
-                if events & selectors.EVENT_READ:
-                    key.data.read()
-                self._flush(key.data)
+        while busy:
+            self._turn(_STALL_SECONDS, push)
         return time.perf_counter() - begun
 
-    def _done(self, messages: int) -> bool:
-        return all(s.accepted == messages for s in self.senders) and all(
-            r.delivered == messages for r in self.receivers
-        )
+    def steady(self, rate: float, seconds: float) -> Answer:
+        """Messages at a fixed rate, in turn over all pairs; latency from when each was due."""
+        for receiver in self._receivers:
+            receiver.latencies.clear()
+        before = sum(r.delivered for r in self._receivers)
+        total, count, sent = int(rate * seconds), len(self._senders), 0
+        begun = time.perf_counter()
+        while sum(r.delivered for r in self._receivers) - before < total:
+            while sent < total and (due := begun + sent / rate) <= time.perf_counter():
+                sender = self._senders[sent % count]
+                sender.put(f"r{sent % count:04d}", due)
+                self._flush(sender)
+                sent += 1
+            wait = begun + sent / rate - time.perf_counter() if sent < total else _STALL_SECONDS
+            self._turn(max(0.0, wait), lambda _: None, idle_ok=sent < total)
+        taken = [late for r in self._receivers for late in r.latencies]
+        return {
+            "p50_ms": statistics.median(taken) * 1e3,
+            "p99_ms": _percentile(taken, 0.99) * 1e3,
+            "messages": total,
+        }
 
-    def _flush(self, peer: Peer) -> None:
-        waits = peer.flush()
-        if waits != peer.writing:
-            peer.writing = waits
+    def offline(self, senders: int, window: int, messages: int) -> Answer:
+        """Some senders write to one name that is not there, until everything is accepted."""
+        return {"seconds": self._carry(self._senders[:senders], [], window, messages)}
+
+    def drain(self, messages: int) -> Answer:
+        """That name logs in and takes all of it."""
+        begun = time.perf_counter()
+        reader = self._connect("i00000", 0)
+        self._watch([reader])
+        while reader.delivered < messages:
+            self._turn(_STALL_SECONDS, lambda _: None)
+        seconds = time.perf_counter() - begun
+        self._selector.unregister(reader.fd)
+        self._flush_wholly(reader)
+        reader.close()
+        return {"seconds": seconds}
+
+    def slow(self, rate: float, seconds: float, flood: int) -> Answer:
+        """`steady`, while somebody floods a name that is logged in and never reads."""
+        self._idle.append(self._connect("i00000", 0))
+        self._idle[-1].flush()
+        flooder = self._connect("flood", _PER_ADDRESS)
+        self._watch([flooder])
+        for _ in range(flood):
+            flooder.put("i00000")
+        self._flush(flooder)
+        answer = self.steady(rate, seconds)
+        self._selector.unregister(flooder.fd)
+        flooder.close()
+        self.disconnect_idle()
+        return answer
+
+    # ------------------------------------------------------------ the selector
+
+    def _turn(
+        self, seconds: float, after: Callable[[Talker], None], *, idle_ok: bool = False
+    ) -> None:
+        ready = self._selector.select(seconds)
+        if not ready and not idle_ok:
+            raise RuntimeError("nothing arrived for a minute")
+        for key, events in ready:
+            talker: Talker = key.data
+            if events & selectors.EVENT_READ:
+                talker.read()
+                after(talker)
+            self._flush(talker)
+
+    def _flush(self, talker: Talker) -> None:
+        waits = talker.flush()
+        if waits != talker.writing:
+            talker.writing = waits
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waits else 0)
-            self._selector.modify(peer.fd, events, peer)
+            if talker.fd in self._selector.get_map():
+                self._selector.modify(talker.fd, events, talker)
+
+    def _flush_wholly(self, talker: Talker) -> None:
+        while talker.flush():
+            time.sleep(0.001)
 
     def close(self) -> None:
         """End all connections."""
+        for talker in self._senders + self._receivers + self._idle:
+            talker.close()
         self._selector.close()
-        for client in self._clients:
-            client.wire.close()
 
 
 def main() -> None:
-    """``_load.py PORT PAIRS TAG``."""
-    port, pairs, tag = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    load = Load(port, pairs, tag)
-    with contextlib.closing(load):
-        print(json.dumps({"ready": True, "group": load.group}), flush=True)
-        for line in sys.stdin:
-            _run, window, messages = line.split()
-            seconds = load.run(int(window), int(messages))
-            print(json.dumps({"seconds": seconds}), flush=True)
+    """The process."""
+    allow_many_files()
+    load = Load(sys.argv[1], int(sys.argv[2]))
+    for line in sys.stdin:
+        order = json.loads(line)
+        answer = getattr(load, order.pop("do"))(**order)
+        print(json.dumps(answer), flush=True)
+    load.close()
 
 
 if __name__ == "__main__":

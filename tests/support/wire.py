@@ -41,7 +41,13 @@ class Wire:
     """A connected client end. With ``greet`` the greeting has been received already."""
 
     def __init__(
-        self, port: int, *, greet: bool = True, timeout: float = 15.0, receive_buffer: int = 0
+        self,
+        port: int,
+        *,
+        greet: bool = True,
+        timeout: float = 15.0,
+        receive_buffer: int = 0,
+        source: str = "",
     ) -> None:
         self.timeout = timeout
         self.last_code: Code | None = None
@@ -54,6 +60,8 @@ class Wire:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             self._socket.settimeout(timeout)
+            if source:
+                self._socket.bind((source, 0))
             self._socket.connect(("127.0.0.1", port))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setblocking(False)  # noqa: FBT003
