@@ -4,6 +4,7 @@ A channel belongs to one thread: an OpenSSL connection is not safe for two.
 """
 
 import socket
+import threading
 from contextlib import suppress
 
 from OpenSSL import SSL
@@ -15,6 +16,14 @@ RECORD = 16_384
 """The largest TLS record; a read of this size takes all that OpenSSL holds decrypted."""
 
 
+class _Buffers(threading.local):
+    """Where OpenSSL writes what it reads: one buffer a thread, not one a call."""
+
+    def __init__(self) -> None:
+        self.memory = tls.new_buffer(RECORD)
+
+
+_buffers = _Buffers()
 _EMPTY_READS = 256
 """Reads in a row that brought nothing: more than the pieces of any record on any network."""
 
@@ -56,7 +65,7 @@ class Channel:
         Raises `ConnectionLost`; the other side's proper end of the connection is one as well.
         """
         try:
-            data = self._connection.recv(RECORD)
+            data = tls.read(self._connection, _buffers.memory)
         except (SSL.WantReadError, SSL.WantWriteError):
             return self._nothing()
         except SSL.ZeroReturnError:
@@ -78,7 +87,7 @@ class Channel:
         After 0 the next call must repeat at least the same bytes. Raises `ConnectionLost`.
         """
         try:
-            return self._connection.send(data)
+            return tls.write(self._connection, data)
         except (SSL.WantReadError, SSL.WantWriteError):
             return 0
         except SSL.Error as wrong:

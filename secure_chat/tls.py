@@ -13,6 +13,7 @@ import sys
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +26,9 @@ from secure_chat.errors import BadCertificateFile, CertificateRefused, Connectio
 from secure_chat.protocol.invite import Pin
 from secure_chat.protocol.signing import EXPORTER_LABEL, EXPORTER_SIZE
 
+_SSL_read = Binding.lib.SSL_read
+_SSL_write = Binding.lib.SSL_write
+_memory_of = Binding.ffi.buffer
 _V = SSL.X509VerificationCodes
 _REFUSALS = {
     _V.ERR_CERT_HAS_EXPIRED: "its certificate has expired",
@@ -292,6 +296,34 @@ def read_single_records(connection: SSL.Connection) -> None:
     key updates from a stranger held the reading thread for 18 s. It has no call to change that.
     """
     Binding.lib.SSL_clear_mode(connection._ssl, Binding.lib.SSL_MODE_AUTO_RETRY)
+
+
+def new_buffer(size: int) -> Any:
+    """Memory for `read`, zeroed."""
+    return Binding.ffi.new("char[]", size)
+
+
+def read(connection: SSL.Connection, memory: Any) -> bytes:
+    """As ``connection.recv(len(memory))``, in a third of its Python time.
+
+    pyOpenSSL takes fresh memory and asks for the error after every call. Raises as it does.
+    """
+    size = _SSL_read(connection._ssl, memory, len(memory))
+    if size <= 0:
+        connection._raise_ssl_error(connection._ssl, size)
+    return _memory_of(memory, size)[:]
+
+
+def write(connection: SSL.Connection, data: bytes | memoryview) -> int:
+    """As ``connection.send(data)``, asking for the error only when there is one."""
+    if type(data) is bytes:
+        sent = _SSL_write(connection._ssl, data, len(data))
+    else:
+        with Binding.ffi.from_buffer(data) as start:
+            sent = _SSL_write(connection._ssl, start, len(data))
+    if sent <= 0:
+        connection._raise_ssl_error(connection._ssl, sent)
+    return sent
 
 
 def explain(error: BaseException) -> str:
