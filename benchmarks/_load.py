@@ -85,9 +85,7 @@ class Load:
         """Each pair carries ``messages``, at most ``window`` of them not accepted at a time."""
         return {"seconds": self._carry(self._senders, self._receivers, window, messages)}
 
-    def _carry(
-        self, senders: list[Talker], to: list[Talker], window: int, messages: int
-    ) -> float:
+    def _carry(self, senders: list[Talker], to: list[Talker], window: int, messages: int) -> float:
         """Send in pairs until all is accepted and delivered; no receivers: only accepted."""
         names = {s: f"r{n:04d}" if to else "i00000" for n, s in enumerate(senders)}
         goal = {s: s.accepted + messages for s in senders}

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
+from secure_chat.server.certificates import CertificateFiles, generate
 from tests.support.processes import ServerProcess
 
 _START_SECONDS = 30
@@ -48,7 +49,7 @@ class Started(ABC):
 
 
 class SecureChat(Started):
-    """This repository's server with its default store."""
+    """The server of this repository with its default store."""
 
     name = "secure_chat"
 
@@ -79,9 +80,7 @@ class _Peer(Started):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        # The same certificate that secure_chat gets, made by the same script.
-        from tests.support.processes import CertificateFiles, generate
-
+        # The same kind of certificate that secure_chat gets.
         self.certs = CertificateFiles(self.folder / "certs")
         generate(self.certs.folder)
         (self.folder / "data").mkdir()
@@ -173,7 +172,7 @@ class Prosody(_Peer):
 
 def installed_peers() -> list[type[Mosquitto] | type[Prosody]]:
     """Those that are here; a loud sentence for each that is not."""
-    found: list[type[Mosquitto] | type[Prosody]] = []
+    found: list[type[Mosquitto | Prosody]] = []
     for peer in (Mosquitto, Prosody):
         if shutil.which(peer.program):
             found.append(peer)

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -86,7 +86,7 @@ class Cost:
     def __init__(self, server: Started) -> None:
         self._pid = server.pid
 
-    def __enter__(self) -> "Cost":
+    def __enter__(self) -> Self:
         self._before = cpu_seconds(self._pid)
         return self
 
@@ -243,7 +243,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all runs to FILE")
     options = parser.parse_args()
     if min(options.runs, options.messages, options.seconds, options.idle) < 1 or not (
-        SENDERS_OFFLINE <= options.offline <= 10_000  # noqa: PLR2004 - the mailbox's limit
+        SENDERS_OFFLINE <= options.offline <= 10_000
     ):
         parser.error("every number must be at least 1, and --offline from 5 to 10000")
     if unknown := set(options.only) - set(MEASURES):

@@ -308,14 +308,16 @@ def read(connection: SSL.Connection, memory: Any) -> bytes:
 
     pyOpenSSL takes fresh memory and asks for the error after every call. Raises as it does.
     """
-    size = _SSL_read(connection._ssl, memory, len(memory))
+    size: int = _SSL_read(connection._ssl, memory, len(memory))
     if size <= 0:
         connection._raise_ssl_error(connection._ssl, size)
-    return _memory_of(memory, size)[:]
+    data: bytes = _memory_of(memory, size)[:]
+    return data
 
 
 def write(connection: SSL.Connection, data: bytes | memoryview) -> int:
     """As ``connection.send(data)``, asking for the error only when there is one."""
+    sent: int
     if type(data) is bytes:
         sent = _SSL_write(connection._ssl, data, len(data))
     else:

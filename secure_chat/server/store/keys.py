@@ -3,7 +3,17 @@
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    ScalarSelect,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from secure_chat.errors import Code, Refused
 from secure_chat.protocol import limits
@@ -45,22 +55,21 @@ class Claimed(Struct, frozen=True):
     left: Stock
 
 
+def _count(table: Table) -> ScalarSelect[int]:
+    rows = select(func.count()).select_from(table)
+    return rows.where(table.c.device_id == devices.c.id).scalar_subquery()
+
+
+# Made once and not at each login: putting a statement together takes SQLAlchemy longer than SQLite
+# takes to carry it out.
+_stock = select(devices.c.key_version, _count(one_time_keys), _count(one_time_kem_keys)).where(
+    devices.c.id == bindparam("device_id")
+)
+
+
 def stock(connection: Connection, device_id: int) -> Stock:
     """How many one-time keys are left."""
-    version = connection.execute(
-        select(devices.c.key_version).where(devices.c.id == device_id)
-    ).scalar_one()
-    return Stock(
-        version,
-        _count(connection, one_time_keys, device_id),
-        _count(connection, one_time_kem_keys, device_id),
-    )
-
-
-def _count(connection: Connection, table: Table, device_id: int) -> int:
-    return connection.execute(
-        select(func.count()).select_from(table).where(table.c.device_id == device_id)
-    ).scalar_one()
+    return Stock(*connection.execute(_stock, {"device_id": device_id}).one())
 
 
 def publish(connection: Connection, device_id: int, put: KeysPut) -> None:

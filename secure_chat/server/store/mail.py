@@ -89,6 +89,9 @@ _device_state = (
         accounts.c.manifest_counter,
         devices.c.reserved,
         devices.c.acked,
+        select(func.coalesce(func.max(deliveries.c.seq), 0))
+        .where(deliveries.c.device_id == devices.c.id)
+        .scalar_subquery(),
     )
     .join(accounts)
     .where(accounts.c.user_id == bindparam("user_id"), devices.c.name == bindparam("device"))
@@ -98,7 +101,6 @@ _loads = (
     .where(deliveries.c.device_id == bindparam("device_id"))
     .group_by(deliveries.c.sender)
 )
-_tail = select(func.max(deliveries.c.seq)).where(deliveries.c.device_id == bindparam("device_id"))
 _page = (
     select(
         deliveries.c.seq,
@@ -132,8 +134,7 @@ def load_device(connection: Connection, user_id: str, device: str) -> DeviceStat
     row = connection.execute(_device_state, {"user_id": user_id, "device": device}).one_or_none()
     if row is None:
         return None
-    device_id, account_id, user, name, key, disabled, revoked, counter, reserved, acked = row
-    tail = connection.execute(_tail, {"device_id": device_id}).scalar() or 0
+    device_id, account_id, user, name, key, disabled, revoked, counter, reserved, acked, tail = row
     loads = connection.execute(_loads, {"device_id": device_id}).all() if tail else []
     return DeviceState(
         device_id, account_id, user, name, key, disabled, revoked, counter,
