@@ -173,7 +173,7 @@ class Load:
     ) -> None:
         ready = self._selector.select(seconds)
         if not ready and not idle_ok:
-            raise RuntimeError("nothing arrived for a minute")
+            raise RuntimeError(f"{self._kind.__name__}: nothing arrived for a minute")
         for key, events in ready:
             talker: Talker = key.data
             if events & selectors.EVENT_READ:

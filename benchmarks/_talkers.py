@@ -173,10 +173,13 @@ class Mqtt(_Peer):
 
     def log_in(self, name: str) -> None:
         self._last = 0
+        self._subscribed = False
         connect = b"\0\4MQTT\4\0" + struct.pack("!H", 600) + _text(name)
         self.tls.sendall(_packet(0x10, connect))
         assert self.tls.recv(4)[0] == 0x20
-        self.out += _packet(0x82, b"\0\1" + _text(name) + b"\1")  # SUBSCRIBE, QoS 1
+        self.tls.sendall(_packet(0x82, b"\0\1" + _text(name) + b"\1"))  # SUBSCRIBE, QoS 1
+        while not self._subscribed:  # what is sent to nobody would be lost
+            self.feed(self.tls.recv(65536))
 
     def write(self, to: str, payload: bytes) -> None:
         self._last = self._last % 65535 + 1
@@ -188,6 +191,8 @@ class Mqtt(_Peer):
             kind, content, at = packet
             if kind & 0xF0 == 0x40:
                 self.accepted += 1
+            elif kind == 0x90:  # SUBACK
+                self._subscribed = True
             elif kind & 0xF0 == 0x30:
                 topic = 2 + int.from_bytes(content[:2], "big")
                 self.out += _packet(0x40, content[topic : topic + 2])
