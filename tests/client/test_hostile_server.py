@@ -20,13 +20,14 @@ from secure_chat.protocol.messages import (
     Error,
     Keys,
     KeysGet,
+    Login,
     Manifest,
     ManifestGet,
     Pm,
     ServerMessage,
 )
 from secure_chat.protocol.wiretypes import DeliveryId
-from tests.client.meddler import Said
+from tests.client.meddler import Meddler, Said
 from tests.client.world import Client, World
 
 PAYLOADS: list[Payload] = [
@@ -362,11 +363,12 @@ def test_attack_65_an_old_snapshot_starts_new_sessions(world: World, received_si
         alice.all_are(bob, MessageState.DELIVERED)
         bob.send(alice, "read by the newer vault")
         alice.has(bob, "read by the newer vault")
+        bob.all_are(alice, MessageState.DELIVERED, MessageState.READ)  # her last frame is there
     meddler = world.server.meddler
+    known = len(_logins(meddler, "alice"))
     alice.stop()
     bodies = [b for m, b in meddler.asked if isinstance(m, Pm) and m.to == "bob/main"]
     sessions = {initial.session_id for b in bodies if (initial := read_initial(b))}
-    before = len(meddler.asked)
 
     restored = world.again(alice, copy)
     restored.wait(lambda: "RestoredVault" in restored.problems())
@@ -377,6 +379,7 @@ def test_attack_65_an_old_snapshot_starts_new_sessions(world: World, received_si
     restored.all_are(bob, MessageState.DELIVERED)
     assert any("lost its encrypted session" in line for line in bob.notices(restored))
 
+    before = _logins(meddler, "alice")[known]
     later = [b for m, b in meddler.asked[before:] if isinstance(m, Pm) and m.to == "bob/main"]
     first = read_initial(later[0])
     assert first is not None
@@ -392,6 +395,12 @@ def test_attack_65_an_old_snapshot_starts_new_sessions(world: World, received_si
         if isinstance(message, Pm):
             assert bodies_by_id.setdefault(message.id, body) == body, "one id, two ciphertexts"
     assert any(put.restart for put in puts)
+
+
+def _logins(meddler: Meddler, user_id: str) -> list[int]:
+    """Where in all that was asked somebody's logins stand."""
+    asked = enumerate(meddler.asked)
+    return [at for at, (m, _) in asked if isinstance(m, Login) and m.user_id == user_id]
 
 
 def test_rolled_back_devices_are_refused(world: World) -> None:
