@@ -28,6 +28,7 @@ _SOCKET = "admin.sock"
 _DOOR = "admin.json"
 _MAX_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 _MAX_LINE = 16 * 1024
+_MAX_ANSWER = 64 * 1024 * 1024  # a list of everybody, from a server that this account runs
 _TIMEOUT = 10.0
 
 log = logging.getLogger(__name__)
@@ -111,10 +112,12 @@ class AdminServer:
             return {"error": "the command failed; the server's log says more"}
 
 
-def ask(folder: Path, command: str, **facts: object) -> dict[str, Any] | None:
+def ask(
+    folder: Path, command: str, seconds: float = _TIMEOUT, /, **facts: object
+) -> dict[str, Any] | None:
     """Ask the server that runs on ``folder``; None when none is running.
 
-    Raises `AdminRefused` with the server's reason.
+    Waits at most ``seconds`` for the answer. Raises `AdminRefused` with the server's reason.
     """
     connection, token = _call(folder)
     if connection is None:
@@ -123,7 +126,10 @@ def ask(folder: Path, command: str, **facts: object) -> dict[str, Any] | None:
         try:
             request = {"command": command, "token": token, **facts}
             connection.sendall(json.dumps(request).encode() + b"\n")
-            reply = json.loads(_read_line(connection))
+            connection.settimeout(seconds)
+            reply = json.loads(_read_line(connection, _MAX_ANSWER))
+        except TimeoutError:
+            raise AdminRefused(reason=f"nothing within {seconds:g} seconds") from None
         except (OSError, ValueError):
             raise AdminRefused(reason="nothing, it closed the connection") from None
     if "error" in reply:
@@ -168,12 +174,12 @@ def _listen_unix(path: Path) -> socket.socket:
     return listener
 
 
-def _read_line(connection: socket.socket) -> bytes:
-    """A line without its end; raises ValueError when it is too long or never ends."""
-    data = b""
+def _read_line(connection: socket.socket, limit: int = _MAX_LINE) -> bytes:
+    """A line with its end; raises ValueError when it is too long or never ends."""
+    data = bytearray()
     while not data.endswith(b"\n"):
-        more = connection.recv(4096)
-        if not more or len(data) > _MAX_LINE:
+        more = connection.recv(65536)
+        if not more or len(data) > limit:
             raise ValueError
         data += more
-    return data
+    return bytes(data)

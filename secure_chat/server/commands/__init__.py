@@ -1,0 +1,1 @@
+"""The operator's commands, a module each; see `registry` for the table."""

@@ -1,0 +1,52 @@
+"""Invite links as this server writes them: which address they name, and which keys they pin."""
+
+import io
+import socket
+import sys
+
+import segno
+
+from secure_chat import tls
+from secure_chat.errors import BadSetting
+from secure_chat.protocol.invite import Pin, ServerAddress
+from secure_chat.server.config import Config, advertised
+
+_WILDCARDS = {"0.0.0.0", "::", "", "*"}  # noqa: S104 - recognised, not listened on
+
+
+def pin_of(config: Config) -> Pin:
+    """The pin of the configured certificate. Raises `BadCertificateFile`."""
+    return tls.spki_pin(tls.load_certificates(config.cert)[0])
+
+
+def public_address(config: Config, port: int, advertise: str = "") -> ServerAddress:
+    """The address that an invite link names. Raises `BadSetting` if there is none to name."""
+    if text := advertise or config.advertise:
+        return advertised(text)
+    if port == 0:
+        raise BadSetting(
+            name="--advertise", problem="the port is not fixed (0), so say which one to name"
+        )
+    host = _own_address() if config.host in _WILDCARDS else config.host
+    return ServerAddress(host, port)
+
+
+def _own_address() -> str:
+    """The machine's address on its network; nothing is sent to find it out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that belongs to nobody
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def qr(text: str) -> str:
+    """A QR code in block characters, or nothing where the terminal has none."""
+    drawn = io.StringIO()
+    segno.make(text, error="l").terminal(out=drawn, border=2, compact=True)
+    try:
+        drawn.getvalue().encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ""
+    return drawn.getvalue()
