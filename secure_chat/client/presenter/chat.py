@@ -14,7 +14,6 @@ from secure_chat.client.events import (
     ConversationChanged,
     Event,
     KeyChanged,
-    Message,
     MessageAdded,
     MessageChanged,
     MessageRemoved,
@@ -23,6 +22,7 @@ from secure_chat.client.events import (
     TypingChanged,
 )
 from secure_chat.client.i18n import Words
+from secure_chat.client.presenter import standing
 from secure_chat.client.presenter.clock import Clock, Times, system_clock
 from secure_chat.client.presenter.connection import Connection
 from secure_chat.client.presenter.people import People, PersonRows, trust_word
@@ -33,15 +33,14 @@ from secure_chat.client.presenter.rows import (
     HeaderRow,
     Mark,
     PanelRow,
-    Tone,
 )
+from secure_chat.client.presenter.talk import Talk
 from secure_chat.client.presenter.timeline import Change, Reset, Timeline
 from secure_chat.client.presenter.trust import panel
 from secure_chat.errors import SecureChatError
 from secure_chat.protocol.addresses import UserId
 
 _log = logging.getLogger(__name__)
-_PAGE = 200  # messages read from the vault at a time
 _LONGEST_PROBLEM = 500  # characters: some of it may come from a server
 _EVENTS_A_POLL = 500  # so that a flood of events cannot hold the window's thread
 
@@ -61,8 +60,8 @@ class Part(Enum):
 class Chat:
     """All that the conversation screen shows, and all that a person can do there.
 
-    Only the window's thread calls it. `changed` and `row_changes` gather what has to be drawn; the
-    window takes them after each `poll` and after each action.
+    Only the window's thread calls it. What has to be drawn gathers; the window takes it
+    (`take_changes`) after each `poll` and after each action.
     """
 
     def __init__(
@@ -78,12 +77,11 @@ class Chat:
         self._people = People(engine.user_id)
         self._connection = Connection(monotonic)
         self._drafts: dict[UserId, str] = {}
-        self.selected: UserId | None = None
+        self._talk: Talk | None = None
         self.problem = ""
         self.looking = True  # the person has this window in front
         self.changed: set[Part] = set()
         self._panel: PanelRow | None = None  # kept: its safety number costs a tenth of a second
-        self.row_changes: list[Change] = []
         self.speak(words)
         self._people.update(engine.people())
         for conversation in engine.conversations():
@@ -95,10 +93,9 @@ class Chat:
         """Another language from now on; everything is drawn again."""
         self._ = words
         self._times = Times(words, self._clock)
-        self._timeline = Timeline(words, self._times)
         self._need(*Part)
         if self.selected is not None:
-            self._read_history(self.selected)
+            self._open(self.selected)
 
     # ------------------------------------------------------------ what is drawn
 
@@ -127,9 +124,19 @@ class Chat:
         return self._("Nobody else is here yet. Invite a friend with an invite link.")
 
     @property
+    def talk(self) -> Talk | None:
+        """The selected conversation."""
+        return self._talk
+
+    @property
+    def selected(self) -> UserId | None:
+        """Who the selected conversation is with."""
+        return self._talk.user_id if self._talk is not None else None
+
+    @property
     def timeline(self) -> Timeline:
         """The rows of the selected conversation."""
-        return self._timeline
+        return self._talk.timeline if self._talk is not None else Timeline(self._, self._times)
 
     @property
     def banner(self) -> BannerRow | None:
@@ -156,37 +163,14 @@ class Chat:
         """What stands between the person and sending in this conversation."""
         if self.selected is None:
             return None
-        if self._people.mark(self.selected) is not Mark.CHANGED:
-            return self._held()
-        name = self.selected
-        return BannerRow(
-            Tone.DANGER,
-            self._(
-                "The key of {name} is not the one you knew: a new device or a new account, or "
-                "somebody who pretends to be {name}. Nothing is sent until you have compared the "
-                "safety number with {name} over another channel, or decided to go on without.",
-                name=name,
-            ),
-            self._("Compare the safety number"),
-            Action.COMPARE,
-        )
-
-    def _held(self) -> BannerRow | None:
-        """Messages that the server refused for now."""
-        held = self._timeline.held
-        if not held:
-            return None
-        text = self._("Not sent: {why}", why=held)
-        return BannerRow(Tone.WARNING, text, self._("Try again"), Action.RETRY)
+        mark = self._people.mark(self.selected)
+        return standing.warning(mark, self.selected, self.timeline.held, self._)
 
     @property
     def composer(self) -> ComposerRow:
         """Whether writing is possible."""
-        if self.selected is None:
-            return ComposerRow(enabled=False, hint="")
-        if self._people.mark(self.selected) is Mark.CHANGED:
-            return ComposerRow(enabled=False, hint=self._("Sending waits for your decision."))
-        return ComposerRow(enabled=True, hint=self._("Write to {name}", name=self.selected))
+        mark = self._people.mark(self.selected) if self.selected is not None else Mark.NONE
+        return standing.composer(mark, self.selected, self._)
 
     @property
     def panel(self) -> PanelRow:
@@ -215,8 +199,7 @@ class Chat:
         """Open a conversation."""
         if user_id == self.selected:
             return
-        self.selected = user_id
-        self._read_history(user_id)
+        self._open(user_id)
         self._do(lambda: self._engine.open_conversation(user_id))
         self._need(*Part)
 
@@ -242,24 +225,17 @@ class Chat:
     def send(self, text: str) -> bool:
         """Send to the selected contact; False leaves the text in the composer."""
         text = text.strip()
-        user_id = self.selected
-        if not text or user_id is None or not self.composer.enabled:
+        talk = self._talk
+        if not text or talk is None or not self.composer.enabled:
             return False
-        sent = self._do(lambda: self._engine.send_text(user_id, text))
+        sent = talk.send(text)
         if sent:
-            self._drafts.pop(user_id, None)
+            self._drafts.pop(talk.user_id, None)
         return sent
 
     def load_earlier(self) -> bool:
         """Read an earlier page of the conversation; whether there was one."""
-        first = self._timeline.first_number
-        if self.selected is None or first is None or self._timeline.complete:
-            return False
-        page = self._engine.history(self.selected, before=first, limit=_PAGE)
-        self._timeline.complete = len(page) < _PAGE
-        if page:
-            self.row_changes.append(self._timeline.load_earlier(page))
-        return bool(page)
+        return self._talk is not None and self._talk.load_earlier()
 
     def mark_verified(self, safety_number: tuple[str, ...]) -> bool:
         """The person compared these groups with the contact, and they are the same."""
@@ -318,7 +294,9 @@ class Chat:
     def take_changes(self) -> tuple[set[Part], list[Change]]:
         """What has to be drawn, and forget it."""
         changed, self.changed = self.changed, set()
-        rows, self.row_changes = self.row_changes, []
+        rows: list[Change] = []
+        if self._talk is not None:
+            rows, self._talk.changes = self._talk.changes, rows
         return changed, rows
 
     def _take(self, event: Event) -> None:
@@ -338,7 +316,10 @@ class Chat:
             case ConversationChanged(conversation=conversation):
                 self._take_conversation(conversation)
             case MessageAdded(message=message) | MessageChanged(message=message):
-                self._take_message(message)
+                if self._talk is not None and message.user_id == self._talk.user_id:
+                    self._talk.put(message)
+                    if message.ours:
+                        self._need(Part.COMPOSER)  # it may be held now, or not any more
             case KeyChanged(user_id=user_id):
                 self._need(Part.PEOPLE)
                 if user_id == self.selected:
@@ -349,8 +330,8 @@ class Chat:
     def _take_rarer(self, event: Event) -> None:
         match event:
             case MessageRemoved(user_id=user_id, number=number):
-                if user_id == self.selected and self._timeline.remove(number):
-                    self.row_changes.append(Reset())
+                if self._talk is not None and user_id == self._talk.user_id:
+                    self._talk.removed(number)
             case ChangeSent(problem=problem):
                 if problem:
                     self.report(problem)
@@ -373,29 +354,17 @@ class Chat:
             self._need(Part.HEADER, Part.PANEL, Part.COMPOSER)
         self._read_selected()
 
-    def _take_message(self, message: Message) -> None:
-        if message.user_id != self.selected:
-            return
-        change = self._timeline.put(message)
-        if change is not None:
-            self.row_changes.append(change)
-        if message.ours:
-            self._need(Part.COMPOSER)  # it may be held now, or not any more
-
     def _read_selected(self) -> None:
         """What a person is looking at counts as read."""
-        user_id = self.selected
-        if user_id is None or not self.looking:
+        talk = self._talk
+        if talk is None or not self.looking:
             return
-        conversation, last = self._people.conversation(user_id), self._timeline.last_number
-        if conversation is not None and conversation.unread and last is not None:
-            self._do(lambda: self._engine.mark_read(user_id, last))
+        conversation = self._people.conversation(talk.user_id)
+        if conversation is not None and conversation.unread:
+            talk.read()
 
-    def _read_history(self, user_id: UserId) -> None:
-        self._timeline = Timeline(self._, self._times)
-        page = self._engine.history(user_id, limit=_PAGE)
-        self._timeline.complete = len(page) < _PAGE
-        self.row_changes = [self._timeline.load(page)]
+    def _open(self, user_id: UserId) -> None:
+        self._talk = Talk(self._engine, user_id, self._, self._times, self._do)
 
     def _need(self, *parts: Part) -> None:
         """These parts have to be drawn again."""

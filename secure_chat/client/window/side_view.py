@@ -1,0 +1,88 @@
+"""The column at the start of the conversation screen: who we are, the search, the people."""
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+
+from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.window.people_list import PeopleList
+from secure_chat.client.window.ui import Ui
+from secure_chat.protocol.addresses import UserId
+
+
+class SideView(tk.Frame):
+    """Draws the people of a `Chat`; ``on_choose`` opens a conversation."""
+
+    def __init__(
+        self,
+        parent: tk.Misc,
+        ui: Ui,
+        chat: Chat,
+        on_choose: Callable[[UserId], object],
+        corner: Callable[[tk.Misc], tk.Frame],
+    ) -> None:
+        super().__init__(parent, background=ui.colors.ground, borderwidth=0)
+        self._ui, self._chat, self._on_choose = ui, chat, on_choose
+        ui.label(self, chat.our_name, font="title").pack(
+            anchor=ui.start_anchor,
+            padx=ui.px(16),
+            pady=(ui.px(14), 0),
+        )
+        self._secured = ui.label(self, font="small", color=ui.colors.good)
+        self._secured.pack(anchor=ui.start_anchor, padx=ui.px(16))
+        self.search = ttk.Entry(self, font=ui.fonts["text"])
+        self.search.pack(fill="x", padx=ui.px(12), pady=(ui.px(10), ui.px(6)))
+        self._search_hint = self._hint_in(self.search, ui.words("Search people"))
+        corner(self).pack(side="bottom", fill="x", padx=ui.px(8), pady=ui.px(6))
+        self.people = PeopleList(self, ui, on_choose)
+        self.people.pack(fill="both", expand=True)
+        self.search.bind("<KeyRelease>", lambda _: self._on_search())
+        self.search.bind("<Return>", lambda _: self._on_search_return())
+        self.search.bind("<Escape>", lambda _: self._clear_search())
+        self.search.bind("<Down>", lambda _: self.people.canvas.focus_set())
+
+    def _hint_in(self, entry: ttk.Entry, text: str) -> tk.Label:
+        ui = self._ui
+        hint = tk.Label(
+            entry, text=ui.say(text), font=ui.fonts["text"], foreground=ui.colors.muted,
+            background=ui.colors.surface, borderwidth=0, cursor="xterm",
+        )  # fmt: skip
+        hint.bind("<Button-1>", lambda _: entry.focus_set())
+        return hint
+
+    # ------------------------------------------------------------ searching
+
+    def _on_search(self) -> None:
+        self._chat.find(self.search.get())
+        self.show_people()
+
+    def _on_search_return(self) -> None:
+        rows = self._chat.people
+        if rows:
+            self._clear_search()
+            self._on_choose(rows[0].user_id)
+
+    def _clear_search(self) -> None:
+        self.search.delete(0, "end")
+        self._on_search()
+
+    # ------------------------------------------------------------ what is shown
+
+    def show_people(self) -> None:
+        """The list, as the presenter has it now."""
+        self.people.show(self._chat.people, self._chat.people_hint)
+        self._place_hint()
+
+    def show_secured(self) -> None:
+        """How the connection is protected."""
+        self._ui.write(self._secured, self._chat.secured, font="small")
+
+    def _place_hint(self) -> None:
+        if self.search.get():
+            self._search_hint.place_forget()
+            return
+        rtl = self._ui.words.rtl
+        self._search_hint.place(
+            relx=1.0 if rtl else 0.0, x=-self._ui.px(10) if rtl else self._ui.px(10),
+            rely=0.5, anchor="e" if rtl else "w",
+        )  # fmt: skip
