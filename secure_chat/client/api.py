@@ -9,6 +9,7 @@ from typing import Protocol
 
 from secure_chat.client.events import (
     Conversation,
+    Draft,
     Event,
     Message,
     Person,
@@ -47,12 +48,39 @@ class Engine(Protocol):
         """All conversations, the newest first."""
 
     def history(
-        self, user_id: UserId, before: int | None = None, limit: int = 100
+        self,
+        user_id: UserId,
+        before: int | None = None,
+        limit: int = 100,
+        *,
+        after: int | None = None,
     ) -> list[Message]:
-        """A page of a conversation in order, ending before number ``before`` (None: the end)."""
+        """A page of a conversation in order, ending before number ``before`` (None: the end).
 
-    def open_conversation(self, user_id: UserId) -> None:
-        """Fetch the contact's keys if needed, so that `safety` can answer; marks as read."""
+        With ``after``: the page that begins after that number, and ``before`` means nothing.
+        """
+
+    def search(self, text: str, limit: int = 50) -> list[Message]:
+        """The newest messages, of all conversations, that have all words of ``text``.
+
+        A word is found by its beginning, without regard to case, accents, and Arabic or Persian
+        forms of a letter. Strangers' messages are not found.
+        """
+
+    def draft(self, user_id: UserId) -> Draft:
+        """What was being written in a conversation; empty if nothing was."""
+
+    def set_draft(self, user_id: UserId, draft: Draft) -> None:
+        """Keep what is being written, for the next start too; an empty draft is none."""
+
+    def last_opened(self) -> UserId | None:
+        """The conversation that was opened last, in an earlier run too."""
+
+    def open_conversation(self, user_id: UserId, *, seen: bool = True) -> None:
+        """Fetch the contact's keys if needed, so that `safety` can answer.
+
+        ``seen``: all of it counts as read; without it only what `mark_read` names.
+        """
 
     def mark_read(self, user_id: UserId, number: int) -> None:
         """The person has seen this conversation up to and with message ``number``."""

@@ -109,6 +109,14 @@ class Message(Struct, frozen=True):
     expires: int = 0  # when it will disappear, once that time runs
 
 
+class Draft(Struct, frozen=True):
+    """What is being written in a conversation. The numbers are of messages; 0: none."""
+
+    text: str = ""
+    reply_to: int = 0  # the message that it answers
+    editing: int = 0  # the message of ours that it shall replace
+
+
 class Conversation(Struct, frozen=True):
     """A line in the list of conversations."""
 
@@ -118,6 +126,8 @@ class Conversation(Struct, frozen=True):
     last: Message | None
     timer: int = 0  # seconds after which new messages disappear; 0: never
     display_name: str = ""
+    first_unread: int = 0  # number of the oldest message that nobody has seen; 0: none
+    draft: str = ""  # what is being written here
 
 
 class Safety(Struct, frozen=True):

@@ -1,6 +1,15 @@
 """The part of `api.Engine` that changes messages, for fakes: it records what was asked."""
 
-from secure_chat.client.events import Audience, ChangeSent, Event, MessageState, Privacy, Version
+from secure_chat.client.events import (
+    Audience,
+    ChangeSent,
+    Draft,
+    Event,
+    Message,
+    MessageState,
+    Privacy,
+    Version,
+)
 from secure_chat.protocol.addresses import UserId
 
 
@@ -11,6 +20,8 @@ class ContentCalls:
         self.changes: list[tuple[str, str, tuple[object, ...]]] = []
         self.on_change: list[tuple[MessageState, str]] = [(MessageState.ACCEPTED, "")]
         self.name = ""
+        self.drafts: dict[UserId, Draft] = {}
+        self.opened: UserId | None = None
         self.chosen = Privacy(read_receipts=Audience.VERIFIED, typing=Audience.VERIFIED)
 
     def put(self, event: Event) -> None:
@@ -38,6 +49,18 @@ class ContentCalls:
     def set_typing(self, user_id: UserId, *, active: bool) -> None:
         self.changes.append(("typing", user_id, (active,)))
 
+    def search(self, text: str, limit: int = 50) -> list[Message]:
+        return []
+
+    def draft(self, user_id: UserId) -> Draft:
+        return self.drafts.get(user_id, Draft())
+
+    def set_draft(self, user_id: UserId, draft: Draft) -> None:
+        self.drafts[user_id] = draft
+
+    def last_opened(self) -> UserId | None:
+        return self.opened
+
     def display_name(self) -> str:
         return self.name
 
@@ -57,3 +80,12 @@ class ContentCalls:
         for state, problem in self.on_change:
             self.put(ChangeSent(user_id, content_id, state, problem))
         return content_id
+
+
+def page_of(
+    lines: list[Message], before: int | None, limit: int, after: int | None
+) -> list[Message]:
+    """What `api.Engine.history` answers, of these lines."""
+    if after is not None:
+        return [line for line in lines if line.number > after][:limit]
+    return [line for line in lines if before is None or line.number < before][-limit:]

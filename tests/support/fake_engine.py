@@ -25,7 +25,7 @@ from secure_chat.client.events import (
 from secure_chat.errors import SafetyNumberDiffers, SecureChatError
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
-from tests.support.content_calls import ContentCalls
+from tests.support.content_calls import ContentCalls, page_of
 
 ALICE, BOB = UserId("alice"), UserId("bob")
 NUMBER = tuple(f"{n:05d}" for n in range(12))
@@ -86,12 +86,16 @@ class FakeEngine(ContentCalls):
         ]
 
     def history(
-        self, user_id: UserId, before: int | None = None, limit: int = 100
+        self,
+        user_id: UserId,
+        before: int | None = None,
+        limit: int = 100,
+        *,
+        after: int | None = None,
     ) -> list[Message]:
-        lines = self.lines.get(user_id, [])
-        return [line for line in lines if before is None or line.number < before][-limit:]
+        return page_of(self.lines.get(user_id, []), before, limit, after)
 
-    def open_conversation(self, user_id: UserId) -> None:
+    def open_conversation(self, user_id: UserId, *, seen: bool = True) -> None:
         self.on_open(user_id)
 
     def mark_read(self, user_id: UserId, number: int) -> None:

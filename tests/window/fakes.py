@@ -26,7 +26,7 @@ from secure_chat.errors import LocalError, SafetyNumberDiffers, SecureChatError,
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
-from tests.support.content_calls import ContentCalls
+from tests.support.content_calls import ContentCalls, page_of
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=timezone(timedelta(hours=3, minutes=30)))
 NUMBER = tuple(f"{(i * 7919 + 12345) % 100000:05d}" for i in range(12))
@@ -91,14 +91,24 @@ class FakeEngine(ContentCalls):
         return [self.conversation(user_id) for user_id in self.messages]
 
     def history(
-        self, user_id: UserId, before: int | None = None, limit: int = 100
+        self,
+        user_id: UserId,
+        before: int | None = None,
+        limit: int = 100,
+        *,
+        after: int | None = None,
     ) -> list[Message]:
-        all_of_them = self.messages.get(user_id, [])
-        return [m for m in all_of_them if before is None or m.number < before][-limit:]
+        return page_of(self.messages.get(user_id, []), before, limit, after)
 
-    def open_conversation(self, user_id: UserId) -> None:
+    def search(self, text: str, limit: int = 50) -> list[Message]:
+        found = [m for all_of_them in self.messages.values() for m in all_of_them if text in m.text]
+        return sorted(found, key=lambda m: -m.time)[:limit]
+
+    def open_conversation(self, user_id: UserId, *, seen: bool = True) -> None:
         self.calls.append(f"open {user_id}")
-        self._clear_unread(user_id)
+        self.opened = user_id
+        if seen:
+            self._clear_unread(user_id)
 
     def mark_read(self, user_id: UserId, number: int) -> None:
         self.calls.append(f"read {user_id} {number}")

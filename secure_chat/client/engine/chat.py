@@ -26,6 +26,7 @@ from secure_chat.client.engine.writing import Writer, Written, rename
 from secure_chat.client.events import Conversation as Line
 from secure_chat.client.events import (
     ConversationChanged,
+    Draft,
     Event,
     Message,
     PeopleChanged,
@@ -36,7 +37,7 @@ from secure_chat.client.events import (
 )
 from secure_chat.client.link import Endpoint
 from secure_chat.client.profile import Profile
-from secure_chat.client.vault import contacts, history, identity, keys, talk
+from secure_chat.client.vault import contacts, drafts, history, identity, keys, search, talk
 from secure_chat.client.vault.contacts import Contact
 from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
 from secure_chat.crypto.rng import Random, system_random
@@ -115,11 +116,46 @@ class ChatEngine:
             return history.conversations(db)
 
     def history(
-        self, user_id: UserId, before: int | None = None, limit: int = 100
+        self,
+        user_id: UserId,
+        before: int | None = None,
+        limit: int = 100,
+        *,
+        after: int | None = None,
     ) -> list[Message]:
-        """A page of a conversation in order, ending before number ``before`` (None: the end)."""
+        """A page of a conversation in order: before a number (None: the end), or after one."""
+        other = canonical_user_id(user_id)
         with self._vault.read() as db:
-            return history.page(db, canonical_user_id(user_id), before, limit)
+            if after is not None:
+                return history.page_after(db, other, after, limit)
+            return history.page(db, other, before, limit)
+
+    def search(self, text: str, limit: int = 50) -> list[Message]:
+        """The newest messages, of all conversations, that have all words of ``text``."""
+        with self._vault.read() as db:
+            return search.find(db, text, limit)
+
+    def draft(self, user_id: UserId) -> Draft:
+        """What was being written in a conversation; empty if nothing was."""
+        with self._vault.read() as db:
+            return drafts.get(db, canonical_user_id(user_id))
+
+    def set_draft(self, user_id: UserId, draft: Draft) -> None:
+        """Keep what is being written, for the next start too; an empty draft is none."""
+        other = self._other(user_id)
+
+        def keep(db: apsw.Connection) -> tuple[None, list[Event]]:
+            if drafts.get(db, other) == draft:
+                return None, []
+            drafts.put(db, other, draft)
+            return None, [ConversationChanged(history.conversation(db, other))]
+
+        self._change(keep)
+
+    def last_opened(self) -> UserId | None:
+        """The conversation that was opened last, in an earlier run too."""
+        with self._vault.read() as db:
+            return drafts.last_opened(db)
 
     def safety(self, user_id: UserId) -> Safety | None:
         """Fingerprints and safety number, once the contact's key is known.
@@ -143,10 +179,15 @@ class ChatEngine:
 
     # ------------------------------------------------------------ conversations
 
-    def open_conversation(self, user_id: UserId) -> None:
-        """Fetch the contact's keys if needed, so that `safety` can answer; marks as read."""
+    def open_conversation(self, user_id: UserId, *, seen: bool = True) -> None:
+        """Fetch the contact's keys if needed, so that `safety` can answer; ``seen``: all of it."""
         other = self._other(user_id)
-        contact = self._change(lambda db: self._writer(db, other).seen(None))
+
+        def opened(db: apsw.Connection) -> tuple[Contact, list[Event]]:
+            drafts.set_last_opened(db, other)
+            return self._writer(db, other).seen(None if seen else 0)
+
+        contact = self._change(opened)
         if contact.identity is None or contact.pending is not None:
             self._network.post(WantsKey(other))
         self._network.post(Wrote(other))

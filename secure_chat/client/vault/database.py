@@ -24,6 +24,7 @@ from secure_chat.client.vault.files import (
 )
 from secure_chat.client.vault.lock import LOCK, ProfileLock
 from secure_chat.client.vault.schema import migrate
+from secure_chat.client.vault.search import register
 from secure_chat.crypto.rng import Random, system_random
 from secure_chat.errors import (
     ProfileExists,
@@ -212,6 +213,7 @@ def _connect(path: Path, key: bytes) -> apsw.Connection:
             db.pragma(name, value)
             if db.pragma(name) != expected:
                 raise VaultDamaged(what=f"the setting {name} is refused")
+        register(db)
     except BaseException:
         db.close()
         raise

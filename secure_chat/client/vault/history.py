@@ -10,7 +10,7 @@ import apsw
 from secure_chat.client.content import ContentId
 from secure_chat.client.content.rules import OURSELVES, Author, Ref
 from secure_chat.client.events import Conversation, Message, MessageState, Quote, Reaction, Trust
-from secure_chat.client.vault import contacts
+from secure_chat.client.vault import contacts, drafts
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey
 
@@ -128,6 +128,15 @@ def set_addressee(
     )
 
 
+def page_after(db: apsw.Connection, user_id: UserId, after: int, limit: int) -> list[Message]:
+    """The first ``limit`` messages after a number, in order."""
+    rows = db.execute(
+        f"{_SELECT} WHERE m.user_id = ? AND m.number > ? ORDER BY m.number LIMIT ?",
+        (user_id, after, limit),
+    )
+    return [_message(row) for row in rows]
+
+
 def page(db: apsw.Connection, user_id: UserId, before: int | None, limit: int) -> list[Message]:
     """The last ``limit`` messages before a number, in order."""
     rows = db.execute(
@@ -165,8 +174,9 @@ def received(db: apsw.Connection, user_id: UserId) -> list[ContentId]:
 
 def conversation(db: apsw.Connection, user_id: UserId) -> Conversation:
     """The line of one conversation in the list."""
-    unread = db.execute(
-        "SELECT count(*) FROM messages WHERE user_id = ? AND unread = 1", (user_id,)
+    unread, first_unread = db.execute(
+        "SELECT count(*), coalesce(min(number), 0) FROM messages WHERE user_id = ? AND unread = 1",
+        (user_id,),
     ).get
     last = page(db, user_id, None, 1)
     contact = contacts.get(db, user_id)
@@ -178,6 +188,8 @@ def conversation(db: apsw.Connection, user_id: UserId) -> Conversation:
         last[0] if last else None,
         timer=timer or 0,
         display_name=display_name(db, contact),
+        first_unread=first_unread,
+        draft=drafts.get(db, user_id).text,
     )
 
 

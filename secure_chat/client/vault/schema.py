@@ -6,6 +6,7 @@ change is a new step at the end. Times are milliseconds since 1970.
 
 import apsw
 
+from secure_chat.client.vault.search import register
 from secure_chat.errors import VaultTooNew
 
 _FIRST = """
@@ -233,11 +234,42 @@ CREATE TABLE missing (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS)
+_SEARCH = """
+-- What is being written in each conversation.
+CREATE TABLE drafts (
+  user_id TEXT PRIMARY KEY,
+  text TEXT NOT NULL,
+  reply_to INTEGER NOT NULL DEFAULT 0,     -- number of the message that it answers
+  editing INTEGER NOT NULL DEFAULT 0       -- number of the message that it shall replace
+) STRICT;
+
+-- The words of messages, by their numbers. `folded` is the program's own function (vault/search).
+CREATE VIRTUAL TABLE search USING fts5(text, content='', tokenize="unicode61 remove_diacritics 0");
+INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
+CREATE TRIGGER search_added AFTER INSERT ON messages WHEN new.notice = '' AND new.text <> '' BEGIN
+  INSERT INTO search (rowid, text) VALUES (new.number, folded(new.text));
+END;
+CREATE TRIGGER search_gone AFTER DELETE ON messages WHEN old.notice = '' AND old.text <> '' BEGIN
+  INSERT INTO search (search, rowid, text) VALUES ('delete', old.number, folded(old.text));
+END;
+CREATE TRIGGER search_unsaid AFTER UPDATE OF text ON messages
+  WHEN old.notice = '' AND old.text <> '' BEGIN
+  INSERT INTO search (search, rowid, text) VALUES ('delete', old.number, folded(old.text));
+END;
+CREATE TRIGGER search_said AFTER UPDATE OF text ON messages
+  WHEN new.notice = '' AND new.text <> '' BEGIN
+  INSERT INTO search (rowid, text) VALUES (new.number, folded(new.text));
+END;
+INSERT INTO search (rowid, text)
+  SELECT number, folded(text) FROM messages WHERE notice = '' AND text <> '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH)
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
     """Bring the tables up to date, each step whole or not at all; raise `VaultTooNew`."""
+    register(db)
     found = int(db.pragma("user_version"))
     if found > len(migrations):
         raise VaultTooNew(found=found, known=len(migrations))
