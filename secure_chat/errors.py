@@ -420,6 +420,12 @@ class CertificatesExist(LocalError):
     )
 
 
+class NoSuchInvite(LocalError):
+    """An operator named an invite that is not there, or that is revoked already."""
+
+    template = "There is no invite {which} that could be revoked; see: invite list --all."
+
+
 class AdminRefused(LocalError):
     """The running server did not do what its operator asked."""
 

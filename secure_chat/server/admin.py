@@ -4,7 +4,7 @@ A Unix socket (0600, in the data folder, which is 0700). Where there is none (Wi
 whose path is too long for one) it is a loopback port whose number and token stand in a file (0600)
 in the data folder. One request, one answer, each a line of JSON::
 
-    {"command": "invite", "token": "...", "label": "...", "uses": 1, "seconds": 60, "advertise": ""}
+    {"command": "invite.create", "token": "...", "label": "...", "uses": 1, "seconds": 60}
     {"answer": {...}}  or  {"error": "sentence"}
 """
 

@@ -48,6 +48,11 @@ class Operator:
             timeout=200, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command on this operator's server: its words, then its options."""
+        options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+        return self.command(*words[:options], *self.settings(), *words[options:])
+
     def invite(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Ask for an invite link."""
         return self.command("invite", *self.settings(), *words)

@@ -21,6 +21,9 @@ from secure_chat.errors import ConnectionLost
 from secure_chat.protocol.invite import InviteLink, ServerAddress
 from secure_chat.protocol.messages import Bye
 from secure_chat.server import certificates, config
+from secure_chat.server.cli import main
+from secure_chat.server.commands.command import Command
+from secure_chat.server.commands.registry import COMMANDS
 from tests.operator.conftest import ROOT, Operator
 
 pytestmark = pytest.mark.timeout(400)  # each starts several processes; a busy machine is slow
@@ -139,6 +142,11 @@ def test_a_port_in_use_is_said(operator: Operator) -> None:
         (["--advertise", "a/b"], "HOST:PORT"),
         (["--advertise", "chat.example.org:0"], "HOST:PORT"),
         (["--advertise", "my chat:7443"], "HOST:PORT"),
+        (["invite", "dance"], "dance"),
+        (["invite", "revoke"], "ID --label"),
+        (["invite", "revoke", "one"], "'one' is no number"),
+        (["invite", "revoke", "1"], "no invite 1"),
+        (["invite", "revoke", "--label", "nobody"], "no invite label 'nobody'"),
         (["invite", "--uses", "0"], "--uses"),
         (["invite", "--expires", "soon"], "--expires"),
         (["invite", "--label", "a\nb"], "--label"),
@@ -156,7 +164,9 @@ def test_every_mistake_is_one_line(operator: Operator, words: list[str], said: s
         "other": operator.folder / "other/server.key",
     }
     words = [word.format_map(names) for word in words]
-    command = [words.pop(0)] if words[0] in {"invite", "dance"} else []
+    command = []
+    while words and not words[0].startswith("-"):
+        command.append(words.pop(0))
     done = operator.command(*command, "--port", "0", *operator.settings(), *words)
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -355,14 +365,33 @@ def test_a_closed_server_makes_no_invites(operator: Operator) -> None:
     assert "closed" in done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["invite", "--help"]])
-def test_help_names_every_option(operator: Operator, words: list[str]) -> None:
-    """Help is complete and fits the commands."""
-    done = operator.command(*words)
-    assert done.returncode == 0
-    wanted = {"serve": [s.flag for s in config.settings()], "invite": ["--uses", "--expires"]}
-    for option in wanted.get(words[0], ["serve", "invite"]):
-        assert option in done.stdout
+def every_command(
+    commands: tuple[Command, ...] = COMMANDS, above: tuple[str, ...] = ()
+) -> dict[tuple[str, ...], Command]:
+    """The commands and their parts, by the words that call them."""
+    found = {}
+    for command in commands:
+        words = (*above, command.name)
+        found[words] = command
+        found.update(every_command(command.parts, words))
+    return found
+
+
+@pytest.mark.parametrize("words", [(), *every_command()])
+def test_help_names_every_command_and_option(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each command and each part has help that names what may follow, settings included."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    parts = every_command()[words].parts if words else COMMANDS
+    for part in parts:
+        assert part.name in shown
+        assert part.help in " ".join(shown.split())
+    for setting in config.settings() if not parts else []:
+        assert setting.flag in shown
 
 
 def test_the_version_is_the_packages(operator: Operator) -> None:

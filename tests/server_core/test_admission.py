@@ -86,9 +86,8 @@ def test_invites_are_counted_expire_and_can_be_revoked(make_world: Callable[...,
     brief = world.store.create_invite("brief", expires_ms=world.wall_ms + 1000)
     gone = world.store.create_invite("gone")
     listed = {invite.label: invite for invite in world.store.list_invites()}
-    assert world.store.revoke_invite(listed["gone"].id)
-    assert not world.store.revoke_invite(listed["gone"].id)
-    assert not world.store.revoke_invite(999)
+    assert world.store.revoke_invites([listed["gone"].id]) == [listed["gone"]]
+    assert not world.store.revoke_invites([listed["gone"].id, 999])
 
     def register(name: str, token: InviteToken) -> object:
         return world.connect().register(Person(world, name), invite=token)
@@ -189,7 +188,7 @@ def test_attack_11_what_is_malformed_or_empty_is_refused(world: World) -> None:
         peer = world.connect()
         peer.raw(Frame(raw, b""))
         assert code(peer.answer()) in {Code.BAD_FIELD, Code.UNKNOWN_TYPE}
-    assert not world.store._ask(lambda c: c.exec_driver_sql("SELECT 1 FROM accounts").all())
+    assert not world.store.ask(lambda c: c.exec_driver_sql("SELECT 1 FROM accounts").all())
 
 
 def test_attack_11_an_empty_invite_list_admits_nobody(make_world: Callable[..., World]) -> None:

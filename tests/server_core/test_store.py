@@ -28,7 +28,7 @@ from secure_chat.server.store.schema import metadata
 
 
 def ask(store: Store, job: Any) -> Any:
-    return store._ask(job)
+    return store.ask(job)
 
 
 def device(store: Store, name: str = "bob") -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 
 from msgspec import Struct
 from sqlalchemy import Connection, insert, or_, select, update
@@ -20,6 +21,16 @@ class Invite(Struct, frozen=True):
     used: int
     expires: int | None
     revoked: bool
+
+    def state(self, now_ms: int) -> str:
+        """Whether it can be used at ``now_ms``, and if not, why."""
+        if self.revoked:
+            return "revoked"
+        if self.used >= self.uses:
+            return "used up"
+        if self.expires is not None and self.expires <= now_ms:
+            return "expired"
+        return "open"
 
 
 def _hash(token: InviteToken) -> bytes:
@@ -60,14 +71,17 @@ def listed(connection: Connection) -> list[Invite]:
     return [Invite(*row) for row in rows]
 
 
-def revoke(connection: Connection, invite_id: int) -> bool:
-    """Make an invite worthless; whether there was such a one."""
-    changed = connection.execute(
-        update(invites)
-        .where(invites.c.id == invite_id, invites.c.revoked.is_(False))
-        .values(revoked=True)
-    )
-    return changed.rowcount == 1
+def revoke(connection: Connection, ids: Sequence[int], label: str | None = None) -> list[Invite]:
+    """Make the invites ``ids``, and those with that label, worthless; those that were not so."""
+    wanted = set(ids)
+    chosen = [
+        invite
+        for invite in listed(connection)
+        if not invite.revoked and (invite.id in wanted or invite.label == label)
+    ]
+    for invite in chosen:
+        connection.execute(update(invites).where(invites.c.id == invite.id).values(revoked=True))
+    return chosen
 
 
 def is_good(connection: Connection, token: InviteToken, now_ms: int) -> bool:

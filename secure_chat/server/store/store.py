@@ -2,7 +2,7 @@
 
 import os
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
@@ -95,18 +95,21 @@ class Store:
         self, label: str = "", uses: int = 1, expires_ms: int | None = None
     ) -> InviteToken:
         """Make an invite. Waits for the disk; raises `StorageUnavailable`, `StorageBusy`."""
-        return self._ask(lambda connection: invites.create(connection, label, uses, expires_ms))
+        return self.ask(lambda connection: invites.create(connection, label, uses, expires_ms))
 
     def list_invites(self) -> list[Invite]:
         """All invites, oldest first."""
-        return self._ask(invites.listed)
+        return self.ask(invites.listed)
 
-    def revoke_invite(self, invite_id: int) -> bool:
-        """Make an invite worthless; whether there was such a one."""
-        return self._ask(lambda connection: invites.revoke(connection, invite_id))
+    def revoke_invites(self, ids: Sequence[int] = (), label: str | None = None) -> list[Invite]:
+        """Make invites worthless, by id or by label; those that were not so before."""
+        return self.ask(lambda connection: invites.revoke(connection, ids, label))
 
-    def _ask(self, job: Callable[[Connection], _T]) -> _T:
-        """Run a job on the writer and wait: for operators, never on the I/O thread."""
+    def ask(self, job: Callable[[Connection], _T]) -> _T:
+        """Run a job on the writer and wait: for operators, never on the I/O thread.
+
+        Raises `StorageUnavailable`, `StorageBusy`, and what the job raises.
+        """
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if not self.writer.submit(job, answer.put, direct=True):
             raise StorageBusy
