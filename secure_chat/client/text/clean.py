@@ -15,6 +15,7 @@ _DROPPED = re.compile(
 )
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_BREAKS = re.compile("\r\n|[\r\x85\u2028\u2029\x0b\x0c]")
+_SEPARATORS = re.compile("[\u2028\u2029\ufff9-\ufffb\ud800-\udfff]")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _SPACES = re.compile(r"\s+")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -36,6 +37,18 @@ def clean(text: str, *, astral: bool = True) -> str:
     if not astral:
         text = _ASTRAL.sub(_REPLACEMENT, text)
     return text if text.isascii() else _thin_out_marks(text)
+
+
+def in_place(text: str, *, astral: bool = True) -> str:
+    """``text`` for an editor's picture: what cannot be drawn is replaced one for one.
+
+    Every character keeps its index, line ends included; what disturbs the screen has no form.
+    """
+    if text.isascii() and "\t" not in text and text.replace("\n", "").isprintable():
+        return text
+    text = _CONTROLS.sub(_REPLACEMENT, text.replace("\t", "\N{EM SPACE}"))
+    text = _SEPARATORS.sub(_REPLACEMENT, text)
+    return text if astral else _ASTRAL.sub(_REPLACEMENT, text)
 
 
 def one_line(text: str, longest: int, *, astral: bool = True) -> str:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from secure_chat.client.text.levels import MIRRORS, has_rtl, is_rtl, levels, visual_order
+from secure_chat.client.text.levels import (
+    MIRRORS,
+    has_rtl,
+    is_rtl,
+    levels,
+    line_levels,
+    visual_order,
+)
 from secure_chat.client.text.shape import shape
 
 _WORDS = re.compile(r"\S+\s*|\s+")
@@ -23,6 +30,17 @@ class Line(NamedTuple):
     text: str
     rtl: bool
     width: int  # as measured, without trailing spaces
+
+
+class Row(NamedTuple):
+    """A row of an edited paragraph. Indices count from the row's start."""
+
+    start: int  # within the paragraph
+    end: int
+    rtl: bool  # the paragraph's direction
+    glyphs: list[str]  # what is drawn for each character; "" for what has no form of its own
+    levels: list[int]
+    order: list[int]  # characters from left to right
 
 
 class TextLayout:
@@ -52,6 +70,22 @@ class TextLayout:
             lines += self._paragraph(paragraph, width, rtl=direction)
         return lines
 
+    def rows(self, paragraph: str, width: int, *, rtl: bool | None = None) -> list["Row"]:
+        """The same breaks for an editor: every character has its row and its glyph.
+
+        ``paragraph`` has no line break. White space at the end of a row belongs to it.
+        """
+        direction = is_rtl(paragraph) if rtl is None else rtl
+        of_paragraph = levels(paragraph, rtl=direction)
+        rows = []
+        for start, end in self._breaks(paragraph, max(width, 1)):
+            text = paragraph[start:end]
+            part = line_levels(text, of_paragraph[start:end], rtl=direction)
+            glyphs = _mirrored(shape(text), text, part)
+            order = visual_order(text, part, rtl=direction)
+            rows.append(Row(start, end, direction, glyphs, part, order))
+        return rows
+
     def _paragraph(self, text: str, width: int, *, rtl: bool) -> Iterator[Line]:
         of_paragraph: list[int] | None = None
         if not self._toolkit_shapes and (rtl or has_rtl(text)):
@@ -69,10 +103,7 @@ class TextLayout:
             return text if text.isascii() else "".join(shape(text))
         if text_levels is None:
             text_levels = levels(text, rtl=rtl)
-        shaped = shape(text)
-        for i, char in enumerate(text):
-            if text_levels[i] & 1 and char in MIRRORS:  # L4
-                shaped[i] = MIRRORS[char]
+        shaped = _mirrored(shape(text), text, text_levels)
         # L3 is left out on purpose: fonts draw right-to-left marks over what comes next, so in
         # a turned run a mark belongs before its letter, where the turning has put it.
         return "".join(shaped[i] for i in visual_order(text, text_levels, rtl=rtl))
@@ -114,6 +145,14 @@ class TextLayout:
             start = _before_marks(word, cut, start)
             used = sum(widths[start : at + 1])
             yield start
+
+
+def _mirrored(shaped: list[str], text: str, text_levels: list[int]) -> list[str]:
+    """L4: brackets of what runs from the right open to the right."""
+    for i, char in enumerate(text):
+        if text_levels[i] & 1 and char in MIRRORS:
+            shaped[i] = MIRRORS[char]
+    return shaped
 
 
 def _before_marks(word: str, cut: int, start: int) -> int:

@@ -85,9 +85,9 @@ def _implicit(kind: str, *, rtl: bool) -> int:
     return {"R": 1, "L": 0}.get(kind, 2)
 
 
-def visual_order(text: str, line_levels: list[int], *, rtl: bool) -> list[int]:
+def visual_order(text: str, of_line: list[int], *, rtl: bool) -> list[int]:
     """L1, L2 for one line: indices of ``text`` from left to right."""
-    resolved = _reset_blanks(text, line_levels, base=int(rtl))
+    resolved = line_levels(text, of_line, rtl=rtl)
     order = list(range(len(text)))
     if not resolved:
         return order
@@ -103,9 +103,9 @@ def visual_order(text: str, line_levels: list[int], *, rtl: bool) -> list[int]:
     return order
 
 
-def _reset_blanks(text: str, line_levels: list[int], *, base: int) -> list[int]:
+def line_levels(text: str, of_line: list[int], *, rtl: bool) -> list[int]:
     """L1: separators, and white space before them or at the line's end, go to the base level."""
-    resolved = list(line_levels)
+    resolved = list(of_line)
     reset = True
     for i in range(len(text) - 1, -1, -1):
         kind = bidirectional(text[i])
@@ -114,7 +114,7 @@ def _reset_blanks(text: str, line_levels: list[int], *, base: int) -> list[int]:
         elif kind not in _BLANK:
             reset = False
         if reset:
-            resolved[i] = base
+            resolved[i] = int(rtl)
     return resolved
 
 

@@ -4,12 +4,11 @@ import tkinter as tk
 from collections.abc import Callable
 
 from secure_chat.client.presenter.rows import ComposerRow
-from secure_chat.client.text import clean, is_rtl
-from secure_chat.client.text.levels import has_rtl
+from secure_chat.client.text import is_rtl
+from secure_chat.client.window.shaped_text import ShapedText
 from secure_chat.client.window.ui import Ui
 
 _MOST_LINES = 7
-_PREVIEW_LINES = 3
 
 
 class Composer(tk.Frame):
@@ -25,16 +24,12 @@ class Composer(tk.Frame):
 
     def _build(self) -> None:
         ui, colors = self._ui, self._ui.colors
-        self._preview = tk.Label(
-            self, background=colors.surface, foreground=colors.muted, font=ui.fonts["small"],
-            justify="right", anchor="e", padx=ui.px(14), borderwidth=0,
-        )  # fmt: skip
         row = ui.frame(self, colors.surface)
         row.pack(side="bottom", fill="x", padx=ui.px(12), pady=ui.px(10))
         self.button = ui.button(row, ui.words("Send"), self.send_written, "Accent")
         self.button.pack(side=ui.end, anchor="s")
-        self.text = tk.Text(
-            row, height=1, wrap="word", undo=True, maxundo=200, font=ui.fonts["text"], width=10,
+        self.text = ShapedText(
+            row, ui, height=1, wrap="word", undo=True, maxundo=200, font=ui.fonts["text"], width=10,
             background=colors.ground, foreground=colors.text, insertbackground=colors.accent,
             insertwidth=2, selectbackground=colors.accent, selectforeground=colors.on_accent,
             borderwidth=0, highlightthickness=2, highlightbackground=colors.line,
@@ -57,7 +52,7 @@ class Composer(tk.Frame):
         if self.tk.call("tk", "windowingsystem") == "x11":
             self.text.bind("<ISO_Left_Tab>", self._leave_backwards)
         self.text.bind("<<Modified>>", self._on_modified)
-        self.text.bind("<Configure>", lambda _: self._refresh())
+        self.text.on_rows = self._fit
 
     # ------------------------------------------------------------ from the presenter
 
@@ -71,7 +66,7 @@ class Composer(tk.Frame):
     @property
     def written(self) -> str:
         """What stands in the field."""
-        return self.text.get("1.0", "end-1c")
+        return self.text.written
 
     def put(self, text: str) -> None:
         """Another text: a draft, or nothing."""
@@ -118,11 +113,8 @@ class Composer(tk.Frame):
 
     def _refresh(self) -> None:
         written = self.written
-        lines = self.text.count("1.0", "end", "displaylines")
-        count = lines[0] if lines else 1
-        self.text.configure(height=max(1, min(_MOST_LINES, count)))
         self._align(written)
-        self._show_preview(written)
+        self.text.refresh()
         if written:
             self._hint_label.place_forget()
         else:
@@ -133,24 +125,15 @@ class Composer(tk.Frame):
                 rely=0.5, anchor="e" if rtl else "w",
             )  # fmt: skip
 
+    def _fit(self, rows: int) -> None:
+        """As high as what is written, up to a limit."""
+        wanted = max(1, min(_MOST_LINES, rows))
+        if wanted != int(str(self.text.cget("height"))):
+            self.text.configure(height=wanted)
+
     def _align(self, written: str) -> None:
         """Right-to-left paragraphs stand at the right."""
         self.text.tag_remove("rtl", "1.0", "end")
         for number, paragraph in enumerate(written.split("\n"), start=1):
             if is_rtl(paragraph) or (not paragraph.strip() and self._ui.words.rtl):
                 self.text.tag_add("rtl", f"{number}.0", f"{number + 1}.0")
-
-    def _show_preview(self, written: str) -> None:
-        """Where the toolkit does not join letters, show above the field how it will look."""
-        if self._ui.shapes or not has_rtl(written):
-            self._preview.pack_forget()
-            return
-        tail = clean(written[-600:], astral=self._ui.astral)
-        width = max(self.winfo_width() - 2 * self._ui.px(20), self._ui.px(200))
-        lines = self._ui.layout("small").wrap(tail, width)[-_PREVIEW_LINES:]
-        rtl = is_rtl(tail)
-        self._preview.configure(
-            text="\n".join(line.text for line in lines),
-            anchor="e" if rtl else "w", justify="right" if rtl else "left",
-        )  # fmt: skip
-        self._preview.pack(side="top", fill="x", pady=(self._ui.px(6), 0))
