@@ -16,36 +16,18 @@ from secure_chat.client.events import (
     Problem,
     Trust,
 )
-from secure_chat.client.presenter.accounts import KnownProfile
-from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.presenter.settings import Options
 from secure_chat.client.presenter.signin import Field
 from secure_chat.client.window.app import App
 from secure_chat.client.window.palette import PALETTES
 from secure_chat.errors import Code, ConnectFailed, Refused
 from secure_chat.protocol.addresses import UserId
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
+from tests.window.scenes import BOB, PROFILE, signed_in, talking_to_bob
 from tests.window.stage import Stage, chat_view, drawn_texts, item_option, items, signin_view
 
 pytestmark = pytest.mark.window
-BOB = UserId("bob")
-PROFILE = KnownProfile(Path("/p/alice"), "alice", "here:7443")
 LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
-
-
-def signed_in(stage: Stage, engine: FakeEngine, settings: Settings | None = None) -> App:
-    """A window that a person has unlocked with the keyboard."""
-    app = stage.open(FakeAccounts(engine, [PROFILE]), settings=settings)
-    stage.write(app, "correct horse")
-    stage.press(app, "Return")
-    stage.until(lambda: app.chat is not None, "signed in")
-    return app
-
-
-def talking_to_bob(stage: Stage, engine: FakeEngine, settings: Settings | None = None) -> App:
-    app = signed_in(stage, engine, settings)
-    chat_view(app).select(BOB)
-    stage.until(lambda: bool(drawn_texts(app)), "the conversation is drawn")
-    return app
 
 
 def all_texts(widget: tk.Misc) -> list[str]:

@@ -43,7 +43,11 @@ class TextPicture(tk.Canvas):
         """Lie over the field, its frame left free."""
         if not self.shown:
             self._top = self._left = 0
-            self.place(x=0, y=0, relwidth=1, relheight=1)
+            edge = self._edge
+            self.place(
+                x=edge, y=edge, relwidth=1, width=-2 * edge, relheight=1, height=-2 * edge,
+                bordermode="outside",
+            )  # fmt: skip
             self._blink_on()
 
     def uncover(self) -> None:
@@ -101,10 +105,10 @@ class TextPicture(tk.Canvas):
         self._show_caret()
 
     def _x(self, x: int) -> int:
-        return self._edge + self._pad_x + x - self._left
+        return self._pad_x + x - self._left
 
     def _y(self, row: int) -> int:
-        return self._edge + self._pad_y + row * self._row_height - self._top
+        return self._pad_y + row * self._row_height - self._top
 
     def _rows_in_view(self) -> range:
         first = max(0, (self._top - self._pad_y) // self._row_height)
