@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from _vector_files import files
 from _vector_long import LONG
 from _vector_refusals import invalid_initial, invalid_ratchet
 from _vector_scenes import DAY, SERVER, Draws, Encapsulations, Json, Party, Scene
@@ -237,6 +238,7 @@ FILES: dict[str, Callable[[Encapsulations], Json]] = {
     "manifests": manifests,
     "bundles": bundles,
     "wire": wire,
+    "files": files,
     "session-first-message": first_message,
     "session-last-resort-key": last_resort,
     "session-out-of-order": out_of_order,

@@ -94,7 +94,7 @@ def limit_table() -> str:
     rows = ["| limit | value | note |", "|---|---|---|"]
     for line in inspect.getsource(limits).splitlines():
         found = re.match(r"([A-Z_]+): Final = [^#]+(?:# (.*))?$", line)
-        if found and found[1] not in ("KIB", "MINUTE", "HOUR", "DAY"):
+        if found and found[1] not in ("KIB", "MIB", "MINUTE", "HOUR", "DAY"):
             value = getattr(limits, found[1])
             shown = f"{value:,}" if isinstance(value, int) else ", ".join(map(str, value))
             rows.append(f"| `{found[1]}` | {shown} | {found[2] or ''} |")

@@ -560,6 +560,60 @@ class BadName(LocalError):
     template = "This name cannot be used: {reason}."
 
 
+class FileTooLong(LocalError):
+    """A file above the limit of the protocol."""
+
+    template = "The file has {size} bytes; at most {limit} can be sent."
+
+
+class FileChanged(LocalError):
+    """A file had another size while it was read than before."""
+
+    template = "The file changed while it was read; send it again."
+
+
+class FileUnusable(LocalError):
+    """Something that cannot be sent as a file."""
+
+    template = "{path} cannot be sent: {reason}."
+
+
+class FilesNotOffered(LocalError):
+    """The server has no place for files."""
+
+    template = "This server takes no files."
+
+
+class NoFile(LocalError):
+    """A message that brings no file was to be saved."""
+
+    template = "Message {number} with {user_id} has no file."
+
+
+class FileIsOurs(LocalError):
+    """A file that we sent ourselves was to be saved."""
+
+    template = "You sent this file yourself; it is at {path}."
+
+
+class FileGone(LocalError):
+    """The server keeps files only for a time."""
+
+    template = "The file is no longer on the server; ask {user_id} to send it again."
+
+
+class FileDamaged(PeerError):
+    """What the server has under a file's hash is not that file; nothing of it was kept."""
+
+    template = "The file that the server gave is not the one that was sent; nothing was saved."
+
+
+class NoRoom(LocalError):
+    """A disk has less room than is needed."""
+
+    template = "There is not enough room in {folder}: {needed} bytes are needed."
+
+
 class NotYourMessage(LocalError):
     """Only who wrote a message may edit it, or delete it for both."""
 

@@ -5,6 +5,7 @@ All methods return at once and may be called from any thread; what comes of them
 """
 
 import queue
+from pathlib import Path
 from typing import Protocol
 
 from secure_chat.client.events import (
@@ -18,6 +19,34 @@ from secure_chat.client.events import (
     Version,
 )
 from secure_chat.protocol.addresses import UserId
+
+
+class Files(Protocol):
+    """Sending and saving files. How they move on is told by `FileProgress` and `MessageChanged`."""
+
+    def send_file(
+        self, user_id: UserId, path: Path, *, caption: str = "", reply_to: int | None = None
+    ) -> bytes:
+        """Put a file into the conversation; returns its content id.
+
+        It is encrypted, uploaded, and then the message leaves; all of that goes on after a
+        restart. Texts that are written meanwhile do not wait for it. Raises `FileUnusable`,
+        `FileTooLong`, `TextTooLong`, `BadText`, `NoSuchMessage`.
+        """
+
+    def save_file(self, user_id: UserId, number: int, folder: Path) -> None:
+        """Fetch a file and put it into ``folder`` under its name, or one with a number behind.
+
+        Nothing is overwritten, and nothing is there before all of it is authenticated; then the
+        message's `Attachment` is SAVED with its path. Asked again, a file is fetched again.
+        Raises `NoSuchMessage`, `NoFile`, `FileIsOurs`, `FileUnusable` (no folder), `NoRoom`.
+        """
+
+    def cancel_file(self, user_id: UserId, number: int) -> None:
+        """Stop. A file that has not left is removed with its message; theirs stays offered.
+
+        Raises `NoSuchMessage`, `NoFile`.
+        """
 
 
 class Engine(Protocol):

@@ -48,6 +48,34 @@ class MessageState(StrEnum):
     RECEIVED = "received"
 
 
+class FileState(StrEnum):
+    """Where the file of a message is. Ours: PREPARING, UPLOADING, SENT; theirs: the others."""
+
+    PREPARING = "preparing"  # is being encrypted, or waits for that
+    UPLOADING = "uploading"  # on its way to the server, or waits for a connection
+    SENT = "sent"  # on the server; how far the message is, `MessageState` says
+    OFFERED = "offered"  # on the server, and nobody asked for it here
+    DOWNLOADING = "downloading"  # on its way to ``path``, or waits for a connection
+    SAVED = "saved"  # in ``path``, complete and authenticated
+
+
+class Attachment(Struct, frozen=True):
+    """The file of a message. ``name`` is a plain file name, safe to show and to save under.
+
+    ``path``: ours: which file was sent; theirs: the folder while it is under way, then the file.
+    It may have been moved since. ``done`` of ``total`` bytes were transferred (`FileProgress`).
+    """
+
+    name: str
+    size: int
+    media_type: str
+    state: FileState
+    path: str = ""
+    done: int = 0
+    total: int = 0
+    problem: str = ""  # why it is not here, already a sentence
+
+
 class Person(Struct, frozen=True):
     """Somebody on this server, and our trust in them (None before any contact)."""
 
@@ -64,6 +92,7 @@ class Quote(Struct, frozen=True):
     ours: bool
     number: int = 0
     text: str = ""
+    file_name: str = ""  # of the file that it brings
 
 
 class Reaction(Struct, frozen=True):
@@ -107,6 +136,7 @@ class Message(Struct, frozen=True):
     reactions: tuple[Reaction, ...] = ()
     timer: int = 0  # disappears so many seconds after it was read (theirs) or sent (ours); 0: never
     expires: int = 0  # when it will disappear, once that time runs
+    file: Attachment | None = None  # ``text`` is its caption then, perhaps empty
 
 
 class Draft(Struct, frozen=True):
@@ -179,6 +209,17 @@ class MessageChanged(Event, frozen=True):
     """A message shown before has another state or text."""
 
     message: Message
+
+
+class FileProgress(Event, frozen=True):
+    """A file moves: so many bytes of it are there. Each change of its state is `MessageChanged`."""
+
+    user_id: UserId
+    number: int
+    content_id: bytes
+    state: FileState  # UPLOADING or DOWNLOADING
+    done: int
+    total: int
 
 
 class MessageRemoved(Event, frozen=True):

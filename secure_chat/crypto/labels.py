@@ -17,6 +17,7 @@ class KdfLabel(bytes, Enum):
     CHAIN = b"secure_chat/1 message key and chain key"
     FINGERPRINT = b"secure_chat/1 account fingerprint"
     SAFETY_NUMBER = b"secure_chat/1 safety number"
+    FILE = b"secure_chat/1 file"  # the key of one file's chunks
 
 
 SUITE = b"PQXDH X25519 ML-KEM-1024 HKDF-SHA-256 ChaCha20-Poly1305 ML-KEM-768"

@@ -6,6 +6,7 @@ The one table of limits: both ends import it, so no bound stands in two places.
 from typing import Final
 
 KIB: Final = 1024
+MIB: Final = KIB * KIB
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -36,6 +37,16 @@ TEXT: Final = 16 * KIB  # UTF-8; longer text is offered as a file
 PADDING_STEPS: Final = (256, 512, 1024, 2048, 4096)
 PADDING_MULTIPLE: Final = 4096
 PADDED_MAX: Final = 40_960
+
+# Files and other large bodies
+FILE: Final = 4 * KIB * MIB  # of one file; what a server takes is its own setting
+FILE_PADDED_MIN: Final = 4 * KIB
+FILE_NAME: Final = 255  # UTF-8
+MEDIA_TYPE: Final = 127  # ASCII
+BLOB_CHUNK: Final = 48 * KIB  # in one frame
+BLOB_CHUNKS: Final = 16  # requests of one connection that may wait for their answer
+BLOB_UPLOADS: Final = 16  # that one account may have begun
+BLOB_UPLOAD_SECONDS: Final = 2 * DAY  # an upload that nobody takes up for so long is forgotten
 
 # Keys
 RETENTION_SECONDS: Final = 30 * DAY  # how long the server keeps a message

@@ -18,6 +18,7 @@ from secure_chat.client.content.check import (
     TIMER_SHORTEST,
     cleaned_name,
 )
+from secure_chat.crypto.files import FileKey
 from secure_chat.errors import BadEncoding, BadName, BadReaction, BadText, BadTimer, TextTooLong
 from secure_chat.protocol import limits
 from tests.content.strategies import EMOJI, contents, payloads
@@ -50,12 +51,12 @@ def test_any_bytes_end_in_a_content_or_the_named_error(data: bytes) -> None:
 
 @given(st.sampled_from(Type), st.binary(max_size=80))
 def test_any_payload_of_a_known_type_is_exact_or_refused(kind: Type, data: bytes) -> None:
-    """No payload has two forms, except a name, which is cleaned before anybody sees it."""
+    """No payload has two forms, except names, which are cleaned before anybody sees them."""
     try:
         payload = content.decode_payload(kind, data)
     except BadEncoding:
         return
-    if kind is not Type.PROFILE:
+    if kind not in {Type.PROFILE, Type.FILE}:
         assert content.encode_payload(payload) == data
     assert content.kind_of(payload) is kind
 
@@ -78,7 +79,7 @@ def test_attack_30_a_payload_under_another_type_is_never_taken_for_its_own(
     assert (read.payload == payload) == (kind is content.kind_of(payload))
 
 
-@given(st.integers(13, 65535), st.booleans(), st.binary(max_size=40))
+@given(st.integers(14, 65535), st.booleans(), st.binary(max_size=40))
 def test_unknown_types_and_versions_keep_their_wish_to_be_seen(
     kind: int, show: bool, rest: bytes
 ) -> None:
@@ -152,6 +153,42 @@ def test_what_cannot_be_sent_is_said() -> None:
     assert content.checked_timer(0) == 0
 
 
+def _offer(size: int = 1, media: bytes = b"a/b", name: bytes = b"x", text: bytes = b"") -> bytes:
+    head = bytes(5 + 32 + 32) + size.to_bytes(8, "big") + bytes([len(media)]) + media
+    return head + len(name).to_bytes(2, "big") + name + text
+
+
+_WRONG_OFFERS = (
+    _offer(limits.FILE + 1),
+    _offer(10**12),
+    _offer(media=b"nothing"),
+    _offer(media=b"a/" + b"b" * 127),
+    _offer(media=b"\xff/x"),
+    _offer(name=b""),
+    _offer(name=b"x" * (limits.FILE_NAME + 1)),
+    _offer(name=b"\xff"),
+    _offer(text=b"x" * (limits.TEXT + 1)),
+    _offer(text=b"\xff"),
+    b"\0\0\0\1" + _offer()[4:],
+    b"\0\0\0\0\2" + _offer()[5:],
+    _offer()[:-1],
+)
+
+
+def test_a_good_offer_is_read() -> None:
+    """The counterpart of the refused ones."""
+    read = content.decode_payload(Type.FILE, _offer(name=b"../x", text="متن".encode()))
+    assert isinstance(read, content.Text)
+    assert read.file is not None
+    assert (read.text, read.file.name, read.file.size) == ("متن", "_._x", 1)
+
+
+def test_attack_61_a_claimed_terabyte_is_refused_with_the_message() -> None:
+    """Nobody is even offered a file larger than the protocol allows."""
+    with pytest.raises(BadEncoding):
+        content.decode_payload(Type.FILE, _offer(10**12))
+
+
 def test_what_is_out_of_range_is_refused() -> None:
     """A receiver keeps the limits that a sender keeps."""
     identity = ContentId(bytes(16))
@@ -176,6 +213,8 @@ def test_what_is_out_of_range_is_refused() -> None:
         (Type.READ, identity * (content.RECEIPT_IDS + 1)),
         (Type.TURN, b"x"),
         (Type.SESSION_LOST, b"x"),
+        (Type.FILE, b""),
+        *((Type.FILE, wrong) for wrong in _WRONG_OFFERS),
     ]
     for kind, payload in wrong:
         with pytest.raises(BadEncoding):
@@ -189,7 +228,10 @@ def test_the_longest_content_fits_the_padding() -> None:
     quoted = content.Text(longest, TIMER_LONGEST, Reference(own=True, content_id=identity))
     edited = content.Edit(identity, EDITS, longest)
     receipt = content.Receipt((identity,) * content.RECEIPT_IDS)
-    for payload in (quoted, edited, receipt):
+    name = "ن" * (limits.FILE_NAME // 2)
+    file = content.File(name, 1, "a/" + "b" * 125, FileKey(bytes(32)), bytes(32))
+    offered = content.Text(longest, TIMER_LONGEST, quoted.quote, file)
+    for payload in (quoted, edited, receipt, offered):
         assert len(content.encode(Content(identity, 0, payload))) < limits.PADDED_MAX
 
 

@@ -1,5 +1,7 @@
 """The part of `api.Engine` that changes messages, for fakes: it records what was asked."""
 
+from pathlib import Path
+
 from secure_chat.client.events import (
     Audience,
     ChangeSent,
@@ -42,6 +44,17 @@ class ContentCalls:
 
     def react(self, user_id: UserId, number: int, emoji: str) -> bytes:
         return self._change("react", user_id, number, emoji)
+
+    def send_file(
+        self, user_id: UserId, path: Path, *, caption: str = "", reply_to: int | None = None
+    ) -> bytes:
+        return self._change("send_file", user_id, path, caption, reply_to)
+
+    def save_file(self, user_id: UserId, number: int, folder: Path) -> None:
+        self.changes.append(("save_file", user_id, (number, folder)))
+
+    def cancel_file(self, user_id: UserId, number: int) -> None:
+        self.changes.append(("cancel_file", user_id, (number,)))
 
     def set_timer(self, user_id: UserId, seconds: int) -> bytes:
         return self._change("timer", user_id, seconds)

@@ -1,7 +1,7 @@
 """What stands inside the encryption, and what it does (PROTOCOL.md, content).
 
-`codec` turns contents into bytes and back, `check` says what may be sent, and `rules` says what a
-content does to a conversation. All three are pure.
+`payloads` has the types, `codec` turns contents into bytes and back, `check` and `filename` say
+what may be sent, and `rules` says what a content does to a conversation. All are pure.
 """
 
 from secure_chat.client.content.check import (
@@ -12,6 +12,19 @@ from secure_chat.client.content.check import (
     checked_timer,
 )
 from secure_chat.client.content.codec import (
+    VERSION,
+    assemble,
+    decode,
+    decode_payload,
+    encode,
+    encode_payload,
+)
+from secure_chat.client.content.filename import (
+    DEFAULT_MEDIA_TYPE,
+    checked_media_type,
+    cleaned_file_name,
+)
+from secure_chat.client.content.payloads import (
     CONTENT_ID_BYTES,
     KEPT,
     LINES,
@@ -19,11 +32,11 @@ from secure_chat.client.content.codec import (
     RECEIPT_IDS,
     SHOWN,
     STREAM_BYTES,
-    VERSION,
     Content,
     ContentId,
     Delete,
     Edit,
+    File,
     Payload,
     Place,
     Profile,
@@ -38,19 +51,14 @@ from secure_chat.client.content.codec import (
     Typing,
     Unknown,
     about,
-    assemble,
-    decode,
-    decode_payload,
-    encode,
-    encode_payload,
     kind_of,
 )
 
 __all__ = [
-    "CONTENT_ID_BYTES", "EDITS", "KEPT", "LINES", "NO_STREAM", "RECEIPT_IDS", "SHOWN",
-    "STREAM_BYTES", "VERSION", "Content", "ContentId",
-    "Delete", "Edit", "Payload", "Place", "Profile", "Reaction", "Receipt", "Reference",
+    "CONTENT_ID_BYTES", "DEFAULT_MEDIA_TYPE", "EDITS", "KEPT", "LINES", "NO_STREAM", "RECEIPT_IDS",
+    "SHOWN", "STREAM_BYTES", "VERSION", "Content", "ContentId",
+    "Delete", "Edit", "File", "Payload", "Place", "Profile", "Reaction", "Receipt", "Reference",
     "SessionLost", "Text", "Timer", "Turn", "Type", "Typing", "Unknown", "about", "assemble",
-    "checked_name", "checked_reaction", "checked_text", "checked_timer", "decode",
-    "decode_payload", "encode", "encode_payload", "kind_of",
+    "checked_media_type", "checked_name", "checked_reaction", "checked_text", "checked_timer",
+    "cleaned_file_name", "decode", "decode_payload", "encode", "encode_payload", "kind_of",
 ]  # fmt: skip

@@ -11,11 +11,7 @@ person; without it, it stays silent. Bit 1 is *numbered*: the number is this con
 that of the last numbered one before it. The first two bytes stay where they are in every version.
 """
 
-import enum
 from collections.abc import Callable
-from typing import NewType
-
-from msgspec import Struct
 
 from secure_chat.client.content.check import (
     EDITS,
@@ -24,209 +20,48 @@ from secure_chat.client.content.check import (
     checked_timer,
     cleaned_name,
 )
+from secure_chat.client.content.filename import checked_media_type, cleaned_file_name
+from secure_chat.client.content.payloads import (
+    CONTENT_ID_BYTES,
+    RECEIPT_IDS,
+    SHOWN,
+    STREAM_BYTES,
+    TIMER_REVISIONS,
+    Content,
+    ContentId,
+    Delete,
+    Edit,
+    File,
+    Payload,
+    Place,
+    Profile,
+    Reaction,
+    Receipt,
+    Reference,
+    SessionLost,
+    Text,
+    Timer,
+    Turn,
+    Type,
+    Typing,
+    Unknown,
+    kind_of,
+)
+from secure_chat.crypto.files import FileKey
 from secure_chat.errors import BadEncoding, BadReaction, BadTimer
 from secure_chat.protocol import limits
 from secure_chat.protocol.encoding import Reader, u8, u32, u64
 
 VERSION = 1
-CONTENT_ID_BYTES = 16
-RECEIPT_IDS = 256
-"""How many messages one receipt may name (4 KiB)."""
-TIMER_REVISIONS = 2**63 - 1
-
 _SHOW = 0x01
 _NUMBERED = 0x02
-STREAM_BYTES = 8
-NO_STREAM = bytes(STREAM_BYTES)
-
-ContentId = NewType("ContentId", bytes)
-"""16 random bytes that name a content for display, receipts and replies."""
-
-
-class Type(enum.IntEnum):
-    """The types of content: the one table. Numbers are never given to another meaning."""
-
-    TEXT = 1
-    DELIVERED = 2
-    READ = 3
-    TURN = 4
-    SESSION_LOST = 5
-    REPLY = 6
-    EDIT = 7
-    DELETE = 8
-    REACTION = 9
-    TIMER = 10
-    TYPING = 11
-    PROFILE = 12
-
-
-LINES = {Type.TEXT, Type.REPLY}
-"""Types that stand as a line of their own in a conversation."""
-KEPT = LINES | {Type.EDIT, Type.DELETE, Type.REACTION, Type.TIMER, Type.PROFILE}
-"""Types that the sender keeps until a receipt names them, and sends again after a lost session."""
-SHOWN = LINES | {Type.SESSION_LOST, Type.EDIT, Type.DELETE, Type.TIMER}
-"""Types that a client without them must not swallow."""
-
-
-class Reference(Struct, frozen=True):
-    """A message of this conversation. ``own``: the sender of the reference wrote it."""
-
-    own: bool
-    content_id: ContentId
-
-
-class Text(Struct, frozen=True):
-    """Something that a person wrote: 1 to 16,384 bytes of UTF-8.
-
-    ``timer``: seconds from reading after which it disappears, 0: never. ``quote``: what it
-    answers; a reference alone, so that nobody can put words into another's mouth.
-    """
-
-    text: str
-    timer: int = 0
-    quote: Reference | None = None
-
-
-class Edit(Struct, frozen=True):
-    """Another text for a message of the sender's own; ``revision`` is 1 for the first edit."""
-
-    content_id: ContentId
-    revision: int
-    text: str
-
-
-class Delete(Struct, frozen=True):
-    """A message of the sender's own is taken back, with its edits and reactions."""
-
-    content_id: ContentId
-
-
-class Reaction(Struct, frozen=True):
-    """The sender's one reaction to a message; an empty ``emoji`` withdraws it."""
-
-    about: Reference
-    revision: int
-    emoji: str
-
-
-class Timer(Struct, frozen=True):
-    """From now on messages of both disappear ``seconds`` after they were read; 0: never."""
-
-    revision: int
-    seconds: int
-
-
-class Typing(Struct, frozen=True):
-    """The sender is writing, or has stopped."""
-
-    active: bool
-
-
-class Profile(Struct, frozen=True):
-    """How the sender likes to be called; empty: by the account's name."""
-
-    revision: int
-    name: str
-
-
-class Receipt(Struct, frozen=True):
-    """These messages are in the vault of the other device (or were read there)."""
-
-    content_ids: tuple[ContentId, ...]
-    read: bool = False
-
-
-class Turn(Struct, frozen=True):
-    """Nothing to show: it turns the ratchet, so that one-way talk heals too."""
-
-
-class SessionLost(Struct, frozen=True):
-    """The sender lost its session and has begun another: it asks for what it has not confirmed."""
-
-
-class Unknown(Struct, frozen=True):
-    """A type or version that this client does not know; ``show`` as the sender set it."""
-
-    show: bool
-
-
-Payload = (
-    Text
-    | Edit
-    | Delete
-    | Reaction
-    | Timer
-    | Typing
-    | Profile
-    | Receipt
-    | Turn
-    | SessionLost
-    | Unknown
-)
-
-
-class Place(Struct, frozen=True):
-    """Where a content stands among those of its sender, so that a missing one is noticed.
-
-    ``stream``: 8 random bytes, `NO_STREAM` for transient contents; ``number``: how many numbered
-    contents the stream has up to this one; ``own``: this is one of them.
-    """
-
-    stream: bytes = NO_STREAM
-    number: int = 0
-    own: bool = False
-
-
-class Content(Struct, frozen=True):
-    """A decoded content. Of an `Unknown` version only the payload's ``show`` means anything."""
-
-    content_id: ContentId
-    time: int
-    payload: Payload
-    own_counter: int = 0
-    their_counter: int = 0
-    place: Place = Place()
-
-
-def kind_of(payload: Payload) -> Type:
-    """The type number that a payload travels under."""
-    match payload:
-        case Text(quote=quote):
-            return Type.TEXT if quote is None else Type.REPLY
-        case Receipt(read=read):
-            return Type.READ if read else Type.DELIVERED
-        case Unknown():
-            raise BadEncoding(what="content to send")
-        case _:
-            return _KINDS[type(payload)]
-
-
-_KINDS: dict[type, Type] = {
-    Edit: Type.EDIT,
-    Delete: Type.DELETE,
-    Reaction: Type.REACTION,
-    Timer: Type.TIMER,
-    Typing: Type.TYPING,
-    Profile: Type.PROFILE,
-    Turn: Type.TURN,
-    SessionLost: Type.SESSION_LOST,
-}
-
-
-def about(payload: Payload) -> ContentId | None:
-    """The one message that a payload changes; it goes when that message goes."""
-    match payload:
-        case Edit(content_id=content_id):
-            return content_id
-        case Reaction(about=reference):
-            return reference.content_id
-        case _:
-            return None
 
 
 def encode_payload(payload: Payload) -> bytes:
     """The bytes after the head."""
     match payload:
+        case Text(file=File() as file):
+            return _file_payload(payload, file)
         case Text(text=text, timer=timer, quote=quote):
             return u32(timer) + (b"" if quote is None else _reference(quote)) + text.encode()
         case Edit(content_id=content_id, revision=revision, text=text):
@@ -245,6 +80,23 @@ def encode_payload(payload: Payload) -> bytes:
             return b"".join(content_ids)
         case _:
             return b""
+
+
+def _file_payload(message: Text, file: File) -> bytes:
+    """Timer ‖ u8 answers ‖ [ref] ‖ key 32 ‖ SHA-256 32 ‖ u64 size ‖ media type ‖ name ‖ caption."""
+    name = file.name.encode()
+    return b"".join(
+        (
+            u32(message.timer),
+            b"\0" if message.quote is None else b"\1" + _reference(message.quote),
+            file.key.raw,
+            file.sha256,
+            u64(file.size),
+            u8(len(file.media_type)) + file.media_type.encode("ascii"),
+            len(name).to_bytes(2, "big") + name,
+            message.text.encode(),
+        )
+    )
 
 
 def _reference(reference: Reference) -> bytes:
@@ -313,6 +165,24 @@ def _read_reply(reader: Reader) -> Text:
     return Text(_text(reader.rest()), timer, quote)
 
 
+def _read_file(reader: Reader) -> Text:
+    timer = _timer(reader)
+    quote = _read_reference(reader) if _flag(reader, "file") else None
+    key, sha256, size = FileKey(reader.take(32)), reader.take(32), reader.number(8)
+    media_type, name = reader.take(reader.number(1)), reader.take(reader.number(2))
+    caption = reader.rest()
+    if size > limits.FILE or not 1 <= len(name) <= limits.FILE_NAME or len(caption) > limits.TEXT:
+        raise BadEncoding(what="file")
+    file = File(
+        cleaned_file_name(_utf8(name, "name of a file")),
+        size,
+        checked_media_type(media_type.decode("ascii", "replace")),
+        key,
+        sha256,
+    )
+    return Text(_utf8(caption, "text"), timer, quote, file)
+
+
 def _read_edit(reader: Reader) -> Edit:
     content_id, revision = _content_id(reader), reader.number(4)
     if not 1 <= revision <= EDITS:
@@ -371,6 +241,7 @@ _READERS: dict[Type, Callable[[Reader], Payload]] = {
     Type.TIMER: _read_timer,
     Type.TYPING: _read_typing,
     Type.PROFILE: _read_profile,
+    Type.FILE: _read_file,
 }
 
 

@@ -14,11 +14,12 @@ from typing import NewType, Protocol
 
 from msgspec import Struct
 
-from secure_chat.client.content.codec import (
+from secure_chat.client.content.payloads import (
     Content,
     ContentId,
     Delete,
     Edit,
+    File,
     Profile,
     Reaction,
     Receipt,
@@ -101,6 +102,7 @@ class AddLine(Struct, frozen=True):
     text: str
     timer: int
     quote: Ref | None
+    file: File | None = None
 
 
 class PutEdit(Struct, frozen=True):
@@ -248,7 +250,7 @@ def _text(view: View, sender: Sender, content: Content, text: Text) -> _Effects:
     if view.is_here(ref) or view.is_gone(ref):
         return ()
     quote = None if text.quote is None else resolve(sender, text.quote)
-    return (AddLine(ref, text.text, text.timer, quote),)
+    return (AddLine(ref, text.text, text.timer, quote, text.file),)
 
 
 def _edit(view: View, sender: Sender, edit: Edit) -> tuple[_Effects, bool]:

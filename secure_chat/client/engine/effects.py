@@ -21,7 +21,7 @@ from secure_chat.client.events import (
     PeopleChanged,
     Person,
 )
-from secure_chat.client.vault import contacts, history, outbox, talk
+from secure_chat.client.vault import attached, contacts, history, outbox, talk
 from secure_chat.protocol.addresses import UserId
 
 TIMER_SET = "{user_id} set messages to disappear {after} after they are read."
@@ -52,6 +52,7 @@ class Applier:
         *,
         online: bool = False,
         slot: int = 0,
+        source: str = "",
     ) -> None:
         self._db = db
         self._user_id = user_id
@@ -59,6 +60,7 @@ class Applier:
         self._new_id = new_id
         self._online = online
         self._slot = slot  # the line number that is kept for a late message
+        self._source = source  # of a file of ours
         self._events: list[Event] = []
 
     def events(self) -> list[Event]:
@@ -114,6 +116,8 @@ class Applier:
         )
         if added is None:
             return
+        if effect.file is not None:
+            attached.add(self._db, self._user_id, effect.ref, effect.file, self._source)
         talk.show_newest_edit(self._db, self._user_id, effect.ref)
         self._events.append(MessageAdded(history.by_number(self._db, added.number)))
         self._quotes(effect.ref)

@@ -9,7 +9,16 @@ import apsw
 
 from secure_chat.client.content import ContentId
 from secure_chat.client.content.rules import OURSELVES, Author, Ref
-from secure_chat.client.events import Conversation, Message, MessageState, Quote, Reaction, Trust
+from secure_chat.client.events import (
+    Attachment,
+    Conversation,
+    FileState,
+    Message,
+    MessageState,
+    Quote,
+    Reaction,
+    Trust,
+)
 from secure_chat.client.vault import contacts, drafts
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey
@@ -18,12 +27,16 @@ _END = 2**62
 _SELECT = """
 SELECT m.content_id, m.number, m.user_id, m.ours, m.text, m.time, m.state, m.claimed_time,
   m.notice, m.problem, m.repeated, m.edited, m.deleted, m.timer, m.expires,
-  m.quote_author, m.quote_id, q.number, q.text,
+  m.quote_author, m.quote_id, q.number, q.text, qf.name,
+  f.name, f.size, f.media_type, f.state, f.path, f.problem,
   (SELECT group_concat((r.reader = x'') || r.emoji, ' ') FROM reactions r
     WHERE r.user_id = m.user_id AND r.author = m.author AND r.content_id = m.content_id
     AND r.emoji <> '')
 FROM messages m LEFT JOIN messages q ON q.user_id = m.user_id AND q.author = m.quote_author
   AND q.content_id = m.quote_id AND q.notice = '' AND q.deleted = 0
+LEFT JOIN files qf ON qf.user_id = q.user_id AND qf.author = q.author
+  AND qf.content_id = q.content_id
+LEFT JOIN files f ON f.user_id = m.user_id AND f.author = m.author AND f.content_id = m.content_id
 """
 
 
@@ -252,7 +265,8 @@ def by_number(db: apsw.Connection, number: int) -> Message:
 
 def _message(row: tuple[Any, ...]) -> Message:
     content_id, number, user_id, ours, text, time, state, claimed, *rest = row
-    notice, problem, repeated, edited, deleted, timer, expires, *quote, reactions = rest
+    notice, problem, repeated, edited, deleted, timer, expires, *rest, reactions = rest
+    quote, file = rest[:5], rest[5:]
     if notice and repeated != 1:
         problem = f"{problem} ({repeated}×)"
     return Message(
@@ -272,15 +286,28 @@ def _message(row: tuple[Any, ...]) -> Message:
         reactions=_reactions(reactions),
         timer=timer,
         expires=expires,
+        file=_file(*file),
     )
 
 
 def _quote(
-    author: bytes | None, content_id: bytes | None, number: int | None, text: str | None
+    author: bytes | None,
+    content_id: bytes | None,
+    number: int | None,
+    text: str | None,
+    file_name: str | None,
 ) -> Quote | None:
     if content_id is None:
         return None
-    return Quote(content_id, author == OURSELVES, number or 0, text or "")
+    return Quote(content_id, author == OURSELVES, number or 0, text or "", file_name or "")
+
+
+def _file(
+    name: str | None, size: int, media_type: str, state: str, path: str, problem: str
+) -> Attachment | None:
+    if name is None:
+        return None
+    return Attachment(name, size, media_type, FileState(state), path, problem=problem)
 
 
 def _reactions(joined: str | None) -> tuple[Reaction, ...]:

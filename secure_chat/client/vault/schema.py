@@ -264,7 +264,26 @@ INSERT INTO search (rowid, text)
   SELECT number, folded(text) FROM messages WHERE notice = '' AND text <> '';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH)
+_FILES = """
+-- Files of messages. The bytes lie sealed in the folder `files` while they are under way.
+CREATE TABLE files (
+  user_id TEXT NOT NULL,
+  author BLOB NOT NULL,
+  content_id BLOB NOT NULL,
+  name TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  sha256 BLOB NOT NULL,                    -- of the sealed bytes; empty until they are made
+  state TEXT NOT NULL,
+  path TEXT NOT NULL,                      -- ours: what was sent; theirs: where it goes or lies
+  problem TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (user_id, author, content_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_moving ON files (state) WHERE state NOT IN ('sent', 'offered', 'saved');
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES)
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -6,10 +6,10 @@ They are kept under the message's author and content id, and may be here before 
 import apsw
 
 from secure_chat.client.content import ContentId, Timer, rules
-from secure_chat.client.content.codec import KEPT
+from secure_chat.client.content.payloads import KEPT
 from secure_chat.client.content.rules import OURSELVES, Author, Ref
 from secure_chat.client.events import Audience, Privacy, Version
-from secure_chat.client.vault import outbox
+from secure_chat.client.vault import attached, outbox
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 
@@ -153,11 +153,12 @@ def remove(db: apsw.Connection, user_id: UserId, ref: Ref, now_ms: int) -> None:
 
 
 def _forget(db: apsw.Connection, user_id: UserId, ref: Ref, now_ms: int) -> None:
-    """Nothing of a message stays in the vault but its key; what waits to be sent of it neither."""
+    """Nothing of a message stays in the vault but its name; what waits to be sent of it neither."""
     key = (user_id, *_key(ref))
     db.execute("INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?)", (*key, now_ms))
     for table in ("edits", "reactions"):
         db.execute(f"DELETE FROM {table} WHERE {_OF}", key)  # noqa: S608 - constants
+    attached.drop(db, user_id, ref)
     outbox.withdraw(db, user_id, ref.content_id, own=ref.author == OURSELVES)
 
 

@@ -1,0 +1,130 @@
+"""Rows of the files that messages bring, and the folder of their sealed bytes.
+
+A row goes with its message. The sealed bytes are worthless without the row's key, so what a crash
+leaves in the folder is only room; `secure_chat.client.engine.workshop` clears it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+from msgspec import Struct
+
+from secure_chat.client.content import ContentId, File
+from secure_chat.client.content.rules import OURSELVES, Author, Ref
+from secure_chat.client.events import FileState
+from secure_chat.crypto.files import FileKey
+from secure_chat.protocol.addresses import UserId
+
+_OF = "user_id = ? AND author = ? AND content_id = ?"
+_COLUMNS = (
+    "SELECT f.user_id, f.author, f.content_id, f.name, f.size, f.media_type, f.key, f.sha256,"
+    " f.state, f.path, f.problem, m.number FROM files f JOIN messages m ON m.user_id = f.user_id"
+    " AND m.author = f.author AND m.content_id = f.content_id"
+)
+_FOLDER = "files"
+
+
+class Attached(Struct, frozen=True):
+    """The file of one message; ``file.sha256`` is empty until it has been sealed."""
+
+    user_id: UserId
+    ref: Ref
+    file: File
+    state: FileState
+    path: str
+    problem: str
+    number: int  # the message's
+
+    @property
+    def ours(self) -> bool:
+        """Whether we send it."""
+        return self.ref.author == OURSELVES
+
+
+def folder(profile: Path) -> Path:
+    """Where the sealed bytes of files lie while they are under way."""
+    return profile / _FOLDER
+
+
+def add(db: apsw.Connection, user_id: UserId, ref: Ref, file: File, path: str = "") -> None:
+    """The file of a message that joins the conversation; ``path`` is the source of one of ours."""
+    state = FileState.PREPARING if ref.author == OURSELVES else FileState.OFFERED
+    db.execute(
+        "INSERT OR IGNORE INTO files (user_id, author, content_id, name, media_type, size, key,"
+        " sha256, state, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            user_id, *_key(ref), file.name, file.media_type, file.size, file.key.raw, file.sha256,
+            state.value, path,
+        ),
+    )  # fmt: skip
+
+
+def get(db: apsw.Connection, user_id: UserId, ref: Ref) -> Attached | None:
+    """The file of a message, or None."""
+    row = db.execute(
+        f"{_COLUMNS} WHERE f.user_id = ? AND f.author = ? AND f.content_id = ?",
+        (user_id, *_key(ref)),
+    ).fetchone()
+    return None if row is None else _attached(row)
+
+
+def moving(db: apsw.Connection, state: FileState) -> list[Attached]:
+    """All files in a state, those first that were asked for first."""
+    rows = db.execute(f"{_COLUMNS} WHERE f.state = ? ORDER BY m.number", (state.value,))
+    return [_attached(row) for row in rows]
+
+
+def hashes_in_use(db: apsw.Connection) -> set[bytes]:
+    """The hashes of all sealed bytes that are still needed here."""
+    rows = db.execute(
+        "SELECT sha256 FROM files WHERE state IN (?, ?)",
+        (FileState.UPLOADING.value, FileState.DOWNLOADING.value),
+    )
+    return {bytes(sha256) for (sha256,) in rows if isinstance(sha256, bytes)}
+
+
+def sealed(db: apsw.Connection, user_id: UserId, ref: Ref, sha256: bytes) -> None:
+    """A file of ours has been sealed: it can go up."""
+    db.execute(
+        f"UPDATE files SET sha256 = ?, state = ?, problem = '' WHERE {_OF}",  # noqa: S608
+        (sha256, FileState.UPLOADING.value, user_id, *_key(ref)),
+    )
+
+
+def move(
+    db: apsw.Connection,
+    user_id: UserId,
+    ref: Ref,
+    state: FileState,
+    *,
+    path: str | None = None,
+    problem: str = "",
+) -> None:
+    """Another state; ``path`` stays as it is if None."""
+    db.execute(
+        f"UPDATE files SET state = ?, path = coalesce(?, path), problem = ? WHERE {_OF}",  # noqa: S608
+        (state.value, path, problem, user_id, *_key(ref)),
+    )
+
+
+def drop(db: apsw.Connection, user_id: UserId, ref: Ref) -> None:
+    """The message is gone, and its file's key with it."""
+    db.execute(f"DELETE FROM files WHERE {_OF}", (user_id, *_key(ref)))  # noqa: S608
+
+
+def _key(ref: Ref) -> tuple[bytes, bytes]:
+    return ref.author, ref.content_id
+
+
+def _attached(row: tuple[Any, ...]) -> Attached:
+    user_id, author, content_id, name, size, media_type, key, sha256, state, path, problem, at = row
+    return Attached(
+        UserId(user_id),
+        Ref(Author(author), ContentId(content_id)),
+        File(name, size, media_type, FileKey(key), sha256),
+        FileState(state),
+        path,
+        problem,
+        at,
+    )
