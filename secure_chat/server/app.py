@@ -43,6 +43,7 @@ class Server:
                 (config.host, config.port),
                 lambda: tls.server_context(config.cert, config.key),
                 self.make_core,
+                counters=self.store.counters,
             )
         except BaseException:
             self.store.close()

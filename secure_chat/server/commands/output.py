@@ -59,5 +59,5 @@ def size(count: float) -> str:
 
 
 def several(count: int, what: str) -> str:
-    """``1 invite``, ``2 invites``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    """``1 invite``, ``2,000 invites``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -118,7 +118,9 @@ class Hub:
                 self._clock(),
             )
         )
-        self._sessions[connection] = Session(connection, hello, now, self._leave)
+        self._sessions[connection] = Session(
+            connection, hello, now, self._leave, self._store.counters.refusals
+        )
         connection.send(encode_frame(hello))
         if self._draining:
             self._sessions[connection].end(Code.SHUTTING_DOWN)
@@ -166,6 +168,11 @@ class Hub:
         self._draining = True
         self._post.drain(now)
         self._finish(now)
+
+    @property
+    def logged_in(self) -> int:
+        """Devices that are logged in."""
+        return self._post.logged_in
 
     @property
     def drained(self) -> bool:
@@ -262,6 +269,7 @@ class Hub:
         address = DeviceAddress(UserId(state.user_id), DeviceName(state.device))
         session.enter(address, state.account_id, state.device_id)
         session.connection.logged_in()
+        self._store.counters.logins += 1
         session.say(welcome(found, mailbox.acked, self._clock()))
         self._presence.came(address.user_id)
         self._post.attach(mailbox, session)
@@ -327,6 +335,7 @@ class Hub:
             return
         self._post.mailboxes.expired(outcome)
         if outcome:
+            self._store.counters.expired += len(outcome)
             log.info("retention: %d deliveries expired", len(outcome))
         if len(outcome) == _EXPIRE_ROWS:
             self._expired_at = self._now - _EXPIRE_SECONDS  # go on at the next tick

@@ -42,6 +42,7 @@ class Post:
 
     def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
         self._store = store
+        self._counters = store.counters
         self._settings = settings
         self._clock = clock
         self._rate = Buckets(settings.messages)
@@ -58,6 +59,11 @@ class Post:
         self._acked_at = 0.0
         self._swept_at = 0.0
         self.outstanding = 0  # writes that are not committed yet
+
+    @property
+    def logged_in(self) -> int:
+        """Devices that are logged in."""
+        return len(self._logged_in)
 
     # ------------------------------------------------------------ sending
 
@@ -269,7 +275,9 @@ class Post:
                 mailbox.remove(entry)
             if entry.place is not Place.MEMORY:
                 stored = True
+        self._counters.delivered += len(done)
         for session, frames in told.items():
+            self._counters.accepted += len(frames)
             if session.stage is not Stage.GONE:
                 session.connection.send(b"".join(frames))
         return stored
@@ -414,6 +422,7 @@ class Post:
             self._say_accepted(waiter, entry.letters)
 
     def _say_accepted(self, session: Session, letters: bytes) -> None:
+        self._counters.accepted += 1
         if session.stage is not Stage.GONE:
             session.connection.send(wire.accepted(letters))
 

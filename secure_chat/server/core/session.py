@@ -1,5 +1,6 @@
 """One connection's session, and what is said to it."""
 
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
@@ -30,6 +31,7 @@ class Session:
 
     __slots__ = (
         "_leave",
+        "_refusals",
         "account_id",
         "address",
         "challenged",
@@ -51,9 +53,11 @@ class Session:
         hello: bytes,
         now: float,
         leave: "Callable[[Session], None]",
+        refusals: Counter[Code],
     ) -> None:
         self.connection = connection
         self._leave = leave
+        self._refusals = refusals
         self.hello = hello  # the greeting's header, as it was sent
         self.network = network_of(connection.peer)
         self.stage = Stage.GREETED
@@ -109,4 +113,5 @@ class Session:
         if info.closes:
             self.end(code, message, retry_after)
         else:
+            self._refusals[code] += 1
             self.say(Error(code, message, ref, id, retry_after))

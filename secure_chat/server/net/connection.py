@@ -104,6 +104,7 @@ class TlsConnection:
         """Say ``bye``, let queued frames leave for a moment, close."""
         if self.state is not _OPEN:
             return
+        self._loop.counters.farewells[code] += 1
         text = (message or CODES[code].message)[:_SENTENCE]
         self.send(encode_frame(encode_header(Bye(code, text, retry_after))))
         self.state = State.CLOSING

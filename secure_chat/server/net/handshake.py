@@ -15,6 +15,7 @@ from OpenSSL import SSL
 from secure_chat import tls
 from secure_chat.channel import Channel
 from secure_chat.errors import ConnectionLost
+from secure_chat.server.counters import Counters
 from secure_chat.server.net.memory import give_back
 from secure_chat.server.net.opening import Opening
 from secure_chat.server.net.settings import EdgeSettings
@@ -48,10 +49,12 @@ class Handshakes(threading.Thread):
         context: Callable[[], SSL.Context],
         adopt: Callable[[Established], None],
         settings: EdgeSettings,
+        counters: Counters,
     ) -> None:
         super().__init__(name="handshakes", daemon=True)
         self._context = context
         self._adopt = adopt
+        self._counters = counters
         self._offered: queue.Queue[tuple[socket.socket, str]] = queue.Queue(settings.backlog)
         self._waiting: Waiting[Opening] = Waiting(
             total=settings.handshakes,
@@ -155,10 +158,12 @@ class Handshakes(threading.Thread):
         else:
             self._selector.unregister(opening.sock)
             self._waiting.remove(opening)
+            self._counters.handshakes += 1
             self._adopt(established)
 
     def _drop(self, opening: Opening) -> None:
         self._dropped += 1
+        self._counters.handshakes_failed += 1
         self._waiting.remove(opening)
         self._selector.unregister(opening.sock)
         opening.sock.close()

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.frames import BrokenStream, Frame
+from secure_chat.server.counters import Counters
 from secure_chat.server.interfaces import Core
 from secure_chat.server.net.connection import State, TlsConnection
 from secure_chat.server.net.handshake import Established
@@ -34,9 +35,10 @@ _OPEN = State.OPEN
 class IoThread(threading.Thread):
     """Implements `secure_chat.server.interfaces.Loop`."""
 
-    def __init__(self, settings: EdgeSettings) -> None:
+    def __init__(self, settings: EdgeSettings, counters: Counters) -> None:
         super().__init__(name="io", daemon=True)
         self._settings = settings
+        self.counters = counters
         self._core: Core | None = None
         self._calls: deque[Callable[[], None]] = deque()
         self._waker = Waker()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from OpenSSL import SSL
 
+from secure_chat.server.counters import Counters
 from secure_chat.server.interfaces import Core, Loop
 from secure_chat.server.net.acceptor import Acceptor, listen
 from secure_chat.server.net.handshake import Handshakes
@@ -35,13 +36,17 @@ class NetServer:
         context_factory: ContextFactory,
         make_core: Callable[[Loop], Core],
         settings: EdgeSettings | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._address = address
         self._context_factory = context_factory
         self._settings = settings or EdgeSettings()
         self._context: SSL.Context | None = None
-        self._io = IoThread(self._settings)
-        self._handshakes = Handshakes(self._current_context, self._io.adopt, self._settings)
+        counters = counters or Counters()
+        self._io = IoThread(self._settings, counters)
+        self._handshakes = Handshakes(
+            self._current_context, self._io.adopt, self._settings, counters
+        )
         self._acceptor: Acceptor | None = None
         self._listeners: list[socket.socket] = []
         self._stopped = threading.Lock()  # taken by the first stop()

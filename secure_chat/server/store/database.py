@@ -24,6 +24,11 @@ _LOCK = "server.lock"
 _BUSY_MS = 5_000
 
 
+def file_of(folder: Path) -> Path:
+    """The database of a data folder; its write-ahead log has ``-wal`` behind the name."""
+    return folder / _FILE
+
+
 def prepare(folder: Path) -> None:
     """Make the folder, the database and the lock, for their owner alone whatever the umask."""
     try:
@@ -77,7 +82,7 @@ def reader_engine(folder: Path) -> Engine:
 
 def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
     # NullPool: a thread opens its one connection and keeps it; nothing is shared behind our back.
-    place = URL.create("sqlite", database=str((folder / _FILE).absolute()))  # any name, '?' too
+    place = URL.create("sqlite", database=str(file_of(folder).absolute()))  # any name, '?' too
     engine = create_engine(place, poolclass=NullPool)
 
     def connected(driver: sqlite3.Connection, _record: object) -> None:

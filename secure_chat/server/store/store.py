@@ -1,5 +1,6 @@
 """The store as the rest of the server sees it: a folder, three threads, and questions to them."""
 
+import logging
 import os
 import queue
 from collections.abc import Callable, Sequence
@@ -11,12 +12,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailable
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
+from secure_chat.server.counters import Counters
 from secure_chat.server.store import database, invites
 from secure_chat.server.store.invites import Invite
 from secure_chat.server.store.mail import Letter
 from secure_chat.server.store.reader import Reader
 from secure_chat.server.store.schema import facts
-from secure_chat.server.store.writer import Deliver, Done, Writer
+from secure_chat.server.store.writer import Deliver, Done, Writer, kind_of
+
+log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _ANSWER_SECONDS = 30.0
@@ -32,10 +36,11 @@ class Store:
     def __init__(self, folder: Path, held: IO[bytes], server_id: ServerId) -> None:
         self.folder = folder
         self.server_id = server_id
+        self.counters = Counters()
         self._held = held
         self._writing: Engine = database.writer_engine(folder)
         self._reading: Engine = database.reader_engine(folder)
-        self.writer = Writer(self._writing, _at_once)
+        self.writer = Writer(self._writing, _at_once, self.counters)
         self._reader = Reader("store-reader", self._reading, _at_once)
         # Logins and key checks have a thread of their own, so that a flood of them delays no mail.
         self._checker = Reader("store-checker", self._reading, _at_once)
@@ -120,6 +125,18 @@ class Store:
         if isinstance(outcome, Exception):
             raise outcome
         return cast("_T", outcome)
+
+    def examine(self, job: Callable[[Connection], _T]) -> _T:
+        """Run a long question on this thread, over a connection of its own: for operators.
+
+        It sees the last commit, and holds nobody up. Raises `StorageUnavailable`.
+        """
+        try:
+            with self._reading.connect() as connection, connection.begin():
+                return job(connection)
+        except (SQLAlchemyError, OSError) as wrong:
+            log.error("the store cannot be examined: %s", kind_of(wrong))
+            raise StorageUnavailable from None
 
 
 def _at_once(call: Callable[[], None]) -> None:

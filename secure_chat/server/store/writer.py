@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import SecureChatError, StorageUnavailable
 from secure_chat.server.bugs import note_bug
+from secure_chat.server.counters import Counters
 from secure_chat.server.store import mail
 from secure_chat.server.store.database import checkpoint
 from secure_chat.server.store.mail import Letter, Stored
@@ -47,8 +48,9 @@ class _Waiting(NamedTuple):
 class Writer(threading.Thread):
     """Owns the writing connection. `submit` and `store` are thread-safe and never block."""
 
-    def __init__(self, engine: Engine, deliver: Deliver) -> None:
+    def __init__(self, engine: Engine, deliver: Deliver, counters: Counters) -> None:
         super().__init__(name="store-writer", daemon=True)
+        self._counters = counters
         self.deliver = deliver
         self._engine = engine
         self._connection: Connection | None = None
@@ -133,6 +135,7 @@ class Writer(threading.Thread):
     def _commit(self, letters: list[_Mail], jobs: list[_Waiting]) -> None:
         """One transaction for the group; then everybody is told."""
         group = [letter for letter, _ in letters]
+        begun = time.monotonic()
         try:
             connection = self._connected()
             with connection.begin():
@@ -141,8 +144,10 @@ class Writer(threading.Thread):
                 stored: list[Any] = self._store(connection, group) if group else []
                 results = [_run(connection, waiting.job) for waiting in jobs]
             self._doubtful = []
+            self._count(stored, time.monotonic() - begun)
         except (SQLAlchemyError, OSError) as wrong:
             log.error("the store cannot commit: %s", kind_of(wrong))
+            self._counters.commits_failed += 1
             self._doubtful += group
             self._disconnect()
             stored = [StorageUnavailable()] * len(letters)
@@ -156,6 +161,11 @@ class Writer(threading.Thread):
                 outcomes.append((waiting.done, outcome))
         if outcomes:
             hand_over(self.deliver, partial(_tell, outcomes))
+
+    def _count(self, stored: list[Stored], seconds: float) -> None:
+        self._counters.commits += 1
+        self._counters.commit_seconds += seconds
+        self._counters.stored += stored.count(Stored.YES)
 
     def _store(self, connection: Connection, letters: list[Letter]) -> list[Stored]:
         first = self._next_body

@@ -1,0 +1,37 @@
+"""What the machine says of this process and its disk."""
+
+import shutil
+import sys
+from pathlib import Path
+
+
+def resident_bytes() -> int | None:
+    """Memory that this process holds now; None where the system has no plain answer."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return _peak_bytes()
+    line = next((line for line in status.splitlines() if line.startswith("VmRSS:")), "")
+    return int(line.split()[1]) * 1024 if line else None
+
+
+def _peak_bytes() -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def free_bytes(folder: Path) -> int:
+    """Room on the disk of ``folder`` for this account. Raises OSError."""
+    return shutil.disk_usage(folder).free
+
+
+def file_bytes(path: Path) -> int:
+    """Size of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

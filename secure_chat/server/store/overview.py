@@ -1,0 +1,45 @@
+"""How much the store holds, in numbers."""
+
+import time
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Select, func, select
+
+from secure_chat.server.store import invites
+from secure_chat.server.store.schema import accounts, deliveries, devices
+
+
+class Held(Struct, frozen=True):
+    """What lies in the store. Sizes are bytes of encrypted bodies."""
+
+    accounts: int
+    disabled: int
+    devices: int
+    queued_messages: int
+    queued_bytes: int
+    open_invites: int
+
+
+def held(connection: Connection) -> Held:
+    """Count. Takes a while with millions of waiting messages: not for the I/O thread."""
+    messages, size = connection.execute(
+        select(func.count(), func.coalesce(func.sum(deliveries.c.size), 0)).select_from(deliveries)
+    ).one()
+    everybody = select(func.count()).select_from(accounts)
+    now_ms = int(time.time() * 1000)
+    return Held(
+        accounts=_number(connection, everybody),
+        disabled=_number(connection, everybody.where(accounts.c.disabled)),
+        devices=_number(
+            connection,
+            select(func.count()).select_from(devices).where(devices.c.revoked.is_(False)),
+        ),
+        queued_messages=int(messages),
+        queued_bytes=int(size),
+        open_invites=sum(one.state(now_ms) == "open" for one in invites.listed(connection)),
+    )
+
+
+def _number(connection: Connection, query: Select[Any]) -> int:
+    return int(connection.execute(query).scalar_one())
