@@ -116,6 +116,7 @@ class SecureChat:
 
     def set_up(self) -> None:
         alice, bob = self._alice, self._bob
+        peer_from_manifest.cache_clear()  # each session is one with a stranger
         bundle = prekeys.check_bundle(bob.bundles.pop(), bob.device.address, SERVER, NOW)
         self._at_alice = PeerSessions(alice.device, bundle.peer)
         self._at_alice.start(bundle, NOW, system_random)

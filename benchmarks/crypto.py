@@ -3,8 +3,9 @@
     python3 benchmarks/crypto.py [--rounds N] [--json FILE]
 
 Measured in turns, round by round, so that a busy moment meets all alike; what is printed are
-medians in microseconds of processor time, and ratios of our median to the other's. The other
-libraries are measured if they are installed: ``pip install DoubleRatchet X3DH vodozemac``.
+medians in microseconds of processor time, and ratios of our median to the other's. Among the others
+is a floor: the calls to primitives that our messages take, without the rest. The other libraries
+are measured if they are installed: ``pip install DoubleRatchet X3DH vodozemac``.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks._crypto_floor import Primitives
 from benchmarks._crypto_peers import DoubleRatchet, Pair, SecureChat, Vodozemac
 
 TEXT = b"x" * 100
@@ -68,7 +70,7 @@ def _round(pair: Pair) -> Figures:
 
 
 def _contestants() -> list[Pair]:
-    pairs: list[Pair] = [SecureChat()]
+    pairs: list[Pair] = [SecureChat(), Primitives()]
     for kind in (Vodozemac, DoubleRatchet):
         try:
             pairs.append(kind())
@@ -99,8 +101,12 @@ def _print(medians: dict[str, Figures]) -> None:
     print("".join(f"{'ratio to ' + name:>24}" for name in others))
     for what in ours:
         values = "".join(f"{figures[what]:16.1f}" for figures in medians.values())
-        ratios = "".join(f"{ours[what] / medians[name][what]:24.2f}" for name in others)
+        ratios = "".join(_ratio(ours[what], medians[name][what]) for name in others)
         print(f"{what:14}{values}{ratios}")
+
+
+def _ratio(ours: float, others: float) -> str:
+    return f"{ours / others:24.2f}" if others else f"{'':24}"
 
 
 def main() -> None:

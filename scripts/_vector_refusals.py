@@ -59,8 +59,8 @@ class _Forged:
     def __init__(self, attachment: pq_step.Attachment) -> None:
         self._attachment = attachment
 
-    def sending(self, *_: object) -> tuple[pq_step.Attachment, "_Forged"]:
-        return self._attachment, self
+    def sending(self, *_: object) -> tuple[bytes, "_Forged"]:
+        return self._attachment.encode(), self
 
     def encode(self) -> bytes:
         return bytes(5)

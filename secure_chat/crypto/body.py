@@ -86,11 +86,12 @@ def decode(body: bytes) -> Body:
 
     The length must be one that padding makes: so nothing else costs a look at a key.
     """
-    if len(body) < len(RATCHET_PREFIX):
-        raise BadEncoding(what="encrypted message")
-    if body[:2] == RATCHET_PREFIX:
+    begins = body[:2]
+    if begins == RATCHET_PREFIX:
         return Body(None, RATCHET_PREFIX, _sealed(body[2:]))
-    if body[:2] != _INITIAL_PREFIX:
+    if len(begins) < len(RATCHET_PREFIX):
+        raise BadEncoding(what="encrypted message")
+    if begins != _INITIAL_PREFIX:
         raise UnsupportedBody(version=body[0], kind=body[1])
     reader = Reader(body[2:], "initial message")
     part = reader.field()

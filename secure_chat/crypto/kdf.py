@@ -16,6 +16,7 @@ from secure_chat.crypto.keys import Secret
 from secure_chat.crypto.labels import KdfLabel
 
 KEY = 32
+_SHA256 = SHA256()
 _CHAIN = KdfLabel.CHAIN.value
 
 
@@ -70,7 +71,7 @@ class Mix(NamedTuple):
 
 def hkdf(salt: bytes, ikm: bytes, info: bytes, size: int) -> bytes:
     """HKDF-SHA-256, extract and expand (RFC 5869)."""
-    return HKDF(SHA256(), size, salt, info).derive(ikm)
+    return HKDF(_SHA256, size, salt, info).derive(ikm)
 
 
 def root_step(root: RootKey, shared: bytes, mix: Mix | None) -> tuple[RootKey, ChainKey, HeaderKey]:

@@ -189,7 +189,7 @@ class RatchetPrivate(_DhPrivate):
 
     @property
     def public(self) -> bytes:
-        return self._public_bytes()
+        return self._public or self._public_bytes()
 
 
 # ---------------------------------------------------------------- ML-KEM

@@ -10,6 +10,8 @@ from secure_chat.protocol import limits
 
 LARGEST = limits.PADDED_MAX - 1
 _MARK = b"\x80"
+_MARK_AND_ZEROS = _MARK.ljust(limits.PADDING_MULTIPLE, b"\0")
+"""The longest padding: no step is further from the one before."""
 
 
 def padded_size(size: int) -> int:
@@ -39,7 +41,8 @@ def pad(plaintext: bytes) -> bytes:
 
 def unpad(padded: bytes) -> bytes:
     """What `pad` was given; raise `BadEncoding` for anything `pad` does not make."""
-    plaintext = padded.rstrip(b"\0")
-    if not plaintext.endswith(_MARK) or padded_size(len(plaintext)) != len(padded):
+    mark = padded.rfind(_MARK)
+    padding = padded[mark:]
+    if mark < 0 or not _MARK_AND_ZEROS.startswith(padding) or padded_size(mark + 1) != len(padded):
         raise BadEncoding(what="padding")
-    return plaintext[:-1]
+    return padded[:mark]

@@ -255,7 +255,8 @@ class PeerSessions:
             for session in sessions:
                 content = session.open(cut.prefix, cut.sealed, now_ms, encapsulate)
                 if content is not None:
-                    self._bound(now_ms)
+                    if len(self._sessions) > 1:
+                        self._bound(now_ms)
                     return Opened(content, session.id)
         except DoesNotDecrypt:
             pass
@@ -293,9 +294,10 @@ class PeerSessions:
         )
 
     def _bound(self, now_ms: int) -> None:
-        """All sessions together store at most `limits.SKIP_STORED` keys; the active one first."""
-        if len(self._sessions) == 1:  # its ratchet has seen to that
-            return
+        """All sessions together store at most `limits.SKIP_STORED` keys; the active one first.
+
+        Each ratchet has seen to its own.
+        """
         room = limits.SKIP_STORED
         for session in self._sessions:
             skipped = session.ratchet.skipped

@@ -26,7 +26,7 @@ from secure_chat.protocol import limits
 from secure_chat.protocol.encoding import Reader, u8, u32
 
 NONE, OFFER, ANSWER = 0, 1, 2
-_NO_ATTACHMENT = u8(NONE)
+_NOTHING = u8(NONE)
 _SIZES = {OFFER: STEP_KEY, ANSWER: STEP_CIPHERTEXT}
 LARGEST = 1 + 4 + STEP_KEY
 """What the step needs of a plaintext at most."""
@@ -42,7 +42,7 @@ class Attachment(NamedTuple):
     def encode(self) -> bytes:
         """The bytes in front of the content."""
         if self.kind == NONE:
-            return _NO_ATTACHMENT
+            return _NOTHING
         return u8(self.kind) + u32(self.step) + self.data
 
 
@@ -51,7 +51,7 @@ NOTHING = Attachment(NONE)
 
 def split(plaintext: bytes) -> tuple[Attachment, bytes]:
     """The attachment and the content; raise `BadEncoding`."""
-    if plaintext[:1] == _NO_ATTACHMENT:
+    if plaintext[:1] == _NOTHING:
         return NOTHING, plaintext[1:]
     reader = Reader(plaintext, "encrypted content")
     kind = reader.number(1)
@@ -78,17 +78,19 @@ class Offering:
     offer: StepPrivate | None = None
     ready: Mix | None = None
 
-    def sending(self, number: int, due: bool, random: Random) -> tuple[Attachment, "Offering"]:
-        """What goes with message ``number`` of a chain, and the state once it is sealed."""
-        if self.offer is None and self.ready is None and due:
-            fresh = replace(self, offer=StepPrivate.generate(random))
-            return fresh._attachment(), fresh
-        repeat = self.offer is not None and number % limits.PQ_REPEAT == 0
-        return (self._attachment() if repeat else NOTHING), self
+    def sending(self, number: int, due: bool, random: Random) -> tuple[bytes, "Offering"]:
+        """What goes in front of message ``number`` of a chain, and the state once it is sealed."""
+        if self.offer is not None:
+            return self._attachment(
+                self.offer
+            ) if number % limits.PQ_REPEAT == 0 else _NOTHING, self
+        if not due or self.ready is not None:
+            return _NOTHING, self
+        offer = StepPrivate.generate(random)
+        return self._attachment(offer), replace(self, offer=offer)
 
-    def _attachment(self) -> Attachment:
-        assert self.offer is not None
-        return Attachment(OFFER, self.step + 1, self.offer.public)
+    def _attachment(self, offer: StepPrivate) -> bytes:
+        return Attachment(OFFER, self.step + 1, offer.public).encode()
 
     def received(self, attachment: Attachment, _encapsulate: Encapsulate) -> "Offering":
         """Take an answer to the present offer; others are late or repeated, and ignored."""
@@ -149,13 +151,13 @@ class Answering:
     step: int = 0
     answer: Answer | None = None
 
-    def sending(self, number: int, _due: bool, _random: Random) -> tuple[Attachment, "Answering"]:
-        """What goes with message ``number`` of a chain, and the state once it is sealed."""
+    def sending(self, number: int, _due: bool, _random: Random) -> tuple[bytes, "Answering"]:
+        """What goes in front of message ``number`` of a chain, and the state once it is sealed."""
         answer = self.answer
         if answer is None or (answer.sent and number % limits.PQ_REPEAT):
-            return NOTHING, self
+            return _NOTHING, self
         attachment = Attachment(ANSWER, self.step + 1, answer.ciphertext)
-        return attachment, replace(self, answer=answer._replace(sent=True))
+        return attachment.encode(), replace(self, answer=answer._replace(sent=True))
 
     def received(self, attachment: Attachment, encapsulate: Encapsulate) -> "Answering":
         """Answer a new offer once.

@@ -74,6 +74,7 @@ class DoesNotDecrypt(Exception):
 
 
 Skips = list[tuple[int, MessageKey]]
+AllSkips = tuple[tuple[HeaderKey, Skips], ...]
 
 
 class _ReceivingStep(NamedTuple):
@@ -91,7 +92,7 @@ class _Plan(NamedTuple):
     message_key: MessageKey
     taken: tuple[SkippedChain, int] | None = None  # a stored key that is used up
     receiving: ReceivingChain | None = None
-    skips: tuple[tuple[HeaderKey, Skips], ...] = ()
+    skips: AllSkips = ()
     step: _ReceivingStep | None = None
 
 
@@ -163,36 +164,31 @@ class Ratchet:
         """
         if len(content) > CONTENT:
             raise ContentTooLong(size=len(content), limit=CONTENT)
-        step = self._sending_step(random) if self.sending is None else None
-        chain, our_key, pq = self._sender(step)
-        begins_with_mix = step is not None and chain.mix == 1
-        due = not begins_with_mix and self._pq_due(now_ms)
-        attachment, pq = pq.sending(chain.number, due, random)
-        padded = pad(attachment.encode() + content)
+        step = None
+        chain, our_key, pq = self.sending, self.our_key, self.pq
+        if chain is None or our_key is None:
+            step = self._sending_step(random)
+            chain, our_key, pq = step.chain, step.our_key, step.pq
+        header_key, chain_key, number, mix = chain
+        begins_with_mix = mix == 1 and step is not None
+        attachment, pq = pq.sending(number, not begins_with_mix and self._pq_due(now_ms), random)
+        padded = pad(attachment + content)
 
         nonce = draw(random, NONCE)
-        message_key, next_key = kdf.chain_step(chain.key)
-        header = _HEADER.pack(our_key.public, self.previous, chain.number, chain.mix)
+        message_key, next_key = kdf.chain_step(chain_key)
+        header = _HEADER.pack(our_key.public, self.previous, number, mix)
         associated = self.associated_data + prefix
-        before = nonce + chain.header.cipher.encrypt(nonce, header, associated)
+        before = nonce + header_key.cipher.encrypt(nonce, header, associated)
         body = aead.cipher(message_key.raw).encrypt(nonce, padded, associated + before)
 
-        if step:
+        if step is not None:
             self.root, self.our_key, self.next_sending_header = step[:3]
         if begins_with_mix:
             self.since_mix, self.mixed_at_ms = 0, now_ms
-        self.sending = SendingChain(chain.header, next_key, chain.number + 1, chain.mix)
+        self.sending = SendingChain(header_key, next_key, number + 1, mix)
         self.pq = pq
         self.since_mix += 1
         return prefix + before + body
-
-    def _sender(self, step: _SendingStep | None) -> tuple[SendingChain, RatchetPrivate, PqState]:
-        """What the next message is sealed with."""
-        if step is not None:
-            return step.chain, step.our_key, step.pq
-        assert self.sending is not None
-        assert self.our_key is not None
-        return self.sending, self.our_key, self.pq
 
     def _pq_due(self, now_ms: int) -> bool:
         return self.since_mix >= limits.PQ_MESSAGES or now_ms - self.mixed_at_ms >= _PQ_MS
@@ -230,7 +226,9 @@ class Ratchet:
         if padded is None:
             raise DoesNotDecrypt
         attachment, content = pq_step.split(unpad(padded))
-        pq = (plan.step.pq if plan.step else self.pq).received(attachment, encapsulate)
+        pq = self.pq if plan.step is None else plan.step.pq
+        if attachment.kind:
+            pq = pq.received(attachment, encapsulate)
         self._commit(plan, pq, now_ms)
         return content
 
@@ -251,46 +249,46 @@ class Ratchet:
         return None
 
     def _from_present_chain(self, chain: ReceivingChain, header: Header) -> _Plan:
-        if header.number < chain.number:
-            stored = self.skipped.of(chain.header)
+        number, (header_key, key, expected) = header.number, chain
+        skips: AllSkips = ()
+        if number < expected:
+            stored = self.skipped.of(header_key)
             if stored is None:
-                raise RepeatedMessage(number=header.number)
-            return _from_stored(stored, header.number)
-        key = chain.key
-        skips: Skips = []
-        if header.number > chain.number:
-            skips, key = _skip(key, chain.number, header.number)
+                raise RepeatedMessage(number=number)
+            return _from_stored(stored, number)
+        if number > expected:
+            skipped, key = _skip(key, expected, number)
+            skips = ((header_key, skipped),)
         message_key, next_key = kdf.chain_step(key)
-        after = ReceivingChain(chain.header, next_key, header.number + 1)
-        return _Plan(message_key, None, after, ((chain.header, skips),) if skips else ())
+        return _Plan(message_key, None, ReceivingChain(header_key, next_key, number + 1), skips)
 
     def _from_next_chain(self, header: Header) -> _Plan:
         """The first half of DHRatchet: finish their old chain, begin their new one."""
-        old: tuple[tuple[HeaderKey, Skips], ...] = ()
-        _check_skip(0, header.number)
+        ratchet_key, previous, number, mixed = header
+        old: AllSkips = ()
+        _check_skip(0, number)
         if self.our_key is None:
             # The answer to a first message that this copy of the state never sealed: an old copy.
             raise DoesNotDecrypt
-        if self.receiving is not None and header.previous > self.receiving.number:
+        if self.receiving is not None and previous > self.receiving.number:
             last = self.receiving
-            old = ((last.header, _skip(last.key, last.number, header.previous)[0]),)
-        shared = self.our_key.agree(header.ratchet_key, "ratchet key")
-        mix = self.pq.mix_for_receiving() if header.mix else None
-        root, chain_key, next_header = kdf.root_step(self.root, shared, mix)
-        step = _ReceivingStep(
-            root, header.ratchet_key, next_header, self.pq.mixed() if mix else self.pq
-        )
-        skips, key = _skip(chain_key, 0, header.number)
+            old = ((last.header, _skip(last.key, last.number, previous)[0]),)
+        shared = self.our_key.agree(ratchet_key, "ratchet key")
+        mix = self.pq.mix_for_receiving() if mixed else None
+        root, key, next_header = kdf.root_step(self.root, shared, mix)
+        step = _ReceivingStep(root, ratchet_key, next_header, self.pq.mixed() if mix else self.pq)
+        header_key = self.next_receiving_header
+        skips, key = _skip(key, 0, number)
         message_key, next_key = kdf.chain_step(key)
-        after = ReceivingChain(self.next_receiving_header, next_key, header.number + 1)
-        return _Plan(message_key, None, after, (*old, (after.header, skips)), step)
+        after = ReceivingChain(header_key, next_key, number + 1)
+        return _Plan(message_key, None, after, (*old, (header_key, skips)), step)
 
     def _commit(self, plan: _Plan, pq: PqState, now_ms: int) -> None:
         if plan.taken is not None:
             self.skipped.take(*plan.taken)
-        for header, skips in plan.skips:
+        for header_key, skips in plan.skips:
             if skips:
-                self.skipped.add(header, skips, now_ms)
+                self.skipped.add(header_key, skips, now_ms)
         if plan.step is not None:
             self._new_remote_key(plan.step)
         if plan.receiving is not None:
@@ -313,7 +311,7 @@ def _open_header(
     opened = aead.unseal(key.cipher, nonce, sealed_header, associated)
     if opened is None:
         return None
-    header = Header(*_HEADER.unpack(opened))
+    header = Header._make(_HEADER.unpack(opened))
     if header.mix > 1:
         raise BadEncoding(what="message header")
     return header

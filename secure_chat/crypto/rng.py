@@ -22,7 +22,7 @@ def draw(random: Random, size: int) -> bytes:
     16 bytes on a draw whose halves are alike.
     """
     data = random(size)
-    if random is system_random:  # has looked itself
+    if random is system_random:  # it has looked itself
         return data
     if len(data) != size:
         raise DeadRandomness(size=len(data), symptom=f"should have been {size}")
@@ -50,24 +50,23 @@ def draw_other(random: Random, size: int, *earlier: bytes) -> bytes:
     return data
 
 
-class _SystemRandom:
-    """The operating system's generator, with a look at whether it moves."""
+def _watched(source: Random) -> Random:
+    """``source`` with a look at whether it moves."""
+    last = b""
 
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        self._last = b""
-
-    def __call__(self, size: int) -> bytes:
-        data = os.urandom(size)
+    def random(size: int) -> bytes:
+        nonlocal last
+        data = source(size)
         if size >= _SMALLEST_CHECKED:
             if _repeats(data):
                 raise DeadRandomness(size=size, symptom="repeat themselves")
-            if data == self._last:
+            if data == last:
                 raise DeadRandomness(size=size, symptom="came before")
-            self._last = data
+            last = data
         return data
 
+    return random
 
-system_random: Random = _SystemRandom()
+
+system_random: Random = _watched(os.urandom)
 """The operating system's randomness; raises `DeadRandomness` when it visibly repeats."""

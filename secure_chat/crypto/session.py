@@ -21,7 +21,7 @@ class Session:
     """
 
     __slots__ = (
-        "_id",
+        "id",
         "initiator",
         "prefix",
         "ratchet",
@@ -41,7 +41,8 @@ class Session:
         self.used_ms = now_ms
         self.unanswered = 0  # messages received since we last sent,
         self.unanswered_since_ms = 0  # the first of them at this time
-        self._id = ratchet.associated_data[:SESSION_ID]
+        self.id = ratchet.associated_data[:SESSION_ID]
+        """16 bytes that both sides know it by."""
 
     @classmethod
     def begun_by_us(
@@ -79,11 +80,6 @@ class Session:
         return cls(ratchet, initiator=False, restart=restart, prefix=b"", now_ms=now_ms)
 
     @property
-    def id(self) -> bytes:
-        """16 bytes that both sides know it by."""
-        return self._id
-
-    @property
     def rank(self) -> tuple[int, int]:
         """Of several sessions the one of highest rank is sent on.
 
@@ -91,7 +87,7 @@ class Session:
         smaller id. Both sides see the same numbers, so whoever holds the same sessions chooses the
         same one, in whatever order they arrived.
         """
-        return self.restart, -int.from_bytes(self._id, "big")
+        return self.restart, -int.from_bytes(self.id, "big")
 
     def seal(self, content: bytes, now_ms: int, random: Random) -> bytes:
         """The frame body; see `Ratchet.seal`."""
