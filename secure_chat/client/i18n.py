@@ -18,6 +18,11 @@ _DOMAIN = "secure_chat"
 _PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 
 
+AUTO: Final = "auto"
+DIGITS: Final = (AUTO, "latin", "persian")
+CALENDARS: Final = (AUTO, "gregorian", "jalali")
+
+
 class Language(NamedTuple):
     """A language of the interface, named in itself."""
 
@@ -44,10 +49,16 @@ def system_language() -> str:
 
 
 class Words:
-    """Translates into one language. Immutable: another language is another object."""
+    """Translates into one language. Immutable: another language is another object.
 
-    def __init__(self, code: str = "en") -> None:
+    ``digits`` and ``calendar`` are a person's own choice; "auto" is the language's habit.
+    """
+
+    def __init__(self, code: str = "en", digits: str = AUTO, calendar: str = AUTO) -> None:
         self.language = next((one for one in LANGUAGES if one.code == code), LANGUAGES[0])
+        persian = self.language.code == "fa"
+        self._persian_digits = persian if digits == AUTO else digits == "persian"
+        self.jalali = persian if calendar == AUTO else calendar == "jalali"
         self._catalogue = gettext.translation(
             _DOMAIN, _LOCALE, languages=[self.language.code], fallback=True
         )
@@ -68,9 +79,9 @@ class Words:
         return translated.format_map({"number": self.digits(number), **facts})
 
     def digits(self, value: object) -> str:
-        """A number, time or date in the language's digits. Never for safety numbers."""
+        """A number, time or date in the person's digits. Never for safety numbers."""
         text = str(value)
-        return text.translate(_PERSIAN_DIGITS) if self.language.code == "fa" else text
+        return text.translate(_PERSIAN_DIGITS) if self._persian_digits else text
 
     def error(self, error: SecureChatError) -> str:
         """What an error says, translated where its template is in the catalogue."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from secure_chat.client.i18n import N_, Words
 
@@ -16,13 +17,26 @@ _MONTHS = (
     N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"),
     N_("August"), N_("September"), N_("October"), N_("November"), N_("December"),
 )  # fmt: skip
+_JALALI_MONTHS = (
+    N_("Farvardin"), N_("Ordibehesht"), N_("Khordad"), N_("Tir"), N_("Mordad"), N_("Shahrivar"),
+    N_("Mehr"), N_("Aban"), N_("Azar"), N_("Dey"), N_("Bahman"), N_("Esfand"),
+)  # fmt: skip
 _THIS_WEEK = 7
 _EARLIEST, _LATEST = 0, 253_402_000_000_000  # 1970 to the end of 9999
+_LAST_JALALI = date(9998, 1, 1)  # the calendar's library ends with its year 9377
 
 
 def system_clock() -> datetime:
     """The local time now."""
     return datetime.now().astimezone()
+
+
+class _Day(NamedTuple):
+    """A day in the person's calendar."""
+
+    year: int
+    month: int
+    day: int
 
 
 class Times:
@@ -56,7 +70,9 @@ class Times:
             return self.of_day(milliseconds)
         if self._days_ago(day) in range(1, _THIS_WEEK):
             return self._day(day)
-        return self._words.digits(f"{day:%Y-%m-%d}")
+        shown = self._in_calendar(day)
+        parts = f"{shown.year:04}", f"{shown.month:02}", f"{shown.day:02}"
+        return self._words.digits(("/" if self._words.jalali else "-").join(parts))
 
     def full(self, milliseconds: int) -> str:
         """Date and time, for facts such as when a key was first seen."""
@@ -76,9 +92,22 @@ class Times:
         return self._date(day)
 
     def _date(self, day: date) -> str:
-        month = self._words(_MONTHS[day.month - 1])
-        number, year = self._words.digits(day.day), self._words.digits(day.year)
-        return self._words("{day} {month} {year}", day=number, month=month, year=year)
+        shown = self._in_calendar(day)
+        names = _JALALI_MONTHS if self._words.jalali else _MONTHS
+        return self._words(
+            "{day} {month} {year}",
+            day=self._words.digits(shown.day),
+            month=self._words(names[shown.month - 1]),
+            year=self._words.digits(shown.year),
+        )
+
+    def _in_calendar(self, day: date) -> "_Day":
+        if not self._words.jalali:
+            return _Day(day.year, day.month, day.day)
+        from persiantools.jdatetime import JalaliDate  # only for those who count so
+
+        jalali = JalaliDate.to_jalali(min(day, _LAST_JALALI))  # type: ignore[no-untyped-call]
+        return _Day(jalali.year, jalali.month, jalali.day)
 
     def _days_ago(self, day: date) -> int:
         return (self._clock().date() - day) // timedelta(days=1)

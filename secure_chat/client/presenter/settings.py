@@ -3,9 +3,20 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
+
+from secure_chat.client.i18n import AUTO, CALENDARS, DIGITS, LANGUAGES, Words
 
 FILE_NAME = "window.json"
 _LARGEST_FILE = 4096
+CHOICES: Final = {
+    "language": tuple(language.code for language in LANGUAGES),
+    "theme": ("light", "dark"),
+    "digits": DIGITS,
+    "calendar": CALENDARS,
+}
+"""What each setting that is a word may be; anything else in the file is not believed."""
+_SWITCHES: Final = ("panel_open",)
 
 
 @dataclass
@@ -26,6 +37,8 @@ class Settings:
 
     language: str = "en"
     theme: str = "light"
+    digits: str = AUTO
+    calendar: str = AUTO
     panel_open: bool = True
     path: Path | None = field(default=None, compare=False)
 
@@ -34,13 +47,18 @@ class Settings:
         """What was saved, as far as it makes sense; ``language`` where nothing was."""
         settings = cls(language=language, path=path)
         saved = _read(path) if path is not None else {}
-        if saved.get("language") in {"en", "fa"}:
-            settings.language = str(saved["language"])
-        if saved.get("theme") in {"light", "dark"}:
-            settings.theme = str(saved["theme"])
-        if isinstance(saved.get("panel_open"), bool):
-            settings.panel_open = bool(saved["panel_open"])
+        for name, known in CHOICES.items():
+            if saved.get(name) in known:
+                setattr(settings, name, saved[name])
+        for name in _SWITCHES:
+            if isinstance(saved.get(name), bool):
+                setattr(settings, name, saved[name])
         return settings
+
+    @property
+    def words(self) -> Words:
+        """The person's language, digits and calendar."""
+        return Words(self.language, self.digits, self.calendar)
 
     def save(self) -> None:
         """Remember; a folder that cannot be written only means that nothing is remembered."""

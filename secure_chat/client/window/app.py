@@ -7,7 +7,7 @@ import traceback
 from types import TracebackType
 
 from secure_chat.client.api import Engine
-from secure_chat.client.i18n import LANGUAGES, Words, system_language
+from secure_chat.client.i18n import LANGUAGES, system_language
 from secure_chat.client.presenter.accounts import Accounts
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.settings import Options, Settings
@@ -34,7 +34,7 @@ class App:
         self.root.withdraw()
         self.root.report_callback_exception = self._on_exception
         set_scaling(self.root)
-        self._words = Words(settings.language)
+        self._words = settings.words
         self._assets = Assets(self.root)
         self._ui = Ui(self._assets, settings, self._words)
         self._signin = SignIn(accounts, self._words)
@@ -115,7 +115,7 @@ class App:
     def speak(self, code: str) -> None:
         """Another language, at once."""
         self._settings.language = code
-        self._words = Words(code)
+        self._words = self._settings.words
         self._signin.speak(self._words)
         self._rebuild()
 
