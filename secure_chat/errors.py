@@ -42,6 +42,7 @@ class Code(StrEnum):
     NO_KEYS = "no_keys"
     # delivery
     UNKNOWN_USER = "unknown_user"
+    NOT_LISTED = "not_listed"
     DEVICES_CHANGED = "devices_changed"
     DUPLICATE_ID = "duplicate_id"
     BAD_SEQUENCE = "bad_sequence"
@@ -57,6 +58,7 @@ class Code(StrEnum):
     SLOW_READER = "slow_reader"
     REPLACED = "replaced"
     ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_DELETED = "account_deleted"
     SHUTTING_DOWN = "shutting_down"
 
 
@@ -95,6 +97,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.MANIFEST_CONFLICT: CodeInfo("The manifest does not follow the one the server has."),
     Code.NO_KEYS: CodeInfo("That device has published no keys yet.", retry=True),
     Code.UNKNOWN_USER: CodeInfo("There is no such account or device here."),
+    Code.NOT_LISTED: CodeInfo("This server lists nobody; ask for people by their exact names."),
     Code.DEVICES_CHANGED: CodeInfo("The recipient's devices have changed; fetch the manifest."),
     Code.DUPLICATE_ID: CodeInfo("This delivery id was used for another message."),
     Code.BAD_SEQUENCE: CodeInfo("No delivery with this sequence was sent."),
@@ -111,6 +114,7 @@ CODES: dict[Code, CodeInfo] = {
     ),
     Code.REPLACED: CodeInfo("This device logged in from elsewhere.", closes=True),
     Code.ACCOUNT_DISABLED: CodeInfo("The operator has disabled this account.", closes=True),
+    Code.ACCOUNT_DELETED: CodeInfo("This account was deleted.", closes=True),
     Code.SHUTTING_DOWN: CodeInfo("The server is stopping.", closes=True, retry=True),
 }
 
@@ -654,6 +658,12 @@ class ConnectionSilent(LocalError):
     """The server has not answered for too long."""
 
     template = "The server has not answered for {seconds} seconds."
+
+
+class NotConnected(LocalError):
+    """What was asked needs the server now, and must not happen some time later."""
+
+    template = "This needs a connection with the server, and there is none now."
 
 
 class EngineFailed(LocalError):

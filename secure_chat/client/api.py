@@ -178,3 +178,17 @@ class Engine(Protocol):
 
     def reconnect(self) -> None:
         """Connect now, after STOPPED or during a wait."""
+
+    def my_data(self) -> None:
+        """Ask the server for all that it holds on our account; `ServersData` brings it.
+
+        Without a connection the event says so at once (`NotConnected`).
+        """
+
+    def delete_account(self) -> None:
+        """Delete our account at the server with all that it holds; `AccountDeletion` tells.
+
+        Undelivered messages go with it, in both directions, and nobody can take the name until the
+        server's operator frees it. There is no way back, so ask the person before. Without a
+        connection nothing is done, and the event says so (`NotConnected`).
+        """

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from secure_chat.errors import SecureChatError
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.held import HeldRow
 
 
 class ConnectionState(StrEnum):
@@ -254,6 +255,26 @@ class KeyChanged(Event, frozen=True):
 
     user_id: UserId
     was_verified: bool
+
+
+class ServersData(Event, frozen=True):
+    """All that the server says it holds on our account; ``problem``: why it could not be had.
+
+    The rows are the server's word: nobody can check that there are no others.
+    """
+
+    rows: tuple[HeldRow, ...] = ()
+    problem: SecureChatError | None = None
+
+
+class AccountDeletion(Event, frozen=True):
+    """How our account's deletion went; without ``problem`` it is gone from the server.
+
+    Then the engine stops (`ConnectionState.STOPPED`); the profile with its history stays on this
+    device until somebody removes it (`secure_chat.client.profile.remove_profile`).
+    """
+
+    problem: SecureChatError | None = None
 
 
 class Problem(Event, frozen=True):

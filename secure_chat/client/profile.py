@@ -5,13 +5,15 @@ the server's id, which may be known only then.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import platformdirs
 
 from secure_chat.client.vault import Vault, identity
 from secure_chat.client.vault.database import KEY_FILE
-from secure_chat.errors import BadInviteLink
+from secure_chat.client.vault.lock import ProfileLock
+from secure_chat.errors import BadInviteLink, ProfileMissing, ProfileUnwritable
 from secure_chat.protocol.addresses import FIRST_DEVICE, UserId, canonical_user_id
 from secure_chat.protocol.invite import InviteLink
 
@@ -74,6 +76,22 @@ def open_profile(folder: Path, password: str) -> Profile:
     except BaseException:
         vault.close()
         raise
+
+
+def remove_profile(folder: Path) -> None:
+    """Remove a profile from this device, with its history and keys, for good.
+
+    Raises `ProfileMissing`, `ProfileInUse` while a program runs on it, `ProfileUnwritable`.
+    """
+    if not (folder / KEY_FILE).is_file():
+        raise ProfileMissing(folder=folder)
+    ProfileLock(folder).release()
+    try:
+        # The key goes first: whatever is left after a failure cannot be read any more.
+        (folder / KEY_FILE).unlink()
+        shutil.rmtree(folder)
+    except OSError as wrong:
+        raise ProfileUnwritable(folder=folder, reason=wrong.strerror or "unknown") from wrong
 
 
 def default_root() -> Path:

@@ -81,4 +81,5 @@ PQ_REPEAT: Final = 16  # offers and answers repeat in every 16th message of a ch
 # Lists
 USERS_PER_PAGE: Final = 100
 PRESENCE_PER_FRAME: Final = 200
+WATCHED_NAMES: Final = 256  # people whose presence a connection follows by name
 PRESENCE_SECONDS: Final = 1  # changes are gathered for so long

@@ -43,6 +43,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=limits.USER_ID_MAX)]
 Device = Annotated[str, Meta(min_length=1, max_length=limits.DEVICE_MAX)]
 Address = Annotated[str, Meta(max_length=limits.USER_ID_MAX + 1 + limits.DEVICE_MAX)]
 Feature = Annotated[str, Meta(max_length=32)]
+Place = Annotated[str, Meta(max_length=64)]  # where a page ended; only the server reads it
 Sentence = Annotated[str, Meta(max_length=512)]
 
 
@@ -132,10 +133,17 @@ class List(Message, frozen=True, tag="list"):
 
 
 class Watch(Message, frozen=True, tag="watch"):
-    """Ask for `presence` updates (or no longer); answered by `ok`."""
+    """Ask for `presence` updates (or no longer); answered by `ok`.
 
+    ``names``: of these alone, in place of those before; who of them is here is told at once.
+    """
+
+    largest = limits.KEY_HEADER
     ref: Ref
     presence: bool
+    names: Annotated[list[Name], Meta(max_length=limits.WATCHED_NAMES)] = field(
+        default_factory=list
+    )
 
 
 class Pm(Message, frozen=True, tag="pm"):
@@ -208,6 +216,20 @@ class ManifestPut(Message, frozen=True, tag="manifest_put"):
     ref: Ref
     manifest: ManifestBytes
     manifest_signature: Signature
+
+
+class MyData(Message, frozen=True, tag="my_data"):
+    """What the server holds on the account that asks, from ``after`` on; answered by `my_data`."""
+
+    ref: Ref
+    after: Place = ""
+
+
+class AccountDelete(Message, frozen=True, tag="account_delete"):
+    """Delete the account with all that is held; answered by `ok`, then `bye` account_deleted."""
+
+    ref: Ref
+    signature: Signature  # by the account key over signing.account_deletion
 
 
 # ---------------------------------------------------------------- server to client
@@ -292,6 +314,14 @@ class Presence(Message, frozen=True, tag="presence"):
     )
 
 
+class HeldData(Message, frozen=True, tag="my_data"):
+    """Rows that the server holds, as JSON in the body; ``next``: ask again after this place."""
+
+    has_body = True
+    ref: Ref
+    next: Place = ""
+
+
 class Accepted(Message, frozen=True, tag="accepted"):
     """The message is on disk, or the recipient's device has acknowledged it."""
 
@@ -346,11 +376,11 @@ class Pong(Message, frozen=True, tag="pong"):
 
 ClientMessage = (
     Register | Login | List | Watch | Pm | Chat | Ack | Ping | KeysPut | KeysGet
-    | ManifestGet | ManifestPut
+    | ManifestGet | ManifestPut | MyData | AccountDelete
 )  # fmt: skip
 ServerMessage = (
     Hello | Welcome | Ok | Error | Bye | Users | Presence | Accepted | Delivery | Keys | Manifest
-    | KeysLow | Pong
+    | KeysLow | Pong | HeldData
 )  # fmt: skip
 
 _M = TypeVar("_M", bound=Message)

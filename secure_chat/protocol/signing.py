@@ -24,6 +24,7 @@ class Label(bytes, Enum):
     REGISTRATION = b"secure_chat/1 registration"
     MANIFEST = b"secure_chat/1 manifest"
     PREKEY = b"secure_chat/1 prekey"
+    ACCOUNT_DELETION = b"secure_chat/1 account deletion"
 
 
 class PrekeyKind(bytes, Enum):
@@ -63,6 +64,22 @@ def login(
     """What a device signs to log in. ``hello`` is the greeting's header as it was received."""
     channel = _channel(version, features, exporter, hello, server_id)
     return _signed(Label.LOGIN, *channel, device.qualified(server_id), b"client to server")
+
+
+def account_deletion(
+    *,
+    version: int,
+    features: list[str],
+    exporter: bytes,
+    hello: bytes,
+    server_id: ServerId,
+    device: DeviceAddress,
+) -> bytes:
+    """What the account key signs to delete the account, over the connection of ``device``."""
+    channel = _channel(version, features, exporter, hello, server_id)
+    return _signed(
+        Label.ACCOUNT_DELETION, *channel, device.qualified(server_id), b"client to server"
+    )
 
 
 def registration(

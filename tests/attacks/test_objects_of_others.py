@@ -9,15 +9,18 @@ from secure_chat.errors import Code
 from secure_chat.protocol import messages
 from secure_chat.protocol.messages import (
     Accepted,
+    AccountDelete,
     Ack,
     ClientMessage,
     Delivery,
     Error,
+    HeldData,
     KeysGet,
     KeysPut,
     ManifestGet,
     ManifestPut,
     Message,
+    MyData,
     Ok,
     Pm,
     encode_header,
@@ -122,6 +125,22 @@ def _manifest_put(scene: Scene) -> list[tuple[Message, bytes]]:
     ]
 
 
+def _account_delete(scene: Scene) -> list[tuple[Message, bytes]]:
+    """Signed by every key but the one that may: the account key of who is logged in."""
+    thief, wire = scene.thief.account, scene.thief.wire
+    return [
+        (AccountDelete(1, scene.victim.signing_key.sign(thief.deletion_bytes(wire))), b""),
+        (AccountDelete(2, scene.victim.signing_key.sign(scene.victim.deletion_bytes(wire))), b""),
+        (AccountDelete(3, scene.thief.account.device.signing.sign(b"deletion")), b""),
+    ]
+
+
+def _my_data(scene: Scene) -> list[tuple[Message, bytes]]:
+    """From every place of the book, those of the victim's rows included."""
+    places = ["0", "0.0", "1.0", "4.0.0", f"4.1.{len(_LETTERS)}", "5.0", "9", "x", "-1", "4.1"]
+    return [(MyData(ref, place), b"") for ref, place in enumerate(places)]
+
+
 def _nothing(scene: Scene) -> list[tuple[Message, bytes]]:
     """Names no object of anybody."""
     return []
@@ -146,9 +165,26 @@ FOREIGN: dict[type[Message], Attempts] = {
     messages.KeysGet: _reads(lambda scene: KeysGet(1, scene.friend.address)),
     messages.ManifestGet: _reads(lambda scene: ManifestGet(1, scene.victim.name)),
     messages.ManifestPut: _manifest_put,
+    messages.MyData: _my_data,
+    messages.AccountDelete: _account_delete,
 }
 # Answers that do not say that something was done to somebody else's.
-_HARMLESS = (messages.Users, messages.Keys, messages.Manifest, messages.Bye, Error, Accepted, Ok)
+_HARMLESS = (
+    messages.Users,
+    HeldData,
+    messages.Keys,
+    messages.Manifest,
+    messages.Bye,
+    Error,
+    Accepted,
+    Ok,
+)
+
+
+def _names_others(scene: Scene, body: bytes) -> bool:
+    """Whether a page of the thief's book has anything of the victim's or the friend's."""
+    names = (scene.victim.name, scene.friend.account.name)
+    return any(name.encode() in body for name in names)
 
 
 @pytest.mark.parametrize("kind", typing.get_args(ClientMessage), ids=lambda kind: kind.__name__)
@@ -159,7 +195,10 @@ def test_attack_20_every_message_touches_only_what_is_ones_own(
     for message, body in FOREIGN[kind](scene):
         try:
             scene.thief.wire.send(message, body)
-            answers = [one.message for one in scene.thief.wire.all_now(0.2)]
+            arrived = scene.thief.wire.all_now(0.2)
+            answers = [one.message for one in arrived]
+            assert not any(isinstance(one.message, HeldData) and _names_others(scene, one.body)
+                           for one in arrived)  # fmt: skip
         except ClosedByServer:
             answers = []
         assert all(isinstance(answer, (*_HARMLESS, Delivery)) for answer in answers), answers

@@ -10,6 +10,7 @@ import pytest
 from secure_chat.client.cli import output
 from secure_chat.client.cli.program import run
 from secure_chat.client.events import (
+    AccountDeletion,
     ConnectionChanged,
     ConnectionState,
     KeyChanged,
@@ -18,9 +19,11 @@ from secure_chat.client.events import (
     MessageState,
     Person,
     Problem,
+    ServersData,
     Trust,
 )
 from secure_chat.errors import Code, NotDone, Refused, TextTooLong
+from secure_chat.protocol.held import held_row
 from tests.support.fake_engine import (
     ALICE,
     BOB,
@@ -361,3 +364,76 @@ def test_a_mistake_of_the_program_is_one_line_too(
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "KeyError at test_commands.py" in err
     assert "secret value" not in err
+
+
+# ---------------------------------------------------------------- our own account
+
+
+def test_my_data_shows_tables_and_columns(command: Command, engine: FakeEngine) -> None:
+    """Each table under a heading, each column with its value; long values say how long they are."""
+    rows = (
+        held_row("accounts", {"id": 1, "user_id": "alice", "disabled": False, "note": None}),
+        held_row("one_time_kem_keys", {"key": b"k" * 1568}),
+        held_row("a_later\x1b[2J", {"col\x1bumn": "evil \x1b]0;title"}),
+    )
+    engine.servers_data = ServersData(rows)
+    code, out, err = command("my-data")
+    assert (code, err) == (0, "")
+    assert "Your account\n" in out
+    assert "    user_id                   alice\n" in out
+    assert "    note                      -\n" in out
+    assert "(2091 characters)" in out
+    assert "\x1b" not in out
+    assert "server's word" in out
+
+
+def test_my_data_as_json_is_complete(command: Command, engine: FakeEngine) -> None:
+    """One object a row, values whole."""
+    engine.servers_data = ServersData((held_row("bodies", {"id": 3, "body": b"b" * 1600}),))
+    code, out, _ = command("my-data", "--json")
+    assert code == 0
+    line = json.loads(out)
+    assert line["table"] == "bodies"
+    assert len(line["values"]["body"]) == 2134
+
+
+def test_my_data_that_does_not_come_is_a_failure(command: Command, engine: FakeEngine) -> None:
+    """A refusal is the command's failure, in one line."""
+    engine.servers_data = ServersData(problem=Refused(Code.STORAGE_UNAVAILABLE))
+    assert command("my-data") == (1, "", "secure-chat: The server cannot write to its disk.\n")
+
+
+def test_delete_account_wants_its_name(command: Command, engine: FakeEngine, root: Path) -> None:
+    """Without a terminal the name has to be given; a wrong one deletes nothing."""
+    code, _, err = command("delete-account")
+    assert code == 2
+    assert "--confirm NAME" in err
+    code, _, err = command("delete-account", "--confirm", "bob")
+    assert code == 1
+    assert "nothing was deleted" in err
+    assert engine.deletions == 0
+    assert (root / "alice").exists()
+
+
+@pytest.mark.parametrize("fate", ["--keep-profile", "--remove-profile"])
+def test_delete_account_and_the_profiles_fate(
+    command: Command, engine: FakeEngine, root: Path, fate: str
+) -> None:
+    """Deleted at the server; what becomes of the profile is what was asked for, and is said."""
+    code, out, err = command("delete-account", "--confirm", "Alice", fate)
+    assert (code, err) == (0, "")
+    assert engine.deletions == 1
+    assert "The account alice is deleted at the server.\n" in out
+    assert (root / "alice").exists() is (fate == "--keep-profile")
+    assert str(root / "alice") in out
+
+
+def test_delete_account_that_fails_keeps_the_profile(
+    command: Command, engine: FakeEngine, root: Path
+) -> None:
+    """A refusal by the server is said, and nothing is removed here."""
+    engine.deletion = AccountDeletion(Refused(Code.STORAGE_UNAVAILABLE))
+    code, out, err = command("delete-account", "--confirm", "alice", "--remove-profile")
+    assert (code, out) == (1, "")
+    assert err == "secure-chat: The server cannot write to its disk.\n"
+    assert (root / "alice").exists()

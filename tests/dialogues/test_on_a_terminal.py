@@ -86,3 +86,31 @@ def test_listening_is_ended_by_ctrl_c(alice: Person, bob: Person) -> None:
         terminal.type("\x03")
         assert terminal.end() == 130
         assert "Traceback" not in terminal.shown
+
+
+def test_an_account_is_deleted_by_typing_its_name(server: ServerProcess, tmp_path: Path) -> None:
+    """Told what is lost, asked for the name and about the profile; then both are gone."""
+    person = Person.registered("leaver-t", tmp_path, server)
+    words = ("delete-account", "--password-file", str(person.password_file))
+    with on_a_terminal(person, *words) as terminal:
+        terminal.expect("Type the account's name to delete it: ")
+        assert "for good" in terminal.shown
+        terminal.type("leaver\n")
+        terminal.expect("nothing was deleted")
+        assert terminal.end() == 1
+    shown = person.run("my-data", "--json")
+    assert shown.code == 0, shown
+    assert '"user_id": "leaver-t"' in shown.out
+    with on_a_terminal(person, *words) as terminal:
+        terminal.expect("Type the account's name to delete it: ")
+        terminal.type("Leaver-T\n")
+        terminal.expect("The account leaver-t is deleted at the server.")
+        terminal.expect("from this device too? [yes/no] ")
+        terminal.type("yes\n")
+        terminal.expect("is removed from this device.")
+        assert terminal.end() == 0
+    assert not person.profile.exists()
+    again = Person("again-t", tmp_path)
+    done = again.run("register", "--link", str(server.link()), "--name", "leaver-t")
+    assert done.code == 1
+    assert "taken" in done.err

@@ -15,6 +15,7 @@ from secure_chat.protocol import messages, signing
 from secure_chat.protocol.addresses import FIRST_DEVICE, DeviceName, UserId
 from secure_chat.protocol.frames import Frame, FrameDecoder
 from secure_chat.protocol.messages import (
+    AccountDelete,
     Ack,
     Delivery,
     Hello,
@@ -243,6 +244,19 @@ def login_message(
         user_id or person.name, person.device.address.device, 1, [],
         Signature(person.device.signing.sign(signed)),
     )  # fmt: skip
+
+
+def deletion_message(person: Person, peer: "Peer") -> AccountDelete:
+    """An account's deletion, as an honest client asks for it over this connection."""
+    signed = signing.account_deletion(
+        version=1,
+        features=[],
+        exporter=peer.connection.exporter,
+        hello=peer.connection.hello_bytes,
+        server_id=peer.hello.server_id,
+        device=person.device.address,
+    )
+    return AccountDelete(8, Signature(person.account.sign(signed)))
 
 
 class Peer:

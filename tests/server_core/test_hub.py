@@ -11,6 +11,7 @@ from secure_chat.errors import CODES, Code
 from secure_chat.protocol import limits, messages
 from secure_chat.protocol.frames import Frame
 from secure_chat.protocol.messages import (
+    AccountDelete,
     Ack,
     Chat,
     Delivery,
@@ -22,6 +23,7 @@ from secure_chat.protocol.messages import (
     ManifestGet,
     ManifestPut,
     Message,
+    MyData,
     Phase,
     Ping,
     Pm,
@@ -40,6 +42,7 @@ from tests.server_core.support import (
     Person,
     World,
     ack,
+    deletion_message,
     login_message,
     pm,
     register_message,
@@ -71,6 +74,8 @@ def example(kind: type[Message], person: Person, victim: Person) -> tuple[Messag
         KeysGet: (KeysGet(4, victim.address), b""),
         ManifestGet: (ManifestGet(5, victim.name), b""),
         ManifestPut: (next_manifest(victim), b""),
+        MyData: (MyData(6, "4.2.0"), b""),  # a place in bob's mailbox
+        AccountDelete: (deletion_message(victim, peer), b""),  # bob's signature, mallory's channel
     }
     return examples[kind]
 

@@ -135,6 +135,17 @@ class Account:
             device=self.address,
         )
 
+    def deletion_bytes(self, wire: Wire) -> bytes:
+        """What the account key signs to delete the account over this connection."""
+        return signing.account_deletion(
+            version=VERSION,
+            features=[],
+            exporter=wire.exporter,
+            hello=wire.hello_bytes,
+            server_id=wire.hello.server_id,
+            device=self.address,
+        )
+
     def login(self, wire: Wire, signature: Signature | None = None) -> Login:
         """A login for this connection, properly signed unless a signature is given."""
         return Login(

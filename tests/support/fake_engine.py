@@ -9,6 +9,7 @@ from pathlib import Path
 
 from secure_chat.client.cli.session import Backend
 from secure_chat.client.events import (
+    AccountDeletion,
     ConnectionChanged,
     ConnectionState,
     Conversation,
@@ -20,10 +21,12 @@ from secure_chat.client.events import (
     PeopleChanged,
     Person,
     Safety,
+    ServersData,
     Trust,
 )
-from secure_chat.errors import SafetyNumberDiffers, SecureChatError
+from secure_chat.errors import Code, Refused, SafetyNumberDiffers, SecureChatError
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.held import held_row
 from secure_chat.protocol.invite import InviteLink
 from tests.support.content_calls import ContentCalls, page_of
 
@@ -68,6 +71,11 @@ class FakeEngine(ContentCalls):
         self.accepted_keys: list[UserId] = []
         self.verified: list[UserId] = []
         self.stopped = False
+        self.servers_data = ServersData(
+            (held_row("accounts", {"id": 1, "user_id": "alice", "account_key": b"k" * 32}),)
+        )
+        self.deletion = AccountDeletion()
+        self.deletions = 0
 
     def start(self) -> None:
         for event in self.on_start:
@@ -128,6 +136,15 @@ class FakeEngine(ContentCalls):
     def retry(self, user_id: UserId) -> None:
         """Nothing waits here."""
 
+    def my_data(self) -> None:
+        self.events.put(self.servers_data)
+
+    def delete_account(self) -> None:
+        self.deletions += 1
+        self.events.put(self.deletion)
+        if self.deletion.problem is None:
+            self.events.put(stopped_by(Refused(Code.ACCOUNT_DELETED)))
+
     def reconnect(self) -> None:
         """The connection never breaks here."""
 
@@ -159,4 +176,6 @@ def backend_on(engine: FakeEngine, root: Path) -> Backend:
     def names() -> list[str]:
         return sorted(folder.name for folder in root.iterdir()) if root.exists() else []
 
-    return Backend(create, lambda folder, password: engine, names, lambda: root, lambda wish: 0)
+    return Backend(
+        create, lambda folder, password: engine, names, lambda: root, lambda wish: 0, Path.rmdir
+    )

@@ -147,6 +147,12 @@ class FakeEngine(ContentCalls):
     def reconnect(self) -> None:
         self.calls.append("reconnect")
 
+    def my_data(self) -> None:
+        self.calls.append("my data")
+
+    def delete_account(self) -> None:
+        self.calls.append("delete account")
+
     # ------------------------------------------------------------ what a test makes happen
 
     def meet(self, user_id: str, *, online: bool = True, trust: Trust | None = None) -> UserId:

@@ -171,6 +171,34 @@ def _add_export(commands: "Commands[Parser]") -> None:
     )
 
 
+def _add_my_data(commands: "Commands[Parser]") -> None:
+    parser = command(commands, "my-data", words("show all that the server holds on you"))
+    parser.add_argument("--json", action="store_true", help=words("one JSON object a line"))
+    add_timeout(parser)
+
+
+def _add_delete_account(commands: "Commands[Parser]") -> None:
+    parser = command(
+        commands, "delete-account", words("delete your account at the server with all it holds")
+    )
+    parser.add_argument(
+        "--confirm",
+        metavar="NAME",
+        type=account_value,
+        help=words("the account's name, for scripts; without it you are asked to type it"),
+    )
+    fate = parser.add_mutually_exclusive_group()
+    fate.add_argument(
+        "--remove-profile",
+        action="store_true",
+        help=words("remove the profile from this device too, without asking"),
+    )
+    fate.add_argument(
+        "--keep-profile", action="store_true", help=words("keep the profile, without asking")
+    )
+    add_timeout(parser)
+
+
 def _add_profiles(commands: "Commands[Parser]") -> None:
     parser = command(commands, "profiles", words("list the profiles on this machine"), vault=False)
     parser.add_argument("--json", action="store_true", help=words("one JSON object a line"))
@@ -194,5 +222,6 @@ def _add_window(commands: "Commands[Parser]") -> None:
 
 _COMMANDS = (
     _add_register, _add_send, _add_listen, _add_users, _add_fingerprint, _add_verify,
-    _add_accept_key, _add_export, _add_profiles, _add_window, *ADD_CHANGES,
+    _add_accept_key, _add_export, _add_my_data, _add_delete_account, _add_profiles, _add_window,
+    *ADD_CHANGES,
 )  # fmt: skip

@@ -23,7 +23,7 @@ _NO_SCREEN = N_(
 
 def real_backend() -> Backend:
     """What `secure-chat` runs on."""
-    return Backend(_create, _open, _profiles, _root, _window)
+    return Backend(_create, _open, _profiles, _root, _window, _remove)
 
 
 def _create(
@@ -46,6 +46,12 @@ def _profiles() -> list[str]:
     from secure_chat.client.profile import list_profiles
 
     return [folder.name for folder in list_profiles(_root())]
+
+
+def _remove(folder: Path) -> None:
+    from secure_chat.client.profile import remove_profile
+
+    remove_profile(folder)
 
 
 def _root() -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from secure_chat.client.api import Engine
-from secure_chat.client.cli import changes, output
+from secure_chat.client.cli import account, changes, output
 from secure_chat.client.cli.changes import given_text, message_number
 from secure_chat.client.cli.export import export
 from secure_chat.client.cli.language import words
@@ -265,4 +265,6 @@ COMMANDS: dict[str, Command] = {
     "react": changes.react,
     "timer": changes.timer,
     "profile": changes.profile,
+    "my-data": account.my_data,
+    "delete-account": account.delete_account,
 }

@@ -37,6 +37,7 @@ class Backend(Struct, frozen=True):
     profiles: Callable[[], list[str]]  # names under `root`
     root: Callable[[], Path]
     window: Callable[[WindowWish], int]
+    remove: Callable[[Path], None]
 
 
 class Events:

@@ -18,7 +18,16 @@ import msgspec
 from secure_chat.client import content
 from secure_chat.client.content import ContentId
 from secure_chat.client.content.rules import Ref
-from secure_chat.client.engine.core import Core, Decided, Types, WantsKey, WantsRetry, Wrote
+from secure_chat.client.engine.core import (
+    Core,
+    Decided,
+    Types,
+    WantsDeletion,
+    WantsKey,
+    WantsRetry,
+    WantsServersData,
+    Wrote,
+)
 from secure_chat.client.engine.effects import remove, vanish
 from secure_chat.client.engine.network import Network
 from secure_chat.client.engine.trust import accept_pending, released
@@ -285,6 +294,14 @@ class ChatEngine:
         """Change it from now on."""
         with self._vault.write() as db:
             talk.set_privacy(db, privacy)
+
+    def my_data(self) -> None:
+        """Ask the server for all that it holds on our account; `ServersData` brings it."""
+        self._network.post(WantsServersData(self.user_id))
+
+    def delete_account(self) -> None:
+        """Delete our account at the server with all that it holds; `AccountDeletion` tells."""
+        self._network.post(WantsDeletion(self.user_id))
 
     # ------------------------------------------------------------ trust
 

@@ -26,7 +26,7 @@ from secure_chat.crypto.rng import Random
 from secure_chat.errors import CODES, BadSessionState, Refused, SecureChatError, UnexpectedAnswer
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.manifest import decode_manifest
-from secure_chat.protocol.messages import ClientMessage, Error, ServerMessage
+from secure_chat.protocol.messages import ClientMessage, Error
 
 _Answer = TypeVar("_Answer")
 _NEVER = float("inf")
@@ -176,7 +176,7 @@ class Requests:
         self._waiting[ref] = question
         self._context.send(question.build(ref))
 
-    def answer(self, ref: int, message: ServerMessage) -> None:
+    def answer(self, ref: int, message: Struct) -> None:
         """An answer arrived. Raises `UnexpectedAnswer` if nobody asked for it."""
         question = self._waiting.pop(ref, None)
         if question is None:

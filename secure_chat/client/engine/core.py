@@ -17,6 +17,7 @@ from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.expiry import Expiry
 from secure_chat.client.engine.inbox import Inbox
 from secure_chat.client.engine.login import Entry, Greeting, Next
+from secure_chat.client.engine.ourselves import Ourselves, data_page
 from secure_chat.client.engine.outbox import Outbox
 from secure_chat.client.engine.owing import owe_session_lost
 from secure_chat.client.engine.people import Roster
@@ -44,6 +45,7 @@ from secure_chat.protocol.messages import (
     ClientMessage,
     Delivery,
     Error,
+    HeldData,
     Keys,
     KeysLow,
     Manifest,
@@ -88,6 +90,14 @@ class WantsRetry(Intent, frozen=True):
     """Try a halted outbox again."""
 
 
+class WantsServersData(Intent, frozen=True):
+    """Ask what the server holds on us (``user_id`` is our own)."""
+
+
+class WantsDeletion(Intent, frozen=True):
+    """Delete our account (``user_id`` is our own)."""
+
+
 class Decided(Intent, frozen=True):
     """A changed key was accepted, so the sessions of the old one are gone from the vault."""
 
@@ -110,6 +120,7 @@ class Core:
         self._stock = KeyStock(self._context, self._requests, self._go)
         self._entry = Entry(self._context, self._stock, profile.device, lambda: profile.link.invite)
         self._roster = Roster(self._context, self._requests, self._trust)
+        self._ourselves = Ourselves(self._context, self._requests)
         self._outbox = Outbox(self._context, self._requests, self._trust)
         self._typing = TypingKeeper(self._context, self._trust)
         self._expiry = Expiry(self._context)
@@ -149,6 +160,7 @@ class Core:
         self.ending = None
         self._heard = self._sent = now
         self._pinged = False
+        self._ourselves.greeted(greeting)
         self._entry.greeted(greeting)
 
     def received(
@@ -180,6 +192,10 @@ class Core:
                 self._outbox.wants_key(user_id)
             case WantsRetry(user_id=user_id):
                 self._outbox.retry(user_id)
+            case WantsServersData():
+                self._ourselves.read()
+            case WantsDeletion():
+                self._ourselves.delete()
             case Decided(user_id=user_id):
                 self._context.forget_sessions()
                 self._outbox.retry(user_id)
@@ -210,7 +226,7 @@ class Core:
         self._context.online = self._context.ready = False
         self._context.messages.clear()
         parts = (self._requests, self._stock, self._roster, self._outbox, self._inbox, self._typing)
-        for part in parts:
+        for part in (*parts, self._ourselves):
             part.disconnected()
 
     def problem(self, error: SecureChatError) -> None:
@@ -256,6 +272,8 @@ class Core:
                 self._dismissed(message)
             case Delivery():
                 self._inbox.deliver(message, body)
+            case HeldData():
+                self._requests.answer(message.ref, data_page(message, body))
             case Error():
                 self._refused(message)
             case _:
@@ -291,11 +309,13 @@ class Core:
     # ------------------------------------------------------------ the connection's stages
 
     def _not_let_in(self, refusal: Refused) -> None:
+        if refusal.code is Code.LOGIN_REFUSED:
+            self._ourselves.refused_login()
         self.ending = Ending(refusal, self._entry.refused(refusal))
 
     def _dismissed(self, bye: Bye) -> None:
         refusal = Refused(bye.code, bye.message, bye.retry_after)
-        stays_out = bye.code in {Code.REPLACED, Code.ACCOUNT_DISABLED}
+        stays_out = bye.code in {Code.REPLACED, Code.ACCOUNT_DISABLED, Code.ACCOUNT_DELETED}
         self.ending = Ending(refusal, Next.STOP if stays_out else Next.LATER)
 
     def _welcomed(self, welcome: Welcome) -> None:
@@ -315,6 +335,7 @@ class Core:
         else:
             self._stock.welcomed(welcome)
         self._roster.welcomed()
+        self._ourselves.welcomed()
 
     def _set_unreadable_sessions_aside(self) -> None:
         """Another version of this program may have stored them: begin anew, and say so."""

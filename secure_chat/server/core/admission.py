@@ -102,6 +102,7 @@ class Admission:
             session.refuse(Code.CHALLENGE_EXPIRED)
         else:
             session.challenged = True
+            session.features = asked.features
             return True
         return False
 

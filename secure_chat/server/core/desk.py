@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from secure_chat.errors import Code, Refused, StorageUnavailable
 from secure_chat.server.bugs import note_bug
-from secure_chat.server.core.session import MOST_JOBS, Session, Stage
+from secure_chat.server.core.session import ENDED, MOST_JOBS, Session
 
 BUSY_SECONDS: Final = 1.0
 """The ``retry_after`` of a full queue."""
@@ -31,12 +31,13 @@ def ask(
     """Run ``job`` on one of the store's threads, then ``done`` with its result on this one.
 
     A result that is a `Code` is a refusal; so are a full queue and a failed disk. ``done`` is not
-    called then, nor when the session is gone; ``failed`` is called before the refusal is sent.
+    called then, nor when the session is leaving or gone; ``failed`` is called before the refusal
+    is sent.
     """
 
     def came_back(outcome: Any) -> None:
         session.jobs -= 1
-        if session.stage is Stage.GONE:
+        if session.stage in ENDED:
             return
         with_care(session, lambda: _settle(session, outcome, done, ref, failed))
 

@@ -12,6 +12,7 @@ from secure_chat.protocol import messages
 from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
 from secure_chat.protocol.frames import Frame, encode_frame
 from secure_chat.protocol.messages import (
+    AccountDelete,
     Ack,
     Chat,
     HeaderError,
@@ -23,6 +24,7 @@ from secure_chat.protocol.messages import (
     ManifestGet,
     ManifestPut,
     Message,
+    MyData,
     Phase,
     Ping,
     Pm,
@@ -37,10 +39,12 @@ from secure_chat.server.bugs import note_bug
 from secure_chat.server.core import wire
 from secure_chat.server.core.admission import Admission, Found, welcome
 from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.departures import Departures
 from secure_chat.server.core.directory import Directory
+from secure_chat.server.core.openbook import OpenBook
 from secure_chat.server.core.post import Post, check_body
 from secure_chat.server.core.presence import PresenceBoard
-from secure_chat.server.core.session import Session, Stage
+from secure_chat.server.core.session import ENDED, Session, Stage
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.interfaces import Connection, Loop
@@ -75,6 +79,9 @@ class Hub:
         self._post = Post(store, settings, clock)
         self._admission = Admission(store, settings, clock, self._enter)
         self._directory = Directory(store, settings, clock, self._presence, self._post.mailboxes)
+        mailboxes = self._post.mailboxes
+        self.departures = Departures(store, mailboxes, self._logged_in_as)
+        self.book = OpenBook(store, settings, mailboxes, self.departures, self._logged_in_as)
         self._requests = Buckets(settings.requests)
         self._now = 0.0
         self._scanned_at = 0.0
@@ -101,6 +108,8 @@ class Hub:
             KeysGet: self._limited(directory.keys_get),
             ManifestGet: self._limited(directory.manifest_get),
             ManifestPut: self._limited(directory.manifest_put),
+            MyData: self._limited(self.book.my_data),
+            AccountDelete: self._limited(self.book.account_delete),
         }
 
     # ------------------------------------------------------------ the edge's calls
@@ -129,7 +138,7 @@ class Hub:
         """Answer frames, in order; after a closing error the rest is not read."""
         self._now = now
         session = self._sessions.get(connection)
-        if session is None:
+        if session is None or session.stage is Stage.LEAVING:
             return
         session.heard_at = now
         for frame in frames:
@@ -143,7 +152,7 @@ class Hub:
             except Exception as bug:
                 note_bug(bug)
                 session.refuse(Code.INTERNAL_ERROR)
-            if session.stage is Stage.GONE:
+            if session.stage in ENDED:
                 break
 
     def closed(self, connection: Connection, now: float) -> None:
@@ -261,6 +270,10 @@ class Hub:
         if self._draining:
             session.end(Code.SHUTTING_DOWN)
             return
+        barred = self._post.mailboxes.barred.code(found.state.account_id)
+        if barred is not None:  # shut out while this login was being checked
+            session.end(barred)
+            return
         mailbox = self._post.mailboxes.of(found.state)
         earlier = mailbox.session
         if earlier is not None:
@@ -276,17 +289,18 @@ class Hub:
 
     def _leave(self, session: Session) -> None:
         """A session ends; safe to call twice."""
-        was_in, session.stage = session.stage is Stage.IN, Stage.GONE
+        was_in, session.stage = session.stage in {Stage.IN, Stage.LEAVING}, Stage.GONE
         self._presence.watch(session, wanted=False)
         if was_in:
             self._presence.went(session.device.user_id)
             self._post.detach(session, self._now)
 
-    def dismiss(self, user_id: str, code: Code) -> None:
-        """End every session of an account now (disabled, deleted)."""
-        for session in list(self._sessions.values()):
-            if session.stage is Stage.IN and session.device.user_id == user_id:
-                session.end(code)
+    def _logged_in_as(self, account_id: int) -> list[Session]:
+        return [
+            session
+            for session in self._sessions.values()
+            if session.stage is Stage.IN and session.account_id == account_id
+        ]
 
     # ------------------------------------------------------------ time
 
@@ -310,6 +324,7 @@ class Hub:
             self._admission.registrations,
             self._directory.bundles,
             self._directory.one_time,
+            self.book.pages,
         ):
             if len(buckets) > 1_000:
                 buckets.forget_full(now)

@@ -7,7 +7,8 @@ from typing import Any, Final
 from secure_chat.errors import Code
 from secure_chat.protocol.addresses import DeviceAddress
 from secure_chat.server.bugs import note_bug
-from secure_chat.server.core.mailbox import Account, Entry, Mailbox
+from secure_chat.server.core.barred import Barred
+from secure_chat.server.core.mailbox import Account, Entry, Mailbox, Place
 from secure_chat.server.store import Store, mail
 from secure_chat.server.store.mail import DeviceState
 
@@ -21,6 +22,7 @@ class Mailboxes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.barred = Barred()
         self.known: dict[str, Mailbox] = {}  # read by the post for each message
         self._accounts: dict[str, Account] = {}
         self._loading: dict[str, list[WithMailbox]] = {}
@@ -50,7 +52,7 @@ class Mailboxes:
     def _loaded(self, address: str, state: DeviceState | Exception | None) -> None:
         if isinstance(state, Exception):
             self._loading_ended(address, Code.STORAGE_UNAVAILABLE)
-        elif state is None or state.disabled or state.revoked:
+        elif state is None or state.disabled or state.revoked or state.account_id in self.barred:
             self._loading_ended(address, Code.UNKNOWN_USER)
         else:
             self._loading_ended(address, self.of(state))
@@ -84,6 +86,25 @@ class Mailboxes:
         account = self._accounts.get(user_id)
         if account is not None:
             account.counter = max(account.counter, counter)
+
+    def drop(self, user_id: str) -> None:
+        """An account takes no more messages: whoever writes to it asks the disk, which knows why.
+
+        Only once all that was handed to the writer for it is on disk.
+        """
+        for address, mailbox in list(self.known.items()):
+            if mailbox.account.user_id == user_id:
+                del self.known[address]
+        self._accounts.pop(user_id, None)
+
+    def forget_sender(self, user_id: str) -> None:
+        """An account is deleted: what it sent and is not on disk never gets there."""
+        prefix = f"{user_id}/".encode()
+        for mailbox in self.known.values():
+            for entry in mailbox.in_flight:
+                if entry.place is Place.MEMORY and entry.sender.startswith(prefix):
+                    entry.place = Place.DISK  # there is nothing more to write
+                    entry.let_body_go()
 
     def sweep(self, now: float, kept: Container[Mailbox]) -> None:
         """Forget mailboxes that nobody used for a while: the disk has all of them."""

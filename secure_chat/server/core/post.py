@@ -88,6 +88,8 @@ class Post:
         self, session: Session, header: PmHeader, body: bytes, now: float, mailbox: Mailbox | Code
     ) -> None:
         self._held -= 1
+        if session.account_id in self.mailboxes.barred:
+            return
         if isinstance(mailbox, Code):
             wait = None if mailbox is Code.UNKNOWN_USER else DISK_SECONDS
             self._refuse(session, header, mailbox, wait)

@@ -18,12 +18,17 @@ MOST_JOBS: Final = 64
 
 
 class Stage(Enum):
-    """How far a session is: GREETED → CHECKING → IN, and from each of them to GONE."""
+    """How far a session is: GREETED → CHECKING → IN → LEAVING, and from each of them to GONE."""
 
     GREETED = auto()
     CHECKING = auto()
     IN = auto()
+    LEAVING = auto()  # its account is being shut out: what it sends is dropped
     GONE = auto()
+
+
+ENDED: Final = frozenset({Stage.LEAVING, Stage.GONE})
+"""Stages in which nothing that the session asked for is done any more."""
 
 
 class Session:
@@ -37,6 +42,7 @@ class Session:
         "challenged",
         "connection",
         "device_id",
+        "features",
         "heard_at",
         "hello",
         "jobs",
@@ -64,6 +70,7 @@ class Session:
         self.challenged = False  # the challenge has been used
         self.opened_at = now
         self.heard_at = now
+        self.features: list[str] = []  # as the login asked for them
         self.jobs = 0
         self.watching = False
         self.account_id = 0
@@ -85,10 +92,10 @@ class Session:
         assert self.address is not None
         return self.address
 
-    def say(self, message: Message) -> None:
+    def say(self, message: Message, body: bytes = b"") -> None:
         """Send a message, unless the connection is gone."""
         if self.stage is not Stage.GONE:
-            self.connection.send(encode_frame(encode_header(message)))
+            self.connection.send(encode_frame(encode_header(message), body))
 
     def end(self, code: Code, message: str = "", retry_after: float | None = None) -> None:
         """Leave at once, then say ``bye`` with the reason."""

@@ -47,3 +47,6 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     logins: Rate = Rate(20, 1_000)
     """From one address (IPv6: from one /64)."""
+
+    book_pages: Rate = Rate(2, 100)
+    """Pages of `my_data` that one account may read."""

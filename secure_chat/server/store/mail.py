@@ -5,7 +5,18 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from secure_chat.server.store.schema import accounts, bodies, deliveries, devices
@@ -227,6 +238,7 @@ class Acked(NamedTuple):
 _of_device = and_(
     deliveries.c.device_id == bindparam("b_device"), deliveries.c.seq <= bindparam("b_seq")
 )
+_one = and_(deliveries.c.device_id == bindparam("b_device"), deliveries.c.seq == bindparam("b_seq"))
 _note_acked = (
     update(devices)
     .where(devices.c.id == bindparam("b_device"), devices.c.acked < bindparam("b_seq"))
@@ -249,10 +261,7 @@ def acknowledge(connection: Connection, acks: Sequence[Acked]) -> None:
 
 def forget(connection: Connection, letters: Sequence[Letter]) -> None:
     """Remove letters of a commit that failed, in case it reached the disk after all."""
-    one = and_(
-        deliveries.c.device_id == bindparam("b_device"), deliveries.c.seq == bindparam("b_seq")
-    )
-    _release(connection, one, [{"b_device": le.device_id, "b_seq": le.seq} for le in letters])
+    _release(connection, _one, [{"b_device": le.device_id, "b_seq": le.seq} for le in letters])
 
 
 def _release(connection: Connection, which: object, parameters: list[dict[str, int]]) -> None:
@@ -263,6 +272,48 @@ def _release(connection: Connection, which: object, parameters: list[dict[str, i
         update(bodies).where(bodies.c.id.in_(ids)).values(copies=bodies.c.copies - 1), parameters
     )
     connection.execute(delete(deliveries).where(which), parameters)  # type: ignore[arg-type]
+
+
+def is_sent_by(sender: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Deliveries that a device address sent and that still wait somewhere.
+
+    All devices are named, and a bound that every id meets, so that the index over (device, sender,
+    id) is worth more than the table: of other people's mailboxes nothing is read.
+    """
+    return and_(
+        deliveries.c.device_id.in_(select(devices.c.id)),
+        deliveries.c.sender == sender,
+        deliveries.c.delivery_id >= b"",
+    )
+
+
+_sent_by = select(
+    deliveries.c.device_id, deliveries.c.seq, deliveries.c.sender, deliveries.c.size
+).where(is_sent_by(bindparam("sender")))
+
+
+def remove_sent(connection: Connection, senders: Sequence[str]) -> list[Expired]:
+    """Delete all that these device addresses sent and that still waits somewhere."""
+    gone = [
+        Expired(*row)
+        for sender in senders
+        for row in connection.execute(_sent_by, {"sender": sender})
+    ]
+    if gone:
+        _release(connection, _one, [{"b_device": g.device_id, "b_seq": g.seq} for g in gone])
+    return gone
+
+
+def remove_mailboxes(connection: Connection, device_ids: Sequence[int]) -> int:
+    """Delete all that waits for these devices; how many messages that were."""
+    count = 0
+    for device_id in device_ids:
+        waiting = select(func.count()).where(deliveries.c.device_id == device_id)
+        count += connection.execute(waiting).scalar_one()
+        _release(
+            connection, deliveries.c.device_id == bindparam("b_device"), [{"b_device": device_id}]
+        )
+    return count
 
 
 def reserve(connection: Connection, device_id: int, seq: int) -> None:
@@ -279,10 +330,7 @@ def expire(connection: Connection, before: int, most: int) -> list[Expired]:
     ).all()
     gone = [Expired(*row) for row in old]
     if gone:
-        one = and_(
-            deliveries.c.device_id == bindparam("b_device"), deliveries.c.seq == bindparam("b_seq")
-        )
-        _release(connection, one, [{"b_device": g.device_id, "b_seq": g.seq} for g in gone])
+        _release(connection, _one, [{"b_device": g.device_id, "b_seq": g.seq} for g in gone])
     return gone
 
 

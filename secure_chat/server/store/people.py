@@ -9,7 +9,7 @@ from secure_chat.protocol.addresses import DeviceName, UserId
 from secure_chat.protocol.manifest import Manifest, decode_manifest
 from secure_chat.protocol.messages import KemPrekey, SignedPrekey
 from secure_chat.protocol.wiretypes import AccountKey, InviteToken, ManifestBytes, Signature
-from secure_chat.server.store import invites
+from secure_chat.server.store import departures, invites
 from secure_chat.server.store.schema import accounts, devices
 
 
@@ -53,6 +53,10 @@ def register(connection: Connection, new: NewAccount, now_ms: int) -> Code | int
     """Create an account and use up its invite, or neither: the device's id, or why not."""
     if new.invite is not None and not invites.use(connection, new.invite, now_ms):
         return Code.BAD_INVITE
+    if departures.is_reserved(connection, new.user_id, skeleton(new.user_id)):
+        if new.invite is not None:
+            invites.give_back(connection, new.invite)
+        return Code.NAME_TAKEN
     try:
         with connection.begin_nested():
             return _insert(connection, new)

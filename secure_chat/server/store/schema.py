@@ -61,6 +61,13 @@ accounts = Table(
     sqlite_autoincrement=True,  # the id of a deleted account never comes back
 )
 
+reserved_names = Table(
+    "reserved_names",  # of deleted accounts: nobody takes such a name until the operator frees it
+    metadata,
+    Column("user_id", String(32), primary_key=True),
+    Column("skeleton", String(64), nullable=False, unique=True),
+)
+
 devices = Table(
     "devices",
     metadata,
