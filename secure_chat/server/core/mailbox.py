@@ -200,7 +200,7 @@ class Mailbox:
         for entry in self.in_flight:
             entry.in_flight = False
             self.tail = max(self.tail, entry.seq)
-            if entry.place is not Place.DISK:
+            if entry.body is not None:  # else the disk has it, or it was refused for a failed disk
                 unwritten.append(entry)
         self.in_flight.clear()
         # Lower sequences than those that were on their way to the disk already: keep the order.

@@ -1,12 +1,13 @@
 """The mailboxes in use: loaded when somebody needs them, forgotten when nobody does."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
 from secure_chat.errors import Code
 from secure_chat.protocol.addresses import DeviceAddress
 from secure_chat.server.bugs import note_bug
+from secure_chat.server.core.acknowledged import Acknowledged
 from secure_chat.server.core.barred import Barred
 from secure_chat.server.core.mailbox import Account, Entry, Mailbox, Place
 from secure_chat.server.store import Store, mail
@@ -106,7 +107,7 @@ class Mailboxes:
                     entry.place = Place.DISK  # there is nothing more to write
                     entry.let_body_go()
 
-    def sweep(self, now: float, kept: Container[Mailbox]) -> None:
+    def sweep(self, now: float, kept: Acknowledged) -> None:
         """Forget mailboxes that nobody used for a while: the disk has all of them."""
         for address, mailbox in list(self.known.items()):
             if (

@@ -4,7 +4,6 @@ The sender hears `accepted` when the message is on disk, or when the device has 
 message that was pushed at once gets a moment for that acknowledgement before it is written.
 """
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -13,6 +12,7 @@ from secure_chat.errors import Code
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import DeliveryId
 from secure_chat.server.core import wire
+from secure_chat.server.core.acknowledged import Acknowledged
 from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.desk import BUSY_SECONDS, DISK_SECONDS
 from secure_chat.server.core.mailbox import (
@@ -27,12 +27,12 @@ from secure_chat.server.core.mailboxes import Mailboxes
 from secure_chat.server.core.recent import RecentIds
 from secure_chat.server.core.session import Session, Stage
 from secure_chat.server.core.settings import Settings
+from secure_chat.server.core.unwritten import Unwritten
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.store import Store, mail
-from secure_chat.server.store.mail import Acked, Letter, Stored, Waiting
+from secure_chat.server.store.mail import Letter, Stored, Waiting
 
 _HELD: Final = 1_024
-_ACKED_SECONDS: Final = 2.0
 _SWEEP_SECONDS: Final = 15.0
 _REFUSED: Final = {Stored.OTHER: Code.DUPLICATE_ID, Stored.NO_DEVICE: Code.UNKNOWN_USER}
 
@@ -51,19 +51,22 @@ class Post:
         self._held = 0  # messages that wait for a mailbox to be loaded
         self._pending: dict[bytes, Entry] = {}  # by key: in flight or on the way to the disk
         self._recent = RecentIds()
-        self._unwritten: deque[Entry] = deque()  # pushed, in order of when they are due
-        self._retry: list[Entry] = []
+        self._unwritten = Unwritten()
         self._turn, self._time = 0.0, clock()
-        self._dirty: dict[Mailbox, bool] = {}  # acknowledged further; whether rows may be on disk
+        self._acknowledged = Acknowledged(store)
         self._behind: set[Mailbox] = set()
-        self._acked_at = 0.0
         self._swept_at = 0.0
-        self.outstanding = 0  # writes that are not committed yet
+        self._writes = 0  # not committed yet
 
     @property
     def logged_in(self) -> int:
         """Devices that are logged in."""
         return len(self._logged_in)
+
+    @property
+    def outstanding(self) -> int:
+        """Writes that are not committed yet."""
+        return self._writes + self._acknowledged.outstanding
 
     # ------------------------------------------------------------ sending
 
@@ -109,7 +112,7 @@ class Post:
         mailbox.used_at = now
         key = mailbox.tag + letters + session.stamp
         known = key in self._pending or self._recent.knows(key)
-        if known and self._is_repetition(session, header, key, body):
+        if known and self._is_repetition(session, header, key, body, now):
             return
         if now != self._turn:  # one look at the clock for all that came together
             self._turn, self._time = now, self._clock()
@@ -118,9 +121,12 @@ class Post:
             session, now + self._settings.store_after_seconds,
         )  # fmt: skip
         if mailbox.may_push(self._settings.unacknowledged):
+            if self._unwritten.full:
+                self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
+                return
             mailbox.push(entry)
             self._pending[key] = entry
-            self._unwritten.append(entry)
+            self._unwritten.add(entry)
         else:
             self._to_disk(session, mailbox, header, entry)
         if mailbox.last_seq + RESERVE // 2 > mailbox.reserving:
@@ -133,7 +139,9 @@ class Post:
         if to is not None and to.connection.buffered < BUFFERED:
             to.connection.send(wire.delivery(letters, 0, self._clock(), session.stamp, body))
 
-    def _is_repetition(self, session: Session, header: PmHeader, key: bytes, body: bytes) -> bool:
+    def _is_repetition(
+        self, session: Session, header: PmHeader, key: bytes, body: bytes, now: float
+    ) -> bool:
         """Answer a delivery id that is known already; False for a new one."""
         entry = self._pending.get(key)
         if entry is not None:
@@ -143,6 +151,9 @@ class Post:
                 self._say_accepted(session, header.id)
             else:
                 entry.waiter = session
+                if entry.body is None:  # the disk failed: now it is asked again
+                    entry.body, entry.due = body, now + self._settings.store_after_seconds
+                    self._unwritten.add(entry)
             return True
         digest = self._recent.digest(key)
         if digest is None:
@@ -186,13 +197,13 @@ class Post:
         if not self._store.store(letter, told, force=force):
             return False
         entry.place = Place.WRITING
-        self.outstanding += 1
+        self._writes += 1
         return True
 
     def _written(
         self, mailbox: Mailbox, entry: Entry, full: Code | None, outcome: Stored | Exception
     ) -> None:
-        self.outstanding -= 1
+        self._writes -= 1
         if isinstance(outcome, Exception):
             self._write_failed(mailbox, entry)
         else:
@@ -221,18 +232,21 @@ class Post:
             self._refuse_entry(entry, code)
 
     def _write_failed(self, mailbox: Mailbox, entry: Entry) -> None:
-        """Nothing was kept. What is in flight stays so, and is tried again."""
+        """Nothing was kept, and its sender knows.
+
+        What is in flight may still be acknowledged. Its body is let go all the same: its sender
+        repeats it, and a full disk must not fill the memory too.
+        """
         mailbox.remove(entry)
         self._refuse_entry(entry, Code.STORAGE_UNAVAILABLE, DISK_SECONDS)
-        if entry.in_flight:
-            entry.place = Place.MEMORY
-            self._retry.append(entry)
+        entry.place = Place.MEMORY
+        entry.let_body_go()
 
     def _reserve(self, mailbox: Mailbox) -> None:
         seq = mailbox.last_seq + RESERVE
 
         def reserved(outcome: Any) -> None:
-            self.outstanding -= 1
+            self._writes -= 1
             if isinstance(outcome, Exception):
                 mailbox.reserving = mailbox.reserved  # the next message asks again
             else:
@@ -242,7 +256,7 @@ class Post:
             mail.reserve(connection, mailbox.device_id, seq)
 
         if self._store.write(job, reserved):
-            self.outstanding += 1
+            self._writes += 1
             mailbox.reserving = seq
 
     # ------------------------------------------------------------ receiving
@@ -257,7 +271,7 @@ class Post:
             return False
         if done:
             stored = self._settle(mailbox, done)
-            self._dirty[mailbox] = self._dirty.get(mailbox, False) or stored
+            self._acknowledged.note(mailbox, stored=stored)
         if not mailbox.drained:
             self._pump(mailbox)
         return True
@@ -297,8 +311,9 @@ class Post:
             return
         mailbox.used_at = now
         for entry in list(mailbox.in_flight):
-            if entry.place is Place.DISK and self._pending.get(entry.key) is entry:
-                del self._pending[entry.key]  # from now on the disk knows its id
+            # From now on the disk knows its id; or, if the disk failed, nobody.
+            if entry.body is None and self._pending.get(entry.key) is entry:
+                del self._pending[entry.key]
         for entry in mailbox.detach():
             if entry.place is Place.MEMORY:
                 mailbox.add(entry)
@@ -349,7 +364,7 @@ class Post:
         if waiting.seq <= mailbox.early_ack:
             mailbox.sent = mailbox.acked = waiting.seq
             self._settle(mailbox, [entry])
-            self._dirty[mailbox] = True
+            self._acknowledged.note(mailbox, stored=True)
             return
         mailbox.push(entry)
         entry.let_body_go()
@@ -360,7 +375,7 @@ class Post:
     def tick(self, now: float) -> None:
         """Write what nobody acknowledged in time, forget on disk what was, read on."""
         self._write_late(now)
-        self._flush_acks(now)
+        self._acknowledged.flush(now)
         for mailbox in list(self._behind):
             if mailbox.session is None or mailbox.drained:
                 self._behind.discard(mailbox)
@@ -369,52 +384,23 @@ class Post:
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
             self._rate.forget_full(now)
-            self.mailboxes.sweep(now, self._dirty)
+            self.mailboxes.sweep(now, self._acknowledged)
 
     def _write_late(self, now: float) -> None:
-        again, self._retry = self._retry, []
-        for entry in again:
-            entry.due = now + BUSY_SECONDS
-        self._unwritten.extend(again)
-        while self._unwritten and self._unwritten[0].due <= now:
-            entry = self._unwritten.popleft()
+        for entry in self._unwritten.due(now):
             if not entry.in_flight or entry.place is not Place.MEMORY:
                 continue
             if self._write(entry.mailbox, entry):
                 entry.mailbox.add(entry)
-            else:
-                self._retry.append(entry)
-
-    def _flush_acks(self, now: float, *, everything: bool = False) -> None:
-        """Rows go at each tick; a mere number, which only helps old vaults, every other second."""
-        everything = everything or now - self._acked_at >= _ACKED_SECONDS
-        chosen = [m for m, stored in self._dirty.items() if stored or everything]
-        if everything:
-            self._acked_at = now
-        if not chosen:
-            return
-        acks = [Acked(m.device_id, m.acked, self._dirty[m]) for m in chosen]
-        was = {m: self._dirty.pop(m) for m in chosen}
-
-        def acknowledged(outcome: Any) -> None:
-            self.outstanding -= 1
-            if isinstance(outcome, Exception):
-                for mailbox, stored in was.items():
-                    self._dirty[mailbox] = self._dirty.get(mailbox, False) or stored
-
-        def job(connection: Any) -> None:
-            mail.acknowledge(connection, acks)
-
-        if self._store.write(job, acknowledged):
-            self.outstanding += 1
-        else:
-            self._dirty = was | self._dirty
+            else:  # the writer has too much to do
+                entry.due = now + BUSY_SECONDS
+                self._unwritten.add(entry)
 
     def drain(self, now: float) -> None:
         """Put everything on disk that is not there."""
         for session in list(self._logged_in):
             self.detach(session, now)
-        self._flush_acks(now, everything=True)
+        self._acknowledged.flush(now, everything=True)
 
     # ------------------------------------------------------------ answers
 

@@ -16,12 +16,16 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import DataFolderInUse, DataFolderTooNew, DataFolderUnusable
 
 _FILE = "server.db"
 _LOCK = "server.lock"
 _BUSY_MS = 5_000
+
+DISK_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
+"""What a failing disk raises: through SQLAlchemy, or from the driver where it is asked itself."""
 
 
 def file_of(folder: Path) -> Path:
@@ -109,6 +113,13 @@ def checkpoint(connection: Connection) -> bool:
     with contextlib.closing(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
         busy, _, _ = cursor.fetchone()
     return not busy
+
+
+def changes_of(connection: Connection) -> int:
+    """How many rows a connection has changed since it was opened."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver.total_changes
 
 
 def migrate(folder: Path) -> None:

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import SecureChatError, StorageUnavailable
 from secure_chat.server.bugs import note_bug
-from secure_chat.server.store.writer import Deliver, Done, Job, hand_over, kind_of
+from secure_chat.server.store.database import DISK_ERRORS
+from secure_chat.server.store.trouble import Trouble
+from secure_chat.server.store.writer import Deliver, Done, Job, hand_over
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Reader(threading.Thread):
         self._wake = threading.Condition()  # guards the two below
         self._jobs: deque[tuple[Job, Done]] = deque()
         self._closing = False
+        self._trouble = Trouble(log)
 
     def submit(self, job: Job, done: Done) -> bool:
         """Queue a job; ``done`` gets its result or its error. False if the queue is full."""
@@ -66,11 +68,13 @@ class Reader(threading.Thread):
             if self._connection is None:
                 self._connection = self._engine.connect()
             with self._connection.begin():
-                return job(self._connection)
+                result = job(self._connection)
+            self._trouble.passed()
+            return result
         except SecureChatError as refused:
             return refused
-        except (SQLAlchemyError, OSError) as wrong:
-            log.error("the store cannot read: %s", kind_of(wrong))
+        except DISK_ERRORS as wrong:
+            self._trouble.met("read", wrong)
             self._disconnect()
             return StorageUnavailable()
         except Exception as bug:
@@ -79,6 +83,6 @@ class Reader(threading.Thread):
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(SQLAlchemyError, OSError):
+            with contextlib.suppress(*DISK_ERRORS):
                 self._connection.close()
             self._connection = None

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailable
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
@@ -18,7 +17,8 @@ from secure_chat.server.store.invites import Invite
 from secure_chat.server.store.mail import Letter
 from secure_chat.server.store.reader import Reader
 from secure_chat.server.store.schema import facts
-from secure_chat.server.store.writer import Deliver, Done, Writer, kind_of
+from secure_chat.server.store.trouble import kind_of
+from secure_chat.server.store.writer import Deliver, Done, Writer
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Store:
         try:
             database.migrate(data_dir)
             return cls(data_dir, held, _server_id(data_dir))
-        except (SQLAlchemyError, OSError) as wrong:  # damaged, or a full disk
+        except database.DISK_ERRORS as wrong:  # damaged, or a full disk
             held.close()
             reason = str(getattr(wrong, "orig", wrong)).rstrip(".")
             raise DataFolderUnusable(folder=data_dir, reason=reason) from wrong
@@ -134,7 +134,7 @@ class Store:
         try:
             with self._reading.connect() as connection, connection.begin():
                 return job(connection)
-        except (SQLAlchemyError, OSError) as wrong:
+        except database.DISK_ERRORS as wrong:
             log.error("the store cannot be examined: %s", kind_of(wrong))
             raise StorageUnavailable from None
 

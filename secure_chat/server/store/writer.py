@@ -14,14 +14,15 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from secure_chat.errors import SecureChatError, StorageUnavailable
 from secure_chat.server.bugs import note_bug
 from secure_chat.server.counters import Counters
 from secure_chat.server.store import mail
-from secure_chat.server.store.database import checkpoint
+from secure_chat.server.store.database import DISK_ERRORS, changes_of, checkpoint
 from secure_chat.server.store.mail import Letter, Stored
+from secure_chat.server.store.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Writer(threading.Thread):
         self._closing = False
         self._doubtful: list[Letter] = []  # of failed commits
         self._next_body = 0
+        self._trouble = Trouble(log)
 
     def submit(self, job: Job, done: Done, *, force: bool = False, direct: bool = False) -> bool:
         """Queue a job for the next group; False if the queue is full (never with ``force``).
@@ -134,24 +136,10 @@ class Writer(threading.Thread):
 
     def _commit(self, letters: list[_Mail], jobs: list[_Waiting]) -> None:
         """One transaction for the group; then everybody is told."""
-        group = [letter for letter, _ in letters]
-        begun = time.monotonic()
-        try:
-            connection = self._connected()
-            with connection.begin():
-                if self._doubtful:
-                    mail.forget(connection, self._doubtful)
-                stored: list[Any] = self._store(connection, group) if group else []
-                results = [_run(connection, waiting.job) for waiting in jobs]
-            self._doubtful = []
-            self._count(stored, time.monotonic() - begun)
-        except (SQLAlchemyError, OSError) as wrong:
-            log.error("the store cannot commit: %s", kind_of(wrong))
-            self._counters.commits_failed += 1
-            self._doubtful += group
-            self._disconnect()
-            stored = [StorageUnavailable()] * len(letters)
-            results = [StorageUnavailable()] * len(jobs)
+        stored, results, failed = self._attempt([letter for letter, _ in letters], jobs)
+        if failed:
+            if letters and jobs:  # what frees room must not fail for the sake of what needs it
+                _, results, _ = self._attempt([], jobs)
             time.sleep(_PAUSE_AFTER_FAILURE)  # a full disk must not be hammered
         outcomes = [(done, outcome) for (_, done), outcome in zip(letters, stored, strict=True)]
         for waiting, outcome in zip(jobs, results, strict=True):
@@ -166,6 +154,34 @@ class Writer(threading.Thread):
         self._counters.commits += 1
         self._counters.commit_seconds += seconds
         self._counters.stored += stored.count(Stored.YES)
+
+    def _attempt(
+        self, letters: list[Letter], jobs: list[_Waiting]
+    ) -> tuple[list[Any], list[Any], bool]:
+        """What became of each, and whether nothing could be committed."""
+        begun = time.monotonic()
+        try:
+            connection = self._connected()
+            changes = changes_of(connection)
+            with connection.begin():
+                if self._doubtful:
+                    mail.forget(connection, self._doubtful)
+                stored: list[Any] = self._store(connection, letters) if letters else []
+                results = [_run(connection, waiting.job) for waiting in jobs]
+        except Exception as wrong:  # this thread must not end: nothing would be stored any more
+            if not isinstance(wrong, DISK_ERRORS):
+                note_bug(wrong)
+            self._trouble.met("commit", wrong)
+            self._counters.commits_failed += 1
+            self._doubtful += letters
+            self._disconnect()
+            refused = StorageUnavailable()
+            return [refused] * len(letters), [refused] * len(jobs), True
+        self._doubtful = []
+        self._count(stored, time.monotonic() - begun)
+        if changes_of(connection) != changes:  # else the disk was not needed
+            self._trouble.passed()
+        return stored, results, False
 
     def _store(self, connection: Connection, letters: list[Letter]) -> list[Stored]:
         first = self._next_body
@@ -183,15 +199,15 @@ class Writer(threading.Thread):
     def _disconnect(self) -> None:
         """Let go of a connection that may be broken; the next group opens another."""
         if self._connection is not None:
-            with contextlib.suppress(SQLAlchemyError, OSError):
+            with contextlib.suppress(*DISK_ERRORS):
                 self._connection.close()
             self._connection = None
 
     def _checkpoint(self) -> bool:
         try:
             return checkpoint(self._connected())
-        except (SQLAlchemyError, OSError) as wrong:
-            log.error("the store cannot checkpoint: %s", kind_of(wrong))
+        except DISK_ERRORS as wrong:
+            self._trouble.met("checkpoint", wrong)
             self._disconnect()
             return False
 
@@ -203,7 +219,10 @@ def _run(connection: Connection, job: Job) -> Any:
             return job(connection)
     except SecureChatError as refused:
         return refused
-    except (SQLAlchemyError, OSError):
+    except IntegrityError as bug:  # of this job alone: the others' work is not to be refused for it
+        note_bug(bug)
+        return bug
+    except DISK_ERRORS:
         raise
     except Exception as bug:
         note_bug(bug)
@@ -224,14 +243,3 @@ def hand_over(deliver: Deliver, call: Callable[[], None]) -> None:
         deliver(call)
     except Exception as bug:
         note_bug(bug)
-
-
-def kind_of(wrong: BaseException) -> str:
-    """An error without its statement and parameters, which hold what people send.
-
-    SQLite ends a transaction by itself when its disk is full, so the error that arrives is often
-    the one of a rollback: the first of the chain tells the reason.
-    """
-    while wrong.__context__ is not None:
-        wrong = wrong.__context__
-    return getattr(wrong, "sqlite_errorname", "") or type(wrong).__name__
