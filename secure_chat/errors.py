@@ -161,6 +161,12 @@ class BadInviteLink(LocalError):
     template = "This invite link cannot be used: {reason}."
 
 
+class BadContactLink(LocalError):
+    """A contact link that cannot be used; ``reason`` says why."""
+
+    template = "This contact link cannot be used: {reason}."
+
+
 # ---------------------------------------------------------------- the wire
 
 
@@ -558,8 +564,38 @@ class BadTimer(LocalError):
     template = "Messages disappear after {shortest} seconds to {longest_days} days, or never (0)."
 
 
+class PersonBlocked(LocalError):
+    """Nothing is sent to somebody who is blocked."""
+
+    template = "You have blocked {user_id}. Unblock them before you write."
+
+
+class ContactLinkElsewhere(LocalError):
+    """A contact link of another server."""
+
+    template = "This contact link is of another server than this profile's."
+
+
+class ContactLinkDiffers(LocalError):
+    """A contact link names another key than the one known; nothing was changed."""
+
+    template = (
+        "This contact link names another key for {user_id} than the one known here. Nothing was "
+        "changed: ask {user_id} over another channel before you trust the link or this chat."
+    )
+
+
+class QrCodeDiffers(LocalError):
+    """A QR code that was read is of other keys, or of one's own screen."""
+
+    template = (
+        "This QR code is not what {user_id} should see: it belongs to other keys or names. Do not "
+        "trust this conversation until you have found out why."
+    )
+
+
 class BadName(LocalError):
-    """A display name that cannot be shown."""
+    """A name of somebody that cannot be shown."""
 
     template = "This name cannot be used: {reason}."
 

@@ -63,6 +63,7 @@ def _do(engine: ChatEngine, wish: dict[str, Any]) -> None:
             say("written", id=content_id.hex(), text=wish["text"])
         elif wish["do"] == "open":
             engine.open_conversation(UserId(wish["with"]))
+            engine.accept_request(UserId(wish["with"]))
             say("opened")
         elif wish["do"] == "safety":
             safety = engine.safety(UserId(wish["with"]))

@@ -37,6 +37,8 @@ class DemoApp(App):
         """Select the other person as soon as the server lists them."""
         if self.chat is not None and any(row.user_id == self._other for row in self.chat.people):
             self.chat.select(self._other)
+            if self._engine is not None:  # these two know each other
+                self._engine.accept_request(self._other)
         else:
             self.root.after(_LOOK_MS, self._open_conversation)
 

@@ -1,7 +1,8 @@
 """What every face (window, command line) may ask of the engine, and nothing else.
 
-All methods return at once and may be called from any thread; what comes of them arrives in
-`Engine.events`. Those that return data read the vault through a connection of the calling thread.
+All methods return at once, unless they say how long they take, and may be called from any thread;
+what comes of them arrives in `Engine.events`. Those that return data read the vault through a
+connection of the calling thread.
 """
 
 import queue
@@ -12,6 +13,7 @@ from secure_chat.client.events import (
     Conversation,
     Draft,
     Event,
+    KeyEvent,
     Message,
     Person,
     Privacy,
@@ -19,6 +21,7 @@ from secure_chat.client.events import (
     Version,
 )
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import ContactLink
 
 
 class Files(Protocol):
@@ -87,6 +90,7 @@ class Engine(Protocol):
         """A page of a conversation in order, ending before number ``before`` (None: the end).
 
         With ``after``: the page that begins after that number, and ``before`` means nothing.
+        Nothing of a request that has not been accepted.
         """
 
     def search(self, text: str, limit: int = 50) -> list[Message]:
@@ -108,7 +112,8 @@ class Engine(Protocol):
     def open_conversation(self, user_id: UserId, *, seen: bool = True) -> None:
         """Fetch the contact's keys if needed, so that `safety` can answer.
 
-        ``seen``: all of it counts as read; without it only what `mark_read` names.
+        ``seen``: all of it counts as read; without it only what `mark_read` names. A stranger who
+        is looked at stays one: see `accept_request`.
         """
 
     def mark_read(self, user_id: UserId, number: int) -> None:
@@ -118,7 +123,7 @@ class Engine(Protocol):
         """Put a text into the outbox; returns its content id.
 
         ``reply_to``: the number of the message that it answers. Raises `TextTooLong`, `BadText`,
-        `NoSuchMessage`.
+        `NoSuchMessage`, and `PersonBlocked`, as all that sends something.
         """
 
     def edit(self, user_id: UserId, number: int, text: str) -> bytes:
@@ -159,10 +164,34 @@ class Engine(Protocol):
         """Change it, and tell our contacts; the changes' content ids. Raises `BadName`."""
 
     def privacy(self) -> Privacy:
-        """Who learns that we have read, or are writing."""
+        """Who learns that we have read, or are writing, and who may write to us."""
 
     def set_privacy(self, privacy: Privacy) -> None:
         """Change it from now on."""
+
+    def accept_request(self, user_id: UserId) -> None:
+        """They are no stranger any more: what they wrote is shown, and confirmed to them."""
+
+    def delete_conversation(self, user_id: UserId) -> None:
+        """Every line of it leaves this device; a request is refused in silence."""
+
+    def block(self, user_id: UserId) -> None:
+        """Drop what they send from now on, and send them nothing; they are not told."""
+
+    def unblock(self, user_id: UserId) -> None:
+        """Take in again what they send; what came meanwhile is gone."""
+
+    def mute(self, user_id: UserId, seconds: float | None) -> None:
+        """No notifications of them for so long; None: until unmuted, 0: not any more."""
+
+    def pin(self, user_id: UserId, *, pinned: bool) -> None:
+        """Keep a conversation at the top."""
+
+    def archive(self, user_id: UserId, *, archived: bool) -> None:
+        """Put a conversation out of sight; a new message brings it back unless it is muted."""
+
+    def set_contact_name(self, user_id: UserId, name: str) -> None:
+        """What we call somebody on this device; empty: by the account's name. Raises `BadName`."""
 
     def safety(self, user_id: UserId) -> Safety | None:
         """Fingerprints and safety number, once the contact's key is known."""
@@ -170,8 +199,35 @@ class Engine(Protocol):
     def mark_verified(self, user_id: UserId, safety_number: str) -> None:
         """The person compared this number. Raises `SafetyNumberDiffers` if it is not the one."""
 
+    def key_history(self, user_id: UserId) -> list[KeyEvent]:
+        """What happened to a contact's key, the first moment first."""
+
+    def qr_content(self, user_id: UserId) -> str:
+        """The digits of the QR code that a contact scans from our screen. Raises `KeyUnknown`."""
+
+    def verify_qr(self, user_id: UserId, scanned: str) -> None:
+        """Their screen showed this QR code. Raises `QrCodeDiffers`, `BadQrCode`, `KeyUnknown`."""
+
+    def contact_link(self) -> ContactLink:
+        """The link by which others find and verify us. Raises `KeyUnknown` before it exists."""
+
+    def open_contact_link(self, link: ContactLink, *, verify: bool) -> UserId:
+        """Add whom a contact link names; ``verify``: it came over a way which the person trusts.
+
+        Raises `ContactLinkElsewhere`, `ContactLinkDiffers` (nothing changes), `NotToYourself`.
+        """
+
     def accept_changed_key(self, user_id: UserId) -> None:
         """The person accepts a changed key; held messages go out to it."""
+
+    def check_password(self, password: str) -> None:
+        """Raises `WrongPassword` unless it opens this profile. Takes a second."""
+
+    def change_password(self, old: str, new: str) -> None:
+        """Give the profile another password. Takes two seconds.
+
+        Raises `WrongPassword`, `BadPassword`, `ProfileUnwritable`.
+        """
 
     def retry(self, user_id: UserId) -> None:
         """Try a halted outbox again."""

@@ -38,6 +38,32 @@ class Audience(StrEnum):
     CONTACTS = "contacts"  # everybody whom we answered
 
 
+class Strangers(StrEnum):
+    """What happens to messages of people whom we never answered."""
+
+    ASK = "ask"  # a request: nothing but the name is shown until the person accepts
+    ADMIT = "admit"  # they are shown as they come; whoever is opened is a stranger no more
+
+
+class KeyFact(StrEnum):
+    """What happened to a contact's account key."""
+
+    SEEN = "seen"  # first use
+    CHANGED = "changed"  # another one was offered; it waits for the person
+    BACK = "back"  # the one known before was offered again
+    ACCEPTED = "accepted"  # the person took the other one
+    VERIFIED = "verified"
+    DOUBTED = "doubted"  # a contact link named another one
+
+
+class Means(StrEnum):
+    """How a key was verified."""
+
+    DIGITS = "digits"  # the safety number was compared
+    QR = "qr"
+    LINK = "link"  # a contact link that came over a way which the person trusts
+
+
 class MessageState(StrEnum):
     """How far a message of ours has come; `RECEIVED` marks theirs."""
 
@@ -84,6 +110,8 @@ class Person(Struct, frozen=True):
     online: bool
     trust: Trust | None = None
     display_name: str = ""  # as they call themselves, once they are no stranger; never an identity
+    name: str = ""  # as we call them here
+    blocked: bool = False
 
 
 class Quote(Struct, frozen=True):
@@ -112,10 +140,11 @@ class Version(Struct, frozen=True):
 
 
 class Privacy(Struct, frozen=True):
-    """Who learns that we have read, or are writing. Strangers never do."""
+    """Who learns that we have read, or are writing (strangers never do), and who may write."""
 
     read_receipts: Audience
     typing: Audience
+    strangers: Strangers = Strangers.ASK
 
 
 class Message(Struct, frozen=True):
@@ -159,6 +188,22 @@ class Conversation(Struct, frozen=True):
     display_name: str = ""
     first_unread: int = 0  # number of the oldest message that nobody has seen; 0: none
     draft: str = ""  # what is being written here
+    name: str = ""  # as we call them here; never shown as if it were the account's name
+    request: bool = False  # a stranger's, not accepted: there is nothing to see but the account
+    arrived: int = 0  # when the newest line came, of a request too
+    blocked: bool = False
+    muted_until: int = 0
+    pinned: int = 0  # since when; 0: it is not
+    archived: bool = False
+
+
+class KeyEvent(Struct, frozen=True):
+    """A moment in the history of a contact's account key."""
+
+    time: int
+    fact: KeyFact
+    means: Means | None = None  # of VERIFIED
+    fingerprint: str = ""  # of the key; empty where an earlier version did not keep it
 
 
 class Safety(Struct, frozen=True):
@@ -172,6 +217,7 @@ class Safety(Struct, frozen=True):
     first_seen: int
     changed: int = 0  # when the key changed last; 0: never
     verified: int = 0
+    verified_by: Means | None = None
 
 
 class Event(Struct, frozen=True):

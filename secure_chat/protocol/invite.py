@@ -1,6 +1,7 @@
-"""Invite links: all that a newcomer needs to reach a server (PROTOCOL.md 5).
+"""Links: all that a newcomer needs to reach a server (PROTOCOL.md 5), and a contact (9).
 
 ``securechat://host:port/#v=1&id=<server id>&pin=<SPKI SHA-256>&invite=<token>``
+``securechat://host:port/#v=1&id=<server id>&contact=<account>&key=<account key>``
 
 Everything after ``#`` stays on the device that opens the link. ``pin`` may repeat (a spare key kept
 offline); ``invite`` is absent where registration is open. Binary values are unpadded base64url.
@@ -13,9 +14,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from msgspec import Struct
 
-from secure_chat.errors import BadEncoding, BadInviteLink
+from secure_chat.errors import BadAddress, BadContactLink, BadEncoding, BadInviteLink
+from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.encoding import b64url, from_b64url
-from secure_chat.protocol.wiretypes import Binary, InviteToken, ServerId
+from secure_chat.protocol.wiretypes import AccountKey, Binary, InviteToken, ServerId
 
 SCHEME = "securechat"
 VERSION = "1"
@@ -25,6 +27,7 @@ _MAX_PINS = 4
 _B = TypeVar("_B", bound=Binary)
 _NAME = re.compile(r"(?!-)[\w-]{1,63}(\.(?!-)[\w-]{1,63})*\.?")  # \w: international names too
 _KNOWN = {"v", "id", "pin", "invite"}
+_KNOWN_OF_CONTACT = {"v", "id", "contact", "key"}
 
 
 class Pin(Binary):
@@ -88,22 +91,74 @@ class InviteLink(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a link as it was pasted; raise `BadInviteLink` with the reason."""
-        link = text.strip()
-        if len(link) > _MAX_LINK or not link.isprintable():
-            raise BadInviteLink(reason="it is too long or has unprintable characters")
-        if not link.lower().startswith(f"{SCHEME}://"):
-            raise BadInviteLink(reason=f"it does not start with {SCHEME}://")
-        place, _, fragment = link[len(SCHEME) + 3 :].partition("#")
-        values = _values(fragment)
+        server, values = _read(text, _KNOWN)
         return cls(
-            ServerAddress.parse(place.rstrip("/")),
+            server,
             _binary(ServerId, values.get("id", []), "id"),
             tuple(_checked(Pin, pin, "pin") for pin in values.get("pin", [])),
             _binary(InviteToken, values.get("invite", []), "invite"),
         )
 
 
-def _values(fragment: str) -> dict[str, list[str]]:
+class ContactLink(Struct, frozen=True):
+    """Who somebody is on a server: the account's name and its whole key.
+
+    Whoever got it over a way they trust needs to compare nothing.
+    """
+
+    server: ServerAddress
+    server_id: ServerId
+    user_id: UserId
+    account_key: AccountKey
+
+    def __str__(self) -> str:
+        pairs = [
+            ("v", VERSION),
+            ("id", b64url(self.server_id)),
+            ("contact", self.user_id),
+            ("key", b64url(self.account_key)),
+        ]
+        return f"{SCHEME}://{self.server}/#{urlencode(pairs)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a link as it was pasted; raise `BadContactLink` with the reason."""
+        try:
+            server, values = _read(text, _KNOWN_OF_CONTACT)
+            server_id = _binary(ServerId, values.get("id", []), "id")
+            account_key = _binary(AccountKey, values.get("key", []), "key")
+        except BadInviteLink as wrong:
+            raise BadContactLink(reason=wrong.facts["reason"]) from None
+        names = values.get("contact", [])
+        if server_id is None or account_key is None or len(names) != 1:
+            raise BadContactLink(reason="it lacks the server's id, the name or the key")
+        try:
+            return cls(server, server_id, canonical_user_id(names[0]), account_key)
+        except BadAddress:
+            raise BadContactLink(reason="its name is no account's") from None
+
+
+def is_link(text: str) -> bool:
+    """Whether a link of either kind was meant."""
+    return text.strip().lower().startswith(f"{SCHEME}:")
+
+
+def is_contact_link(text: str) -> bool:
+    """Whether a link is of a contact rather than an invite; it may be damaged all the same."""
+    return is_link(text) and "contact=" in text.partition("#")[2]
+
+
+def _read(text: str, known: set[str]) -> tuple[ServerAddress, dict[str, list[str]]]:
+    link = text.strip()
+    if len(link) > _MAX_LINK or not link.isprintable():
+        raise BadInviteLink(reason="it is too long or has unprintable characters")
+    if not link.lower().startswith(f"{SCHEME}://"):
+        raise BadInviteLink(reason=f"it does not start with {SCHEME}://")
+    place, _, fragment = link[len(SCHEME) + 3 :].partition("#")
+    return ServerAddress.parse(place.rstrip("/")), _values(fragment, known)
+
+
+def _values(fragment: str, known: set[str]) -> dict[str, list[str]]:
     """The fragment's parameters; refuses unknown ones and other versions."""
     try:
         pairs = parse_qsl(fragment, keep_blank_values=True, strict_parsing=True, max_num_fields=16)
@@ -114,7 +169,7 @@ def _values(fragment: str) -> dict[str, list[str]]:
         values.setdefault(name, []).append(value)
     if values.get("v") != [VERSION]:
         raise BadInviteLink(reason="it is of a version that this program does not know")
-    if unknown := sorted(set(values) - _KNOWN):
+    if unknown := sorted(set(values) - known):
         raise BadInviteLink(reason=f"it has an unknown part {unknown[0]!r}")
     if len(values.get("pin", [])) > _MAX_PINS:
         raise BadInviteLink(reason="it has too many pins")

@@ -68,6 +68,7 @@ def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Visited"]:
             _mishaps(server, raw)
         alice, bob = (_invited(name, folder, server) for name in ("alice", "bob"))
         assert alice.send("bob", WORDS).code == 0
+        assert bob.run("accept", "alice").code == 0
         assert bob.run("listen", "--count", "1", "--for", "60").code == 0
         assert bob.send("alice", WORDS).code == 0  # waits on the server's disk
         yield Visited(server, raw.account, token)

@@ -15,7 +15,7 @@ from secure_chat.errors import Code, SafetyNumberDiffers
 from secure_chat.protocol import messages
 from secure_chat.protocol.messages import Delivery, Keys, Manifest, Pm
 from secure_chat.protocol.wiretypes import AccountKey, DeliveryId
-from tests.client.world import Client
+from tests.client.world import ADMITTING, Client
 from tests.support.accounts import Account
 from tests.support.hostile_server import (
     Heard,
@@ -43,6 +43,7 @@ class Scene:
 
     def person(self, name: str) -> Client:
         engine = ChatEngine(create_profile(self._folder / name, self.server.link, name, PASSWORD))
+        engine.set_privacy(ADMITTING)
         return self._started(engine, self._folder / name)
 
     def again(self, person: Client) -> Client:

@@ -47,6 +47,7 @@ from secure_chat.protocol.messages import (
     Welcome,
 )
 from secure_chat.protocol.wiretypes import Challenge, ServerId
+from tests.client.world import ADMITTING
 
 SERVER_ID = ServerId(b"S" * 16)
 START_MS = 1_800_000_000_000
@@ -188,6 +189,7 @@ class SimClient:
         vault = Vault(self.folder, KEY, ProfileLock(self.folder))
         vault._prepare()
         self.engine = ChatEngine(Profile(vault))
+        self.engine.set_privacy(ADMITTING)
         self.core = self.engine._core
 
     def clock(self) -> tuple[float, int]:

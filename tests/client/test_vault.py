@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from secure_chat.client.vault import Vault, database, keyfile, schema
+from secure_chat.client.vault import Vault, database, keyfile, schema, search
 from secure_chat.client.vault.lock import ProfileLock
 from secure_chat.errors import (
     BadPassword,
@@ -390,3 +390,83 @@ def test_two_vaults_with_one_password_have_nothing_in_common(folder: Path) -> No
     assert first != second
     for name in ("salt", "nonce", "wrapped"):
         assert json.loads(a)[name] != json.loads(b)[name]
+
+
+def test_another_password_opens_and_the_old_one_does_not(folder: Path) -> None:
+    """The same vault, the same key; nothing but key.json has changed, under 0600."""
+    vault = Vault.create(folder, PASSWORD)
+    _write_text(vault)
+    with pytest.raises(WrongPassword):
+        vault.change_password("not it", "other")
+    with pytest.raises(BadPassword):
+        vault.change_password(PASSWORD, "")
+    vault.check_password(PASSWORD)
+    vault.change_password(PASSWORD, "other")
+    with pytest.raises(WrongPassword):
+        vault.check_password(PASSWORD)
+    _write_text(vault, "written after")
+    vault.close()
+    assert stat.S_IMODE((folder / "key.json").stat().st_mode) == 0o600
+    with pytest.raises(WrongPassword):
+        Vault.open(folder, PASSWORD)
+    vault = Vault.open(folder, "other")
+    assert _texts(vault) == [CANARY, "written after"]
+    vault.close()
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_change_of_password_that_is_cut_off_leaves_the_old_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A full disk or a crash on the way: the old password opens, and what was half done is gone."""
+    vault = Vault.create(folder, PASSWORD)
+    before = (folder / "key.json").read_bytes()
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", fails)
+    else:
+        monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(ProfileUnwritable, match="No space"):
+        vault.change_password(PASSWORD, "other")
+    monkeypatch.undo()
+    vault.close()
+    assert (folder / "key.json").read_bytes() == before
+    Vault.open(folder, PASSWORD).close()
+    assert {path.name for path in folder.iterdir()} <= {"key.json", "vault.db", "lock"}
+
+
+def test_a_vault_of_the_version_before_keeps_all_it_had(folder: Path) -> None:
+    """Contacts of every kind come over with what is known of their keys' history."""
+    key, other, manifest = bytes([1]) * 32, bytes([2]) * 32, b"m"
+    db = apsw.Connection(":memory:")
+    search.register(db)
+    schema.migrate(db, schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._HABITS)])
+    db.executemany(
+        "INSERT INTO contacts (user_id, account_key, manifest, counter, pending_key,"
+        " pending_manifest, first_seen, changed, verified, engaged) VALUES (?,?,?,1,?,?,?,?,?,1)",
+        [
+            ("ann", key, manifest, None, None, 10, 0, 30),
+            ("ben", key, manifest, other, manifest, 10, 40, 20),
+            ("cem", key, manifest, None, None, 10, 40, 0),
+            ("dan", None, None, None, None, 0, 0, 0),
+        ],
+    )
+    before = db.execute("SELECT * FROM contacts ORDER BY user_id").fetchall()
+    schema.migrate(db)
+    assert db.execute("SELECT * FROM contacts ORDER BY user_id").fetchall() == before
+    history = db.execute(
+        "SELECT user_id, account_key, fact, means, time FROM key_history ORDER BY user_id, id"
+    ).fetchall()
+    assert history == [
+        ("ann", key, "seen", "", 10),
+        ("ann", key, "verified", "digits", 30),
+        ("ben", key, "seen", "", 10),
+        ("ben", key, "verified", "digits", 20),
+        ("ben", other, "changed", "", 40),
+        ("cem", None, "seen", "", 10),  # which key it was then, nobody wrote down
+        ("cem", key, "changed", "", 40),
+    ]
+    db.close()

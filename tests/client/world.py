@@ -17,6 +17,7 @@ from secure_chat.client.events import (
     MessageState,
     Privacy,
     Problem,
+    Strangers,
 )
 from secure_chat.client.profile import create_profile, open_profile
 from secure_chat.protocol.addresses import UserId
@@ -31,8 +32,11 @@ from tests.transport.support import Authority, Identity
 
 PASSWORD = "a password"
 PATIENCE = 30.0
-OPEN = Privacy(read_receipts=Audience.CONTACTS, typing=Audience.CONTACTS)
-"""Most of these people tell each other what they read without having compared numbers."""
+OPEN = Privacy(Audience.CONTACTS, Audience.CONTACTS, Strangers.ADMIT)
+"""Most of these people tell each other what they read without having compared numbers, and see
+what strangers write."""
+ADMITTING = Privacy(Audience.VERIFIED, Audience.VERIFIED, Strangers.ADMIT)
+"""As a new profile, but what strangers write is shown."""
 _E = TypeVar("_E", bound=Event)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from secure_chat.client import content
 from secure_chat.client.engine import chat
+from secure_chat.client.engine.intents import now_ms
 from secure_chat.client.events import (
     Audience,
     ChangeSent,
@@ -17,6 +18,7 @@ from secure_chat.client.events import (
     PeopleChanged,
     Privacy,
     Reaction,
+    Strangers,
     TypingChanged,
 )
 from secure_chat.client.vault import contacts, outbox
@@ -28,7 +30,7 @@ from secure_chat.errors import (
     TooManyEdits,
 )
 from secure_chat.protocol.messages import Delivery, Pm
-from tests.client.world import OPEN, Client, World
+from tests.client.world import ADMITTING, OPEN, Client, World
 
 
 @pytest.fixture
@@ -274,7 +276,7 @@ def test_a_display_name_reaches_contacts_and_no_strangers(pair: Pair, world: Wor
 def test_reading_and_typing_are_told_to_verified_contacts_alone(pair: Pair, world: World) -> None:
     """So it is unless the person chooses otherwise; delivery is told to every contact."""
     alice, bob = pair
-    bob.engine.set_privacy(Privacy(read_receipts=Audience.VERIFIED, typing=Audience.VERIFIED))
+    bob.engine.set_privacy(ADMITTING)
     alice.send(bob, "one")
     bob.has(alice, "one")
     bob.engine.open_conversation(alice.name)
@@ -290,7 +292,7 @@ def test_reading_and_typing_are_told_to_verified_contacts_alone(pair: Pair, worl
     alice.wait(lambda: line(alice, bob, "two").state is MessageState.READ)
     bob.engine.set_typing(alice.name, active=True)
     alice.wait(lambda: bool(alice.of(TypingChanged)))
-    bob.engine.set_privacy(Privacy(read_receipts=Audience.NOBODY, typing=Audience.NOBODY))
+    bob.engine.set_privacy(Privacy(Audience.NOBODY, Audience.NOBODY, Strangers.ADMIT))
     alice.send(bob, "three")
     bob.has(alice, "three")
     bob.engine.open_conversation(alice.name)
@@ -354,15 +356,14 @@ def test_attack_33_a_clock_ten_years_off_is_flagged_not_obeyed(
     """A message with an absurd time stands where it arrived, under our time, with the claim."""
     alice, bob = pair
     off = years * 365 * 86_400_000
-    now = chat._now_ms
-    monkeypatch.setattr(chat, "_now_ms", lambda: now() + off)
+    monkeypatch.setattr(chat, "now_ms", lambda: now_ms() + off)
     alice.send(bob, "from another age")
     monkeypatch.undo()
     bob.send(alice, "from now")
     bob.has(alice, "from another age")
     arrived = line(bob, alice, "from another age")
-    assert abs(arrived.time - now()) < 60_000
-    assert abs(arrived.claimed_time - (now() + off)) < 60_000
+    assert abs(arrived.time - now_ms()) < 60_000
+    assert abs(arrived.claimed_time - (now_ms() + off)) < 60_000
     assert bob.lines(alice)[-1].number >= arrived.number
 
 

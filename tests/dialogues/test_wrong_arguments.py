@@ -76,6 +76,15 @@ WRONG: list[Sequence[str]] = [
     ["window", "--password"],
     ["window", "--language", "xx"],
     ["window", "--link", "http://x"],
+    ["window", "--link", "securechat://x/#v=1&contact=bob"],
+    ["securechat://x/#v=9"],
+    ["requests", "bob"],
+    ["accept"],
+    ["block", "no/name"],
+    ["unblock"],
+    ["strangers", "maybe"],
+    ["contact-link", "securechat://x/#v=1"],
+    ["password", "--new-password", "x"],
 ]
 
 

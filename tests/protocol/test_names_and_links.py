@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secure_chat.errors import BadAddress, BadEncoding, BadInviteLink
+from secure_chat.errors import BadAddress, BadContactLink, BadEncoding, BadInviteLink
 from secure_chat.protocol import limits, signing
 from secure_chat.protocol.addresses import (
     DeviceAddress,
@@ -16,9 +16,16 @@ from secure_chat.protocol.addresses import (
     canonical_user_id,
 )
 from secure_chat.protocol.encoding import Reader, b64url, fields, from_b64url
-from secure_chat.protocol.invite import InviteLink, Pin, ServerAddress
+from secure_chat.protocol.invite import (
+    ContactLink,
+    InviteLink,
+    Pin,
+    ServerAddress,
+    is_contact_link,
+)
 from secure_chat.protocol.manifest import DeviceEntry, Manifest, decode_manifest, manifest_hash
 from secure_chat.protocol.wiretypes import (
+    AccountKey,
     DeviceDhKey,
     DeviceKey,
     InviteToken,
@@ -239,6 +246,53 @@ def test_any_text_is_a_link_or_refused(text: str) -> None:
             InviteLink.parse(candidate)
         except BadInviteLink:
             pass
+
+
+contact_links = st.builds(
+    ContactLink,
+    st.builds(ServerAddress, st.sampled_from(["localhost", "::1"]), st.integers(1, 65_535)),
+    binaries(ServerId),
+    names.map(canonical_user_id),
+    binaries(AccountKey),
+)
+
+
+@given(contact_links)
+def test_contact_links_read_what_they_write(link: ContactLink) -> None:
+    """parse(str(link)) == link; and neither kind of link is taken for the other."""
+    assert ContactLink.parse(f"  {link}\n") == link
+    assert is_contact_link(str(link))
+    with pytest.raises(BadInviteLink):
+        InviteLink.parse(str(link))
+
+
+@given(links)
+def test_an_invite_link_is_no_contact_link(link: InviteLink) -> None:
+    assert not is_contact_link(str(link))
+    with pytest.raises(BadContactLink):
+        ContactLink.parse(str(link))
+
+
+_PLACE, _ID, _KEY = "securechat://host:7443/#v=1", "A" * 22, "A" * 43
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("https://x/#v=1", "securechat://"),
+        (f"{_PLACE}&id={_ID}&contact=ali", "lacks"),
+        (f"{_PLACE}&id={_ID}&key={_KEY}", "lacks"),
+        (f"{_PLACE}&contact=ali&key={_KEY}", "lacks"),
+        (f"{_PLACE}&id={_ID}&contact=ali&contact=bob&key={_KEY}", "lacks"),
+        (f"{_PLACE}&id={_ID}&contact=ali&key={_KEY}&key={_KEY}", "more than one key"),
+        (f"{_PLACE}&id={_ID}&contact=ali&key={_KEY[1:]}", "key is damaged"),
+        (f"{_PLACE}&id={_ID}&contact=%D8%B9%D9%84%DB%8C&key={_KEY}", "no account"),
+        (f"{_PLACE}&id={_ID}&contact=ali&key={_KEY}&pin={_KEY}", "unknown part"),
+    ],
+)
+def test_bad_contact_links_are_refused_in_words(text: str, reason: str) -> None:
+    with pytest.raises(BadContactLink, match=reason):
+        ContactLink.parse(text)
 
 
 def test_limits_agree_with_each_other() -> None:

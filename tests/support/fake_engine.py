@@ -29,6 +29,7 @@ from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.held import held_row
 from secure_chat.protocol.invite import InviteLink
 from tests.support.content_calls import ContentCalls, page_of
+from tests.support.habit_calls import HabitCalls
 
 ALICE, BOB = UserId("alice"), UserId("bob")
 NUMBER = tuple(f"{n:05d}" for n in range(12))
@@ -51,7 +52,7 @@ def text_from(user_id: UserId, text: str, number: int, **more: object) -> Messag
     return Message(**(facts | more))  # type: ignore[arg-type]
 
 
-class FakeEngine(ContentCalls):
+class FakeEngine(HabitCalls, ContentCalls):
     """Implements `secure_chat.client.api.Engine`."""
 
     def __init__(self) -> None:

@@ -229,6 +229,8 @@ class Person:
         person = cls(name, folder)
         done = person.run("register", "--link", str(server.link()), "--name", name)
         assert done.code == 0, done
+        # Most dialogues are between people who know each other.
+        assert person.run("strangers", "admit").code == 0
         return person
 
     def _command(self, command: str, *arguments: str) -> list[str]:

@@ -27,6 +27,7 @@ from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
 from tests.support.content_calls import ContentCalls, page_of
+from tests.support.habit_calls import HabitCalls
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=timezone(timedelta(hours=3, minutes=30)))
 NUMBER = tuple(f"{(i * 7919 + 12345) % 100000:05d}" for i in range(12))
@@ -45,7 +46,7 @@ class WrongTestPassword(LocalError):
     template = "The password is wrong."
 
 
-class FakeEngine(ContentCalls):
+class FakeEngine(HabitCalls, ContentCalls):
     """Keeps conversations in memory; what a test wants to happen, it makes happen."""
 
     def __init__(self, user_id: str = "alice") -> None:
@@ -56,7 +57,6 @@ class FakeEngine(ContentCalls):
         self.messages: dict[UserId, list[Message]] = {}
         self.trust: dict[UserId, Trust] = {}
         self.unread: dict[UserId, int] = {}
-        self.calls: list[str] = []
         self.started = self.stopped = False
         self.answer_to_start: Event | None = ConnectionChanged(
             ConnectionState.ONLINE, tls_group="X25519MLKEM768"
@@ -98,7 +98,8 @@ class FakeEngine(ContentCalls):
         *,
         after: int | None = None,
     ) -> list[Message]:
-        return page_of(self.messages.get(user_id, []), before, limit, after)
+        known = [] if user_id in self.requests else self.messages.get(user_id, [])
+        return page_of(known, before, limit, after)
 
     def search(self, text: str, limit: int = 50) -> list[Message]:
         found = [m for all_of_them in self.messages.values() for m in all_of_them if text in m.text]
@@ -225,14 +226,39 @@ class FakeEngine(ContentCalls):
         self.trust[user_id] = trust
         self._events.put(ConversationChanged(self.conversation(user_id)))
 
+    def tell_of(self, user_id: UserId) -> None:
+        known = self.persons.get(user_id, Person(user_id, online=False))
+        decided = self.decision(user_id)
+        self.persons[user_id] = Person(
+            user_id,
+            known.online,
+            self.trust.get(user_id),
+            known.display_name,
+            decided.name,
+            decided.blocked,
+        )
+        self._events.put(PeopleChanged((self.persons[user_id],)))
+        self._events.put(ConversationChanged(self.conversation(user_id)))
+
     def tell(self, event: Event) -> None:
         self._events.put(event)
 
     def conversation(self, user_id: UserId) -> Conversation:
         known = self.messages.get(user_id, [])
         trust = self.trust.get(user_id, Trust.NEW)
+        request, decided = user_id in self.requests, self.decision(user_id)
         return Conversation(
-            user_id, trust, self.unread.get(user_id, 0), known[-1] if known else None
+            user_id,
+            trust,
+            0 if request else self.unread.get(user_id, 0),
+            known[-1] if known and not request else None,
+            name=decided.name,
+            request=request,
+            arrived=known[-1].time if known else 0,
+            blocked=decided.blocked,
+            muted_until=decided.muted_until,
+            pinned=decided.pinned,
+            archived=decided.archived,
         )
 
     def _clear_unread(self, user_id: UserId) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from secure_chat.client.api import Engine
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.profiles import Profiles
 from secure_chat.client.presenter.rows import Action, BubbleRow, Delivery, Mark
@@ -78,6 +79,11 @@ def chat(app: App) -> Chat:
     return app.chat
 
 
+def engine(app: App) -> Engine:
+    assert app._engine is not None
+    return app._engine
+
+
 def texts(app: App) -> list[str]:
     return [row.text for row in chat(app).timeline.rows if isinstance(row, BubbleRow)]
 
@@ -99,6 +105,7 @@ def test_two_people_register_talk_verify_and_come_back(
     stage.until(lambda: "X25519MLKEM768" in chat(alice).secured, "the hybrid key exchange")
     find(stage, alice, BOB)
     find(stage, bob, ALICE)
+    engine(bob).accept_request(ALICE)
     say(stage, alice, "Hello Bob")
     stage.until(lambda: "Hello Bob" in drawn_texts(bob), "it arrives")
     say(stage, bob, SALAM)
@@ -175,6 +182,7 @@ def test_the_server_goes_and_comes_back(
     bob = register(stage, server, tmp_path / "b", "bob")
     find(stage, alice, BOB)
     find(stage, bob, ALICE)
+    engine(bob).accept_request(ALICE)
     say(stage, alice, "before")
     stage.until(lambda: texts(bob) == ["before"], "it arrives")
     server.kill()

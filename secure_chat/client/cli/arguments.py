@@ -16,20 +16,26 @@ from secure_chat.client.cli.grammar import (
     add_user,
     command,
     count_value,
+    either_link_value,
     link_value,
     seconds_value,
     server_value,
     text_value,
 )
 from secure_chat.client.cli.language import words
+from secure_chat.client.cli.people_arguments import ADD_PEOPLE
 from secure_chat.errors import WrongArguments
+from secure_chat.protocol.invite import is_link
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the arguments; raise `WrongArguments`. ``command`` is the subcommand's name."""
     parser = Parser(
         prog=PROGRAM,
-        description=words("End-to-end encrypted chat. Without a command it opens the window."),
+        description=words(
+            "End-to-end encrypted chat. Without a command it opens the window; with an invite or "
+            "contact link in the place of a command, the window opens that link."
+        ),
         epilog=words("Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."),
         allow_abbrev=False,
     )
@@ -37,12 +43,19 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar=words("COMMAND"), parser_class=Parser)
     for add in _COMMANDS:
         add(commands)
-    chosen = parser.parse_args(list(arguments))
+    chosen = parser.parse_args(_link_as_command(arguments))
     if chosen.command != "profiles" and chosen.password_file and chosen.password_stdin:
         raise WrongArguments(reason=words("Give --password-file or --password-stdin, not both."))
     if chosen.command is None:
         chosen.command = "window"
     return chosen
+
+
+def _link_as_command(arguments: Sequence[str]) -> list[str]:
+    """What the system passes when somebody presses a link: ``securechat://…`` and nothing else."""
+    if len(arguments) == 1 and is_link(arguments[0]):
+        return ["window", "--link", arguments[0]]
+    return list(arguments)
 
 
 def _add_register(commands: "Commands[Parser]") -> None:
@@ -209,7 +222,9 @@ def _add_window(commands: "Commands[Parser]") -> None:
         commands, "window", words("open the window (also without any command)"), vault=False
     )
     add_profile(parser, nested=True)
-    parser.add_argument("--link", type=link_value, help=words("an invite link to begin with"))
+    parser.add_argument(
+        "--link", type=either_link_value, help=words("an invite or contact link to begin with")
+    )
     parser.add_argument(
         "--ca-file",
         metavar="FILE",
@@ -223,5 +238,5 @@ def _add_window(commands: "Commands[Parser]") -> None:
 _COMMANDS = (
     _add_register, _add_send, _add_listen, _add_users, _add_fingerprint, _add_verify,
     _add_accept_key, _add_export, _add_my_data, _add_delete_account, _add_profiles, _add_window,
-    *ADD_CHANGES,
+    *ADD_CHANGES, *ADD_PEOPLE,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from secure_chat.client.api import Engine
-from secure_chat.client.cli import account, changes, output
+from secure_chat.client.cli import account, changes, output, people
 from secure_chat.client.cli.changes import given_text, message_number
 from secure_chat.client.cli.export import export
 from secure_chat.client.cli.language import words
@@ -267,4 +267,11 @@ COMMANDS: dict[str, Command] = {
     "profile": changes.profile,
     "my-data": account.my_data,
     "delete-account": account.delete_account,
+    "requests": people.requests,
+    "accept": people.accept,
+    "block": people.block,
+    "unblock": people.unblock,
+    "strangers": people.strangers,
+    "contact-link": people.contact_link,
+    "password": people.password,
 }

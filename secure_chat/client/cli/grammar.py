@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from secure_chat.client.cli.language import words
-from secure_chat.errors import BadAddress, BadInviteLink, WrongArguments
+from secure_chat.errors import BadAddress, BadContactLink, BadInviteLink, WrongArguments
 from secure_chat.protocol.addresses import UserId, canonical_user_id
-from secure_chat.protocol.invite import InviteLink, ServerAddress
+from secure_chat.protocol.invite import ContactLink, InviteLink, ServerAddress, is_contact_link
 
 PROGRAM = "secure-chat"
 DEFAULT_TIMEOUT = 30.0
@@ -99,6 +99,13 @@ def link_value(text: str) -> InviteLink:
     try:
         return InviteLink.parse(text)
     except BadInviteLink as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+
+
+def either_link_value(text: str) -> InviteLink | ContactLink:
+    try:
+        return ContactLink.parse(text) if is_contact_link(text) else InviteLink.parse(text)
+    except (BadInviteLink, BadContactLink) as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from None
 
 

@@ -12,6 +12,8 @@ from secure_chat.client.cli.profiles import open_engine
 from secure_chat.client.cli.session import Backend, Events, closing, deadline_in
 from secure_chat.client.events import (
     ChangeSent,
+    Conversation,
+    ConversationChanged,
     Message,
     MessageAdded,
     MessageChanged,
@@ -56,6 +58,8 @@ def _print_as_they_come(engine: Engine, printer: "_Printer", seconds: float | No
             printer.message(event.message)
         elif isinstance(event, MessageChanged):
             printer.changed(event.message)
+        elif isinstance(event, ConversationChanged):
+            printer.conversation(event.conversation)
         elif isinstance(event, MessageRemoved | TypingChanged | ChangeSent):
             printer.happened(event)
         elif isinstance(event, Problem):
@@ -76,6 +80,7 @@ class _Printer:
         self._sender: UserId | None = chosen.sender
         self._count: int | None = chosen.count
         self._seen: dict[UserId, int] = {}  # written out and not marked as read yet
+        self._asked: set[UserId] = set()
         self.printed = 0
 
     @property
@@ -86,6 +91,7 @@ class _Printer:
     def unread(self) -> None:
         """What came while nobody listened."""
         for conversation in reversed(self._engine.conversations()):
+            self.conversation(conversation)
             for message in self._last(conversation.user_id, conversation.unread):
                 if self.full:
                     return
@@ -121,6 +127,23 @@ class _Printer:
         self._shown[message.number] = now
         if now != before and (message.edited or message.deleted or message.reactions):
             output.say(output.message_text(message))
+
+    def conversation(self, conversation: Conversation) -> None:
+        """Say once that a stranger waits."""
+        user_id = conversation.user_id
+        if not conversation.request or user_id in self._asked or self._is_other(user_id):
+            return
+        self._asked.add(user_id)
+        if self._json:
+            output.say_json(output.json_line(**{"type": "request", "from": user_id}))
+        else:
+            output.note(
+                words(
+                    "{user_id} wants to write to you. See it: secure-chat accept {user_id}. "
+                    "Never hear of them: secure-chat block {user_id}.",
+                    user_id=user_id,
+                )
+            )
 
     def happened(self, event: MessageRemoved | TypingChanged | ChangeSent) -> None:
         """What is no message: a script may follow it, a reader is not told."""

@@ -13,13 +13,15 @@ from secure_chat.errors import CannotRead, NoPassword
 _LONGEST = 1024
 
 
-def read_password(file: Path | None, *, from_stdin: bool, twice: bool) -> str:
+def read_password(
+    file: Path | None, *, from_stdin: bool, twice: bool, prompt: str | None = None
+) -> str:
     """The profile's password; ``twice`` for a new one. Raises `NoPassword`, `CannotRead`."""
     if file is not None:
         return _checked(_first_line(file))
     if from_stdin:
         return _checked(sys.stdin.readline(_LONGEST + 2).rstrip("\r\n"))
-    return _ask(twice=twice)
+    return _ask(prompt or words("Password: "), twice=twice)
 
 
 def _first_line(file: Path) -> str:
@@ -40,13 +42,13 @@ def _checked(password: str) -> str:
     return password
 
 
-def _ask(*, twice: bool) -> str:
+def _ask(prompt: str, *, twice: bool) -> str:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NoPassword(
             reason=words("there is no terminal to ask on; use --password-file or --password-stdin")
         )
     try:
-        password = _checked(getpass.getpass(words("Password: ")))
+        password = _checked(getpass.getpass(prompt))
         if twice and getpass.getpass(words("The same password again: ")) != password:
             raise NoPassword(reason=words("the two differ"))
     except EOFError:

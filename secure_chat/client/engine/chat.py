@@ -7,20 +7,16 @@ transactions that they tell of.
 
 import queue
 import threading
-import time
-import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
 import apsw
-import msgspec
 
 from secure_chat.client import content
 from secure_chat.client.content import ContentId
 from secure_chat.client.content.rules import Ref
 from secure_chat.client.engine.core import (
     Core,
-    Decided,
     Types,
     WantsDeletion,
     WantsKey,
@@ -28,9 +24,11 @@ from secure_chat.client.engine.core import (
     WantsServersData,
     Wrote,
 )
-from secure_chat.client.engine.effects import remove, vanish
+from secure_chat.client.engine.effects import remove, shown, vanish
+from secure_chat.client.engine.habits import HabitIntents
+from secure_chat.client.engine.intents import now_ms
 from secure_chat.client.engine.network import Network
-from secure_chat.client.engine.trust import accept_pending, released
+from secure_chat.client.engine.verifying import TrustIntents
 from secure_chat.client.engine.writing import Writer, Written, rename
 from secure_chat.client.events import Conversation as Line
 from secure_chat.client.events import (
@@ -38,27 +36,24 @@ from secure_chat.client.events import (
     Draft,
     Event,
     Message,
-    PeopleChanged,
     Person,
     Privacy,
-    Safety,
     Version,
 )
 from secure_chat.client.link import Endpoint
 from secure_chat.client.profile import Profile
-from secure_chat.client.vault import contacts, drafts, history, identity, keys, search, talk
+from secure_chat.client.vault import drafts, habits, history, identity, search, talk
 from secure_chat.client.vault.contacts import Contact
-from secure_chat.crypto.fingerprint import account_fingerprint, safety_number
+from secure_chat.crypto.fingerprint import account_fingerprint
 from secure_chat.crypto.rng import Random, system_random
-from secure_chat.errors import KeyUnknown, NoSuchMessage, NotToYourself, SafetyNumberDiffers
+from secure_chat.errors import NoSuchMessage, NotToYourself, PersonBlocked
 from secure_chat.protocol.addresses import UserId, canonical_user_id
-from secure_chat.protocol.wiretypes import AccountKey
 
 _STOP_SECONDS = 5.0
 _Result = TypeVar("_Result")
 
 
-class ChatEngine:
+class ChatEngine(TrustIntents, HabitIntents):
     """The running client of one profile, which it closes at the end."""
 
     def __init__(self, profile: Profile, random: Random = system_random) -> None:
@@ -71,7 +66,7 @@ class ChatEngine:
         self._network = Network(self._core, self._endpoint, self._publish)
         self._started = False
         with self._vault.write() as db:
-            vanish(db, _now_ms())  # what was due while nobody ran
+            vanish(db, now_ms())  # what was due while nobody ran
 
     # ------------------------------------------------------------ the connection
 
@@ -132,9 +127,14 @@ class ChatEngine:
         *,
         after: int | None = None,
     ) -> list[Message]:
-        """A page of a conversation in order: before a number (None: the end), or after one."""
+        """A page of a conversation in order: before a number (None: the end), or after one.
+
+        Nothing of a request that has not been accepted.
+        """
         other = canonical_user_id(user_id)
         with self._vault.read() as db:
+            if habits.is_request(db, other):
+                return []
             if after is not None:
                 return history.page_after(db, other, after, limit)
             return history.page(db, other, before, limit)
@@ -166,26 +166,6 @@ class ChatEngine:
         with self._vault.read() as db:
             return drafts.last_opened(db)
 
-    def safety(self, user_id: UserId) -> Safety | None:
-        """Fingerprints and safety number, once the contact's key is known.
-
-        Of a contact whose key has changed it shows the new key, the one to decide on.
-        """
-        with self._vault.read() as db:
-            contact = contacts.get(db, canonical_user_id(user_id))
-        if contact.shown is None or contact.trust is None:
-            return None
-        return Safety(
-            user_id=contact.user_id,
-            our_fingerprint=self.our_fingerprint,
-            their_fingerprint=account_fingerprint(contact.shown.account_key),
-            safety_number=self._safety_number(contact, contact.shown.account_key),
-            trust=contact.trust,
-            first_seen=contact.first_seen,
-            changed=contact.changed,
-            verified=0 if contact.pending is not None else contact.verified,
-        )
-
     # ------------------------------------------------------------ conversations
 
     def open_conversation(self, user_id: UserId, *, seen: bool = True) -> None:
@@ -197,7 +177,8 @@ class ChatEngine:
             return self._writer(db, other).seen(None if seen else 0)
 
         contact = self._change(opened)
-        if contact.identity is None or contact.pending is not None:
+        known = contact.identity
+        if known is None or known.is_bare or contact.pending is not None:
             self._network.post(WantsKey(other))
         self._network.post(Wrote(other))
 
@@ -241,7 +222,7 @@ class ChatEngine:
 
         def gone(db: apsw.Connection) -> tuple[None, list[Event]]:
             ref = self._line(db, other, number)[1]
-            return None, remove(db, other, number, ref, _now_ms())
+            return None, remove(db, other, number, ref, now_ms())
 
         self._change(gone)
         self._vault.scrub()
@@ -303,52 +284,32 @@ class ChatEngine:
         """Delete our account at the server with all that it holds; `AccountDeletion` tells."""
         self._network.post(WantsDeletion(self.user_id))
 
-    # ------------------------------------------------------------ trust
+    # ------------------------------------------------------------ the password
 
-    def mark_verified(self, user_id: UserId, safety_number: str) -> None:
-        """The person compared this number. Raises `SafetyNumberDiffers`, `KeyUnknown`."""
-        other = self._other(user_id)
+    def check_password(self, password: str) -> None:
+        """Raises `WrongPassword` unless it opens this profile. Takes a second."""
+        self._vault.check_password(password)
 
-        def verify(db: apsw.Connection) -> tuple[None, list[Event]]:
-            contact = contacts.get(db, other)
-            if contact.shown is None:
-                raise KeyUnknown(user_id=other)
-            number = self._safety_number(contact, contact.shown.account_key)
-            if _digits(safety_number) != "".join(number):
-                raise SafetyNumberDiffers(user_id=other)
-            if contact.pending is None:
-                known = msgspec.structs.replace(contact, verified=_now_ms())
-                contacts.put(db, known)
-                return None, self._standing(db, known)
-            return None, self._accept(db, contact, verified=_now_ms())
+    def change_password(self, old: str, new: str) -> None:
+        """Give the profile another password. Takes two seconds.
 
-        self._change(verify)
-        self._network.post(Decided(other))
-
-    def accept_changed_key(self, user_id: UserId) -> None:
-        """The person accepts a changed key; held messages go out to it."""
-        other = self._other(user_id)
-
-        def accept(db: apsw.Connection) -> tuple[None, list[Event]]:
-            contact = contacts.get(db, other)
-            if contact.pending is None:
-                return None, []
-            return None, self._accept(db, contact, verified=0)
-
-        self._change(accept)
-        self._network.post(Decided(other))
+        Raises `WrongPassword`, `BadPassword`, `ProfileUnwritable`.
+        """
+        self._vault.change_password(old, new)
 
     # ------------------------------------------------------------ inside transactions
 
     def _writer(self, db: apsw.Connection, user_id: UserId) -> Writer:
         online = self._core.roster.is_online(user_id)
-        return Writer(db, user_id, _now_ms(), self._random, online=online)
+        return Writer(db, user_id, now_ms(), self._random, online=online)
 
     def _write(self, user_id: UserId, write: Callable[[Writer], Written]) -> bytes:
         """Something of ours, in the vault and on its way."""
         other = self._other(user_id)
 
         def change(db: apsw.Connection) -> tuple[ContentId, list[Event]]:
+            if habits.is_blocked(db, other):
+                raise PersonBlocked(user_id=other)
             written = write(self._writer(db, other))
             return written.content_id, written.events
 
@@ -358,25 +319,9 @@ class ChatEngine:
 
     def _line(self, db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref]:
         found = history.line(db, user_id, number)
-        if found is None:
+        if found is None or habits.is_request(db, user_id):
             raise NoSuchMessage(user_id=user_id, number=number)
         return found
-
-    def _accept(self, db: apsw.Connection, contact: Contact, *, verified: int) -> list[Event]:
-        known = accept_pending(db, contact, verified=verified)
-        assert known.identity is not None
-        keys.drop_sessions_but(db, known.user_id, known.identity.account_key)
-        talk.set_told(db, known.user_id, 0)  # this key has not been told our name
-        return [*released(db, known), *self._standing(db, known)]
-
-    def _standing(self, db: apsw.Connection, contact: Contact) -> list[Event]:
-        user_id = contact.user_id
-        online = self._core.roster.is_online(user_id)
-        name = history.display_name(db, contact)
-        return [
-            PeopleChanged((Person(user_id, online, contact.trust, name),)),
-            ConversationChanged(history.conversation(db, user_id)),
-        ]
 
     # ------------------------------------------------------------ helpers
 
@@ -387,20 +332,12 @@ class ChatEngine:
             raise NotToYourself(user_id=name)
         return name
 
-    def _safety_number(self, contact: Contact, key: AccountKey) -> tuple[str, ...]:
-        account = self._core.account
-        if account is None:
-            raise KeyUnknown(user_id=self.user_id)
-        our = account.device
-        return safety_number(
-            (our.address.user_id, our.account_key), (contact.user_id, key), our.server_id
-        )
-
     def _change(self, change: Callable[[apsw.Connection], tuple[_Result, list[Event]]]) -> _Result:
         """One transaction of the calling thread, and its events after it."""
         with self._emitting:
             with self._vault.write() as db:
                 result, events = change(db)
+                events = shown(db, events)
             for event in events:
                 self._events.put(event)
         return result
@@ -409,13 +346,3 @@ class ChatEngine:
         with self._emitting:
             for event in events:
                 self._events.put(event)
-
-
-def _digits(typed: str) -> str:
-    """The digits of a safety number as somebody typed it, in any script, without the gaps."""
-    kept = (one for one in typed if not one.isspace() and one not in "-_\u200c\u200e\u200f")
-    return "".join(str(unicodedata.digit(one, "?")) for one in kept)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

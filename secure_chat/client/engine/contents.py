@@ -15,6 +15,7 @@ from secure_chat.client.events import MessageChanged, MessageState
 from secure_chat.client.vault import contacts, history, keys, outbox
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.talk import VaultView
+from secure_chat.errors import BadEncoding
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 
@@ -69,6 +70,14 @@ class Contents:
         self._typing.heard(user_id)
         if contact.identity is not None and taken.own_counter > contact.identity.counter:
             self._to_fetch.add(user_id)  # their devices have changed
+
+    def drop(self, db: apsw.Connection, name: SessionName, taken: Content | BadEncoding) -> None:
+        """A content of somebody who is blocked: only its number is taken in.
+
+        So nothing seems to be missing when they are blocked no more.
+        """
+        if isinstance(taken, Content):
+            self._missing.skipped(db, name, taken.place)
 
     def _do(self, db: apsw.Connection, name: SessionName, effect: rules.Effect) -> None:
         """What an effect means beyond the conversation's rows."""

@@ -11,6 +11,7 @@ import apsw
 from msgspec import Struct
 
 from secure_chat.client.content import CONTENT_ID_BYTES, ContentId
+from secure_chat.client.engine.effects import shown
 from secure_chat.client.events import Event, Problem
 from secure_chat.client.vault import Vault, identity
 from secure_chat.client.vault.keys import (
@@ -88,6 +89,7 @@ class Context:
         try:
             with self.vault.write() as db:
                 yield db
+                self.events[events:] = shown(db, self.events[events:])
         except BaseException:
             del self.events[events:]
             del self.messages[messages:]

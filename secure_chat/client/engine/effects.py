@@ -19,9 +19,9 @@ from secure_chat.client.events import (
     MessageRemoved,
     MessageState,
     PeopleChanged,
-    Person,
+    TypingChanged,
 )
-from secure_chat.client.vault import attached, contacts, history, outbox, talk
+from secure_chat.client.vault import attached, habits, history, outbox, talk
 from secure_chat.protocol.addresses import UserId
 
 TIMER_SET = "{user_id} set messages to disappear {after} after they are read."
@@ -118,6 +118,7 @@ class Applier:
             return
         if effect.file is not None:
             attached.add(self._db, self._user_id, effect.ref, effect.file, self._source)
+        habits.came(self._db, self._user_id, self._now, ours=ours)
         talk.show_newest_edit(self._db, self._user_id, effect.ref)
         self._events.append(MessageAdded(history.by_number(self._db, added.number)))
         self._quotes(effect.ref)
@@ -150,9 +151,7 @@ class Applier:
         self._notice(f"timer {timer.revision}", said)
 
     def _named(self) -> None:
-        contact = contacts.get(self._db, self._user_id)
-        name = history.display_name(self._db, contact)
-        person = Person(self._user_id, self._online, contact.trust, name)
+        person = history.person(self._db, self._user_id, online=self._online)
         self._events.append(PeopleChanged((person,)))
 
     def _mark(self, content_id: ContentId, *, read: bool) -> None:
@@ -184,6 +183,30 @@ def remove(db: apsw.Connection, user_id: UserId, number: int, ref: Ref, now_ms: 
         *(MessageChanged(history.by_number(db, one.number)) for one in answers),
         ConversationChanged(history.conversation(db, user_id)),
     ]
+
+
+def shown(db: apsw.Connection, events: list[Event]) -> list[Event]:
+    """``events`` without the lines of requests: no face learns what a stranger wrote."""
+    requests: dict[UserId, bool] = {}
+    kept = []
+    for event in events:
+        of = _of_a_line(event)
+        if of is not None and of not in requests:
+            requests[of] = habits.is_request(db, of)
+        if of is None or not requests[of]:
+            kept.append(event)
+    return kept
+
+
+def _of_a_line(event: Event) -> UserId | None:
+    """Whose conversation an event shows something of."""
+    match event:
+        case MessageAdded(message=message) | MessageChanged(message=message):
+            return message.user_id
+        case MessageRemoved(user_id=user_id) | TypingChanged(user_id=user_id):
+            return user_id
+        case _:
+            return None
 
 
 def vanish(db: apsw.Connection, now_ms: int) -> list[Event]:

@@ -9,6 +9,9 @@
    delivery id, in one transaction;
 5. *acknowledge*, after the transaction is on disk.
 
+What a blocked person sends goes the same way, so that sessions stay whole, but its content is
+dropped in step 4: it is not stored, answered, nor said.
+
 What fails in 2-4 becomes a line in the conversation, is remembered and acknowledged, so that no
 message stalls the ones behind it.
 """
@@ -24,7 +27,7 @@ from secure_chat.client.bugs import described
 from secure_chat.client.engine.contents import Contents
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.trust import TrustKeeper
-from secure_chat.client.vault import contacts, identity, keys
+from secure_chat.client.vault import contacts, habits, identity, keys
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName, VaultPrekeys
 from secure_chat.crypto.peer import InitialSender, Opened, PeerSessions, read_initial
@@ -174,6 +177,9 @@ class Inbox:
             if used is not None:
                 keys.drop_used(db, used)
         user_id = found.name.address.user_id
+        if habits.is_blocked(db, user_id):
+            self._contents.drop(db, found.name, taken)
+            return
         if isinstance(taken, BadEncoding):
             # It was the contact's own words, so the ratchet has moved on; only the content is bad.
             self._say_unreadable(db, user_id, taken)
@@ -193,6 +199,8 @@ class Inbox:
         user_id = _stamped_user(delivery)
         with self._context.transaction() as db:
             self._remember(db, delivery, digest)
+            if user_id is not None and habits.is_blocked(db, user_id):
+                return
             self._say_unreadable(db, user_id, wrong)
         if user_id is not None and isinstance(wrong, _SESSION_LOST):
             self._contents.could_not_read(user_id)

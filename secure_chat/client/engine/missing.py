@@ -1,4 +1,4 @@
-"""Says what is missing of what others sent, and takes it back when it comes (PROTOCOL.md 12.6)."""
+"""Says what is missing of what others sent, and takes it back when it comes (PROTOCOL.md 12.7)."""
 
 import apsw
 
@@ -38,6 +38,11 @@ class Missing:
         if arrival.changed:
             self._draw(db, stream)
         return arrival.slot
+
+    def skipped(self, db: apsw.Connection, name: SessionName, place: Place) -> None:
+        """A content arrived that nobody is to see; what is missing before it is not said."""
+        stream = Stream(name.address.user_id, name.account_key, place.stream)
+        sequence.passed(db, stream, place)
 
     def _draw(self, db: apsw.Connection, stream: Stream) -> None:
         context, user_id = self._context, stream.user_id

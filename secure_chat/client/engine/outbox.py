@@ -13,14 +13,14 @@ from msgspec import Struct
 from secure_chat.client import content
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.owing import owe_session_lost, owe_turn
-from secure_chat.client.engine.trust import TrustKeeper
+from secure_chat.client.engine.trust import BLOCKED, TrustKeeper
 from secure_chat.client.events import (
     ChangeSent,
     ConversationChanged,
     MessageChanged,
     MessageState,
 )
-from secure_chat.client.vault import contacts, history, outbox, sequence, talk
+from secure_chat.client.vault import contacts, habits, history, outbox, sequence, talk
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.outbox import Copy, Owed
@@ -138,10 +138,15 @@ class Outbox:
             owed = outbox.first_waiting(db, user_id)
             if owed is None:
                 return
+            if habits.is_blocked(db, user_id):
+                self._trust.hold(db, user_id, BLOCKED)
+                return
             if not _meant_for(owed, contact):
                 self._trust.hold(db, user_id)
                 return
-            sealed = None if contact.identity is None else self._seal(db, owed, contact.identity)
+            identity = contact.identity
+            unknown = identity is None or identity.is_bare
+            sealed = None if identity is None or unknown else self._seal(db, owed, identity)
         if sealed is None:
             self.fetch_manifest(user_id)
         elif sealed.missing is not None:
@@ -321,7 +326,7 @@ class Outbox:
         """
         with self._context.vault.read() as db:
             identity = contacts.get(db, user_id).identity
-        devices = () if identity is None else identity.manifest.devices
+        devices = () if identity is None or identity.is_bare else identity.manifest.devices
         known = self._rebuilding.get(user_id)
         self._rebuilding[user_id] = _Rebuild(
             {entry.name for entry in devices}, lost or (known is not None and known.lost)

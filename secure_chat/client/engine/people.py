@@ -33,11 +33,8 @@ class Roster:
     def _contacts(self) -> dict[UserId, Person]:
         with self._context.vault.read() as db:
             return {
-                one.user_id: Person(
-                    one.user_id,
-                    one.user_id in self._trust.online,
-                    one.trust,
-                    history.display_name(db, one),
+                one.user_id: history.person(
+                    db, one.user_id, online=one.user_id in self._trust.online
                 )
                 for one in contacts.everybody(db)
             }

@@ -16,14 +16,14 @@ from secure_chat.client.events import (
     ChangeSent,
     ConversationChanged,
     KeyChanged,
+    KeyFact,
     MessageAdded,
     MessageChanged,
     MessageState,
     PeopleChanged,
-    Person,
     Trust,
 )
-from secure_chat.client.vault import contacts, history, outbox
+from secure_chat.client.vault import contacts, history, key_history, outbox
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.crypto.verify import check_manifest, check_successor
 from secure_chat.errors import ManifestFork, ManifestRollback, OwnMessage
@@ -34,6 +34,7 @@ from secure_chat.protocol.messages import Manifest
 KEY_CHANGED = "The key of {user_id} is not the one known before."
 KEY_BACK = "The key of {user_id} is the one known before again."
 HELD = "The key of {user_id} has changed. Compare the safety number, or accept the new key."
+BLOCKED = "You have blocked {user_id}: nothing is sent."
 
 
 class TrustKeeper:
@@ -88,10 +89,10 @@ class TrustKeeper:
             return known
         return self._changed(db, contact, told)
 
-    def hold(self, db: apsw.Connection, user_id: UserId) -> None:
+    def hold(self, db: apsw.Connection, user_id: UserId, because: str = HELD) -> None:
         """Say of everything that waits for a contact why it waits."""
         for owed in outbox.waiting(db, user_id):
-            why = HELD.format(user_id=user_id)
+            why = because.format(user_id=user_id)
             if owed.is_kept and not owed.is_text:
                 held_back = ChangeSent(user_id, owed.content_id, MessageState.HELD, why)
                 self._context.emit(held_back)
@@ -119,8 +120,7 @@ class TrustKeeper:
     def announce(self, db: apsw.Connection, contact: Contact) -> None:
         """Tell the faces how a contact stands now."""
         user_id = contact.user_id
-        name = history.display_name(db, contact)
-        person = Person(user_id, user_id in self.online, contact.trust, name)
+        person = history.person(db, user_id, online=user_id in self.online)
         self._context.emit(PeopleChanged((person,)))
         self._context.emit(ConversationChanged(history.conversation(db, user_id)))
 
@@ -128,12 +128,15 @@ class TrustKeeper:
         known = msgspec.structs.replace(contact, identity=told, first_seen=self._context.now_ms)
         contacts.put(db, known)
         outbox.bind(db, known.user_id, told.account_key)
+        self._note(db, contact.user_id, told, KeyFact.SEEN)
         self.announce(db, known)
         return known
 
     def _came_back(self, db: apsw.Connection, contact: Contact) -> Contact:
         known = msgspec.structs.replace(contact, pending=None)
         contacts.put(db, known)
+        if known.identity is not None:
+            self._note(db, contact.user_id, known.identity, KeyFact.BACK)
         release(self._context, db, known)
         user_id = known.user_id
         self.notice(db, user_id, "key-back", KEY_BACK.format(user_id=user_id))
@@ -145,11 +148,17 @@ class TrustKeeper:
         known = msgspec.structs.replace(contact, pending=told, changed=context.now_ms)
         contacts.put(db, known)
         user_id = known.user_id
+        self._note(db, user_id, told, KeyFact.CHANGED)
         context.emit(KeyChanged(user_id, was_verified=contact.verified > 0))
         self.notice(db, user_id, "key-changed", KEY_CHANGED.format(user_id=user_id))
         self.hold(db, user_id)
         self.announce(db, known)
         return known
+
+    def _note(
+        self, db: apsw.Connection, user_id: UserId, identity: Identity, fact: KeyFact
+    ) -> None:
+        key_history.note(db, user_id, identity.account_key, fact, self._context.now_ms)
 
 
 def release(context: Context, db: apsw.Connection, contact: Contact) -> None:
@@ -194,6 +203,8 @@ def _newer(known: Identity, told: Identity, by_device: DeviceEntry | None) -> Id
 
     An older one is good enough for a message of a device that the newest manifest still lists.
     """
+    if known.is_bare:
+        return told
     facts = {"counter": told.counter, "known": known.counter}
     if told.counter < known.counter:
         if by_device is not None and known.manifest.device(by_device.name) == by_device:

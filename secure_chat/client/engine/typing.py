@@ -104,6 +104,8 @@ class TypingKeeper:
         """One for each device that we have a session with; none is set up for this."""
         context, identity = self._context, contact.identity
         assert identity is not None
+        if identity.is_bare:
+            return []
         payload = Typing(active)
         head = Content(
             context.new_content_id(), context.now_ms, payload, context.our_counter, identity.counter

@@ -18,13 +18,18 @@ from secure_chat.client.events import (
     ConversationChanged,
     Event,
     Message,
+    MessageAdded,
     MessageState,
+    PeopleChanged,
+    Strangers,
 )
-from secure_chat.client.vault import contacts, history, outbox, talk
+from secure_chat.client.vault import contacts, habits, history, outbox, talk
 from secure_chat.client.vault.contacts import Contact
 from secure_chat.crypto.rng import Random
 from secure_chat.errors import NoSuchMessage, NotYourMessage, TooManyEdits
 from secure_chat.protocol.addresses import UserId
+
+_EVERYTHING = 2**31  # lines of one conversation
 
 
 class Written(Struct, frozen=True):
@@ -46,6 +51,7 @@ class Writer:
         self._random = random
         self._online = online
         self._view = talk.VaultView(db, user_id)
+        self._admitted: list[Event] = []  # what is no request any more
 
     # ------------------------------------------------------------ messages
 
@@ -53,7 +59,7 @@ class Writer:
         """A message, under the conversation's timer; an answer ends being strangers."""
         ref = None if reply_to is None else self._line(reply_to)[1]
         quote = None if ref is None else _reference(ref)
-        contact = self._engage()
+        contact = self.admit()
         self._introduce(contact)
         payload = content.Text(content.checked_text(text), self._view.timer().seconds, quote)
         return self._write(payload, ref)
@@ -104,14 +110,23 @@ class Writer:
         return self._write(content.Timer(revision, content.checked_timer(seconds)))
 
     def seen(self, up_to: int | None) -> tuple[Contact, list[Event]]:
-        """The person has seen the conversation; whoever may know of it is told so."""
-        contact = self._engage()
+        """The person has seen the conversation; whoever may know of it is told so.
+
+        Looking at what a stranger sent shows nothing and tells nobody: see `admit`.
+        """
+        contact = contacts.get(self._db, self._user_id)
+        if not contact.engaged:
+            asks = habits.strangers(self._db) is Strangers.ASK
+            if asks or habits.is_blocked(self._db, self._user_id):
+                return contact, []
+            contact = self.admit()
         read = history.mark_read(self._db, self._user_id, up_to, self._now)
         if not read:
-            return contact, []
+            return contact, self._admitted
         may = may_know(talk.privacy(self._db).read_receipts, contact)
         self._owe_receipt(contact, read, read=may)
-        return contact, [ConversationChanged(history.conversation(self._db, self._user_id))]
+        line = history.conversation(self._db, self._user_id)
+        return contact, [*self._admitted, ConversationChanged(line)]
 
     def introduce(self) -> ContentId | None:
         """Tell a contact how we like to be called now; None if they know."""
@@ -121,19 +136,32 @@ class Writer:
         name = talk.own_name(self._db)
         if talk.was_told(self._db, self._user_id) >= name.revision:
             return None
-        content_id = self._new_id()
+        content_id = self.new_id()
         self._owe(contact, content.Profile(name.revision, name.text), content_id)
         talk.set_told(self._db, self._user_id, name.revision)
         return content_id
 
-    def _engage(self) -> Contact:
-        """No stranger any more: what came before is confirmed."""
-        contact = contacts.get(self._db, self._user_id)
+    def admit(self) -> Contact:
+        """No stranger any more: what came before is confirmed, and shown if it was a request."""
+        db, user_id = self._db, self._user_id
+        contact = contacts.get(db, user_id)
         if contact.engaged:
             return contact
-        contacts.engage(self._db, self._user_id)
-        self._owe_receipt(contact, history.received(self._db, self._user_id), read=False)
-        return contacts.get(self._db, self._user_id)
+        was_request = habits.is_request(db, user_id)
+        contacts.engage(db, user_id)
+        self._owe_receipt(contact, history.received(db, user_id), read=False)
+        if was_request:
+            waiting = history.page(db, user_id, None, _EVERYTHING)
+            self._admitted += [MessageAdded(one) for one in waiting]
+        person = history.person(db, user_id, online=self._online)
+        line = history.conversation(db, user_id)
+        self._admitted += [PeopleChanged((person,)), ConversationChanged(line)]
+        return contacts.get(db, user_id)
+
+    @property
+    def admitted(self) -> list[Event]:
+        """What the faces must know of somebody who is no stranger any more."""
+        return self._admitted
 
     def _owe_receipt(self, contact: Contact, of: list[ContentId], *, read: bool) -> None:
         if of and contact.identity is not None:
@@ -143,7 +171,7 @@ class Writer:
                 of,
                 contact.identity.account_key,
                 self._now,
-                self._new_id(),
+                self.new_id(),
                 read=read,
             )
 
@@ -154,19 +182,20 @@ class Writer:
     ) -> Written:
         """Apply a content of ours to the vault and queue it."""
         other = OURSELVES if about is None else about.author
-        made = Content(self._new_id(), self._now, payload)
-        applier = Applier(self._db, self._user_id, self._now, self._new_id, online=self._online)
+        made = Content(self.new_id(), self._now, payload)
+        applier = Applier(self._db, self._user_id, self._now, self.new_id, online=self._online)
         for effect in rules.take(self._view, Sender(OURSELVES, Author(other)), made):
             applier.apply(effect, made)
         if send:
             self._owe(contacts.get(self._db, self._user_id), payload, made.content_id)
-        return Written(made.content_id, applier.events())
+        return Written(made.content_id, [*self._admitted, *applier.events()])
 
     def _owe(self, contact: Contact, payload: content.Payload, content_id: ContentId) -> None:
         key = None if contact.identity is None else contact.identity.account_key
         outbox.owe(self._db, contact.user_id, content_id, payload, key, self._now)
 
-    def _new_id(self) -> ContentId:
+    def new_id(self) -> ContentId:
+        """A name for a content or a line."""
         return ContentId(self._random(CONTENT_ID_BYTES))
 
 

@@ -12,15 +12,23 @@ from secure_chat.protocol.wiretypes import AccountKey, ManifestBytes
 
 
 class Identity(Struct, frozen=True):
-    """An account key with the newest manifest that it signed."""
+    """An account key with the newest manifest that it signed.
+
+    Without a manifest (counter 0) it is known from a contact link alone.
+    """
 
     account_key: AccountKey
-    manifest_bytes: ManifestBytes
-    counter: int
+    manifest_bytes: ManifestBytes = ManifestBytes(b"")
+    counter: int = 0
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether its devices have yet to be fetched."""
+        return self.counter == 0
 
     @property
     def manifest(self) -> Manifest:
-        """The devices of this identity."""
+        """The devices of this identity, which must not be bare."""
         return decode_manifest(self.manifest_bytes)
 
 

@@ -17,8 +17,10 @@ import apsw
 
 from secure_chat.client.vault import keyfile
 from secure_chat.client.vault.files import (
+    UNFINISHED,
     create_private_file,
     make_private_folder,
+    replace_private_file,
     sync_folder,
     tighten,
 )
@@ -95,6 +97,7 @@ class Vault:
         lock = ProfileLock(folder)
         try:
             key = keyfile.unwrap(_content(folder / KEY_FILE), password)
+            (folder / (KEY_FILE + UNFINISHED)).unlink(missing_ok=True)
             for path in (folder, folder / KEY_FILE, folder / DATABASE):
                 tighten(path)
             vault = cls(folder, key, lock)
@@ -115,6 +118,25 @@ class Vault:
         """One transaction: everything in it is on disk at its end, or nothing is."""
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
+
+    def check_password(self, password: str) -> None:
+        """Raises `WrongPassword` unless this one opens the vault. Takes a second, by design."""
+        self._unwrap(password)
+
+    def change_password(self, old: str, new: str, random: Random = system_random) -> None:
+        """Wrap the vault's key under another password. On disk when it returns, or not at all.
+
+        The key itself stays: a copy of key.json that somebody took before still opens with the old
+        password. Raises `WrongPassword`, `BadPassword`, `ProfileUnwritable`.
+        """
+        key = self._unwrap(old)
+        replace_private_file(self.folder / KEY_FILE, keyfile.wrap(key, new, random))
+
+    def _unwrap(self, password: str) -> bytes:
+        key = keyfile.unwrap(_content(self.folder / KEY_FILE), password)
+        if key != self._key:
+            raise VaultDamaged(what="key.json belongs to another vault")
+        return key
 
     def scrub(self) -> None:
         """Write what was deleted over, in the log of changes too, unless somebody reads just now.

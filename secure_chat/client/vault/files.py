@@ -6,6 +6,8 @@ from pathlib import Path
 
 from secure_chat.errors import ProfileUnwritable
 
+UNFINISHED = ".new"
+"""Ends the name of a file that is to replace another."""
 _FOLDER = stat.S_IRWXU
 _FILE = stat.S_IRUSR | stat.S_IWUSR
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -34,6 +36,18 @@ def create_private_file(path: Path, content: bytes = b"") -> None:
             os.fsync(file.fileno())
     except OSError as wrong:
         raise ProfileUnwritable(folder=path.parent, reason=wrong.strerror) from None
+
+
+def replace_private_file(path: Path, content: bytes) -> None:
+    """Put ``content`` in the place of a file, wholly or not at all; raise `ProfileUnwritable`."""
+    fresh = path.with_name(path.name + UNFINISHED)
+    try:
+        fresh.unlink(missing_ok=True)  # what a crash left
+        create_private_file(fresh, content)
+        fresh.replace(path)
+    except OSError as wrong:
+        raise ProfileUnwritable(folder=path.parent, reason=wrong.strerror) from None
+    sync_folder(path.parent)
 
 
 def open_private_file(path: Path) -> int:

@@ -15,11 +15,12 @@ from secure_chat.client.events import (
     FileState,
     Message,
     MessageState,
+    Person,
     Quote,
     Reaction,
     Trust,
 )
-from secure_chat.client.vault import contacts, drafts
+from secure_chat.client.vault import contacts, drafts, habits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey
 
@@ -186,24 +187,39 @@ def received(db: apsw.Connection, user_id: UserId) -> list[ContentId]:
 
 
 def conversation(db: apsw.Connection, user_id: UserId) -> Conversation:
-    """The line of one conversation in the list."""
+    """The line of one conversation in the list; of a request, nothing that its sender chose."""
+    last = page(db, user_id, None, 1)
+    contact, habit = contacts.get(db, user_id), habits.get(db, user_id)
+    request = bool(last) and habits.is_request(db, user_id)
     unread, first_unread = db.execute(
         "SELECT count(*), coalesce(min(number), 0) FROM messages WHERE user_id = ? AND unread = 1",
         (user_id,),
     ).get
-    last = page(db, user_id, None, 1)
-    contact = contacts.get(db, user_id)
     timer = db.execute("SELECT timer FROM talks WHERE user_id = ?", (user_id,)).get
     return Conversation(
         user_id,
         contact.trust or Trust.NEW,
-        unread,
-        last[0] if last else None,
+        0 if request else unread,
+        last[0] if last and not request else None,
         timer=timer or 0,
         display_name=display_name(db, contact),
-        first_unread=first_unread,
+        first_unread=0 if request else first_unread,
         draft=drafts.get(db, user_id).text,
+        name=habit.name,
+        request=request,
+        arrived=last[0].time if last else 0,
+        blocked=habit.blocked > 0,
+        muted_until=habit.muted,
+        pinned=habit.pinned,
+        archived=habit.archived > 0,
     )
+
+
+def person(db: apsw.Connection, user_id: UserId, *, online: bool) -> Person:
+    """Somebody as the faces know them."""
+    contact, habit = contacts.get(db, user_id), habits.get(db, user_id)
+    name = display_name(db, contact)
+    return Person(user_id, online, contact.trust, name, habit.name, habit.blocked > 0)
 
 
 def display_name(db: apsw.Connection, contact: contacts.Contact) -> str:
@@ -223,9 +239,27 @@ def conversations(db: apsw.Connection) -> list[Conversation]:
         "SELECT user_id, max(number) AS newest FROM messages GROUP BY user_id"
         " UNION ALL SELECT user_id, 0 FROM contacts"
         " WHERE engaged = 1 AND user_id NOT IN (SELECT user_id FROM messages)"
+        " UNION ALL SELECT user_id, 0 FROM habits WHERE user_id NOT IN"
+        " (SELECT user_id FROM messages UNION SELECT user_id FROM contacts WHERE engaged = 1)"
         " ORDER BY 2 DESC, 1"
     ).fetchall()
     return [conversation(db, UserId(str(user_id))) for user_id, _ in rows]
+
+
+def forget(db: apsw.Connection, user_id: UserId) -> None:
+    """No line of ours stays in a conversation; what is late takes no kept place any more."""
+    db.execute("DELETE FROM messages WHERE user_id = ? AND notice <> ''", (user_id,))
+    db.execute("DELETE FROM missing WHERE user_id = ?", (user_id,))
+
+
+def refs(db: apsw.Connection, user_id: UserId) -> list[tuple[int, Ref]]:
+    """The numbers and keys of all messages, deleted ones too."""
+    rows = db.execute(
+        "SELECT number, author, content_id FROM messages WHERE user_id = ? AND notice = ''"
+        " ORDER BY number",
+        (user_id,),
+    )
+    return [(number, Ref(Author(author), ContentId(one))) for number, author, one in rows]
 
 
 def line(db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref] | None:

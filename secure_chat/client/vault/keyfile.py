@@ -64,9 +64,14 @@ class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 def new_key_file(password: str, random: Random) -> tuple[bytes, bytes]:
     """A fresh key and the content of its key.json. Raises `BadPassword`."""
+    key = random(KEY_BYTES)
+    return key, wrap(key, password, random)
+
+
+def wrap(key: bytes, password: str, random: Random) -> bytes:
+    """The content of a key.json that opens with ``password``. Raises `BadPassword`."""
     if not password:
         raise BadPassword(reason="it is empty")
-    key = random(KEY_BYTES)
     salt, nonce = random(_SALT_BYTES), random(_NONCE_BYTES)
     unsealed = _KeyFile(
         VERSION, "argon2id", b64url(salt), MIN_PASSES, MIN_MEMORY, b64url(nonce), ""
@@ -75,7 +80,7 @@ def new_key_file(password: str, random: Random) -> tuple[bytes, bytes]:
     wrapped = crypto_aead_xchacha20poly1305_ietf_encrypt(
         key, unsealed.associated(), nonce, wrapping
     )
-    return key, msgspec.json.encode(msgspec.structs.replace(unsealed, wrapped=b64url(wrapped)))
+    return msgspec.json.encode(msgspec.structs.replace(unsealed, wrapped=b64url(wrapped)))
 
 
 def unwrap(content: bytes, password: str) -> bytes:

@@ -283,7 +283,41 @@ CREATE TABLE files (
 CREATE INDEX files_moving ON files (state) WHERE state NOT IN ('sent', 'offered', 'saved');
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES)
+_HABITS = """
+-- What a person decided about somebody, beside the trust in their key.
+CREATE TABLE habits (
+  user_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL DEFAULT '',           -- what we call them here; never leaves this device
+  blocked INTEGER NOT NULL DEFAULT 0,      -- since when
+  was_engaged INTEGER NOT NULL DEFAULT 0,  -- whether they were no stranger when they were blocked
+  muted INTEGER NOT NULL DEFAULT 0,        -- until when
+  pinned INTEGER NOT NULL DEFAULT 0,       -- since when
+  archived INTEGER NOT NULL DEFAULT 0      -- since when
+) STRICT, WITHOUT ROWID;
+
+-- What happened to a contact's account key, in order. Nothing is ever taken out of it.
+CREATE TABLE key_history (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user_id TEXT NOT NULL,
+  account_key BLOB,                        -- NULL: an earlier version did not keep it
+  fact TEXT NOT NULL,
+  means TEXT NOT NULL DEFAULT '',          -- how it was verified
+  time INTEGER NOT NULL
+) STRICT;
+CREATE INDEX key_history_of ON key_history (user_id, id);
+INSERT INTO key_history (user_id, account_key, fact, means, time)
+  SELECT user_id, key, fact, means, time FROM (
+    SELECT user_id, CASE WHEN changed > 0 AND pending_key IS NULL THEN NULL ELSE account_key END
+        AS key, 'seen' AS fact, '' AS means, first_seen AS time
+      FROM contacts WHERE account_key IS NOT NULL
+    UNION ALL SELECT user_id, coalesce(pending_key, account_key), 'changed', '', changed
+      FROM contacts WHERE account_key IS NOT NULL AND changed > 0
+    UNION ALL SELECT user_id, account_key, 'verified', 'digits', verified
+      FROM contacts WHERE account_key IS NOT NULL AND verified > 0
+  ) ORDER BY time;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES, _HABITS)
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -1,4 +1,4 @@
-"""Rows that number what we send, and tell what is missing of what others sent (PROTOCOL.md 12.6).
+"""Rows that number what we send, and tell what is missing of what others sent (PROTOCOL.md 12.7).
 
 A content that is missing keeps its place: line numbers are set aside for it, so that it stands in
 its sender's order however late it comes.
@@ -104,6 +104,20 @@ def arrived(db: apsw.Connection, stream: Stream, at: Place, *, from_the_start: b
     db.execute(f"UPDATE heard SET number = ? WHERE {_KEY}", (number, *stream.key))  # noqa: S608
     between = range(last + 1, number + (0 if at.own else 1))
     return _skipped(db, stream, between) if between else Arrival()
+
+
+def passed(db: apsw.Connection, stream: Stream, at: Place) -> None:
+    """Everything up to this number counts as here: nobody waits for it."""
+    if stream.stream == NO_STREAM:
+        return
+    number = min(at.number, _LARGEST)
+    db.execute(
+        "INSERT INTO heard (user_id, account_key, stream, number) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (user_id, account_key, stream) DO UPDATE"
+        " SET number = max(number, excluded.number)",
+        (*stream.key, number),
+    )
+    _forget_old(db, stream)
 
 
 def _last(db: apsw.Connection, stream: Stream) -> int | None:

@@ -8,7 +8,7 @@ import apsw
 from secure_chat.client.content import ContentId, Timer, rules
 from secure_chat.client.content.payloads import KEPT
 from secure_chat.client.content.rules import OURSELVES, Author, Ref
-from secure_chat.client.events import Audience, Privacy, Version
+from secure_chat.client.events import Audience, Privacy, Strangers, Version
 from secure_chat.client.vault import attached, outbox
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
@@ -277,12 +277,13 @@ def purge(db: apsw.Connection, now_ms: int) -> None:
 
 
 def privacy(db: apsw.Connection) -> Privacy:
-    """Who learns that we have read, or are writing."""
+    """Who learns that we have read, or are writing, and who may write."""
     rows = db.execute("SELECT name, value FROM choices")
     chosen = {str(name): str(value) for name, value in rows}
     return Privacy(
         read_receipts=Audience(chosen.get("read_receipts", DEFAULT_AUDIENCE)),
         typing=Audience(chosen.get("typing", DEFAULT_AUDIENCE)),
+        strangers=Strangers(chosen.get("strangers", Strangers.ASK)),
     )
 
 
@@ -293,7 +294,11 @@ def set_privacy(db: apsw.Connection, chosen: Privacy) -> None:
     """Change it from now on."""
     db.executemany(
         "INSERT OR REPLACE INTO choices VALUES (?, ?)",
-        [("read_receipts", chosen.read_receipts.value), ("typing", chosen.typing.value)],
+        [
+            ("read_receipts", chosen.read_receipts.value),
+            ("typing", chosen.typing.value),
+            ("strangers", chosen.strangers.value),
+        ],
     )
 
 
