@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secure_chat.server.core import buckets
-from secure_chat.server.core.buckets import Buckets, network_of
+from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.settings import Rate
+from secure_chat.server.networks import network_of
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -56,5 +57,6 @@ def test_a_v6_site_is_one_address_and_mapped_v4_is_v4() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff:2")
     assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
     assert network_of("::ffff:192.0.2.7") == network_of("192.0.2.7") == "192.0.2.7"
-    assert network_of("fe80::1%eth0") == network_of("fe80::2")
+    assert network_of("fe80::1%eth0") == network_of("fe80::2%eth1") == network_of("fe80::2")
+    assert network_of("::c000:207") != network_of("192.0.2.7") != network_of("192.0.2.8")
     assert network_of("not an address") == "not an address"

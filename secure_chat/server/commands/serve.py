@@ -12,7 +12,7 @@ from types import FrameType
 from secure_chat import __version__
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
-from secure_chat.server import app, links, logs
+from secure_chat.server import app, interpreter, links, logs
 from secure_chat.server.commands import invite
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config
@@ -42,6 +42,7 @@ def _run(operations: app.Operations, config: Config, _options: Namespace) -> int
             signal.signal(getattr(signal, name), stop)
     server = app.Server(config, operations)
     server.start()
+    interpreter.settle()
     _greet(server)
     while server.net.is_serving and not stopping.wait(_WATCH_SECONDS):
         pass

@@ -1,6 +1,5 @@
 """Token buckets by key, in bounded memory."""
 
-import ipaddress
 from collections.abc import Hashable
 from typing import Final
 
@@ -50,16 +49,3 @@ class Buckets:
 
     def __len__(self) -> int:
         return len(self._levels)
-
-
-def network_of(peer: str) -> str:
-    """What counts as one address for limits: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

@@ -10,8 +10,8 @@ from secure_chat.protocol.addresses import DeviceAddress
 from secure_chat.protocol.frames import encode_frame
 from secure_chat.protocol.messages import Error, Message, encode_header
 from secure_chat.protocol.wiretypes import DeliveryId
-from secure_chat.server.core.buckets import network_of
 from secure_chat.server.interfaces import Connection
+from secure_chat.server.networks import network_of
 
 MOST_JOBS: Final = 64
 """Requests of one session that may wait for a disk or a signature at the same time."""

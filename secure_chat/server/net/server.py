@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Callable
 
@@ -16,8 +15,6 @@ from secure_chat.server.net.loop import IoThread
 from secure_chat.server.net.settings import EdgeSettings
 
 _log = logging.getLogger(__name__)
-
-_TURN = 0.0005  # seconds that a thread may go on while another wants the interpreter
 
 ContextFactory = Callable[[], SSL.Context]
 """Builds a TLS context from the files as they are now; see `secure_chat.tls.server_context`."""
@@ -55,9 +52,6 @@ class NetServer:
     def start(self) -> None:
         """Listen and serve, on threads of its own. Raises `ListenFailed`, `BadCertificateFile`."""
         self.reload()
-        # Python's own 5 ms is an age for a message that waits for a login to be looked up: with it
-        # the slowest of a hundred messages took three times as long.
-        sys.setswitchinterval(_TURN)
         self._listeners = listen(*self._address, self._settings)
         self._acceptor = Acceptor(self._listeners, self._handshakes.offer, self._settings)
         self._io.serve(self.core)

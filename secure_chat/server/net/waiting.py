@@ -1,24 +1,11 @@
 """Who waits for something and may not wait for ever: deadlines and caps in one small register."""
 
 from collections.abc import Hashable, Iterator
-from ipaddress import IPv6Address, ip_address
 from typing import Generic, TypeVar
 
+from secure_chat.server.networks import network_of
+
 T = TypeVar("T", bound=Hashable)
-_NETWORK = 64  # bits of an IPv6 address that belong to one customer
-_IPV6_BITS = 128
-
-
-def bucket(peer: str) -> Hashable:
-    """What counts as one address: an IPv4 address, or the /64 network of an IPv6 address."""
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return int(mapped) if mapped else (int(address) >> (_IPV6_BITS - _NETWORK), _NETWORK)
-    return int(address)
 
 
 class Waiting(Generic[T]):
@@ -32,8 +19,8 @@ class Waiting(Generic[T]):
         self._total = total
         self._per_address = per_address
         self._seconds = seconds
-        self._items: dict[T, tuple[Hashable, float]] = {}  # in order of their deadlines
-        self._by_address: dict[Hashable, dict[T, None]] = {}  # each in the same order
+        self._items: dict[T, tuple[str, float]] = {}  # in order of their deadlines
+        self._by_address: dict[str, dict[T, None]] = {}  # each in the same order
 
     def __len__(self) -> int:
         return len(self._items)
@@ -51,7 +38,7 @@ class Waiting(Generic[T]):
 
     def add(self, item: T, peer: str, now: float) -> list[T]:
         """Enter ``item``; return those that a cap pushed out, already removed."""
-        address = bucket(peer)
+        address = network_of(peer)
         pushed_out: list[T] = []
         neighbours = self._by_address.get(address, {})
         if len(neighbours) >= self._per_address:
@@ -66,7 +53,7 @@ class Waiting(Generic[T]):
 
     def remove(self, item: T) -> None:
         """Forget ``item``, if it is here: it got what it waited for, or left."""
-        address, _ = self._items.pop(item, (None, 0.0))
+        address, _ = self._items.pop(item, ("", 0.0))
         neighbours = self._by_address.get(address)
         if neighbours is not None:
             neighbours.pop(item, None)
