@@ -52,6 +52,11 @@ class Code(StrEnum):
     OVERLOADED = "overloaded"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     INTERNAL_ERROR = "internal_error"
+    # blobs
+    UNKNOWN_BLOB = "unknown_blob"
+    BLOB_TOO_LARGE = "blob_too_large"
+    BLOB_QUOTA = "blob_quota"
+    BLOB_MISMATCH = "blob_mismatch"
     # why a connection ends
     LOGIN_TIMEOUT = "login_timeout"
     IDLE_TIMEOUT = "idle_timeout"
@@ -107,6 +112,14 @@ CODES: dict[Code, CodeInfo] = {
     Code.OVERLOADED: CodeInfo("The server is busy; wait.", retry=True),
     Code.STORAGE_UNAVAILABLE: CodeInfo("The server cannot write to its disk.", retry=True),
     Code.INTERNAL_ERROR: CodeInfo("The server failed; its log says more.", closes=True, retry=True),
+    Code.UNKNOWN_BLOB: CodeInfo("There is no such file here, or no longer."),
+    Code.BLOB_TOO_LARGE: CodeInfo("The file is larger than this server takes."),
+    Code.BLOB_QUOTA: CodeInfo(
+        "Your files take all the room that you may use here; older ones go in time.", retry=True
+    ),
+    Code.BLOB_MISMATCH: CodeInfo(
+        "The bytes that arrived are not those of the file; it is sent anew.", retry=True
+    ),
     Code.LOGIN_TIMEOUT: CodeInfo("No login came in time.", closes=True, retry=True),
     Code.IDLE_TIMEOUT: CodeInfo("Nothing was heard for too long.", closes=True, retry=True),
     Code.SLOW_READER: CodeInfo(

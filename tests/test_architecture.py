@@ -34,7 +34,7 @@ IO = {
 RANDOMNESS = f"{PACKAGE}.crypto.rng"
 LINES = {
     "secure_chat": 450,
-    "secure_chat/errors.py": 800,  # a table, which is looked up and not read through
+    "secure_chat/errors.py": 950,  # a table, which is looked up and not read through
     "secure_chat/protocol/messages.py": 700,  # another one
     "scripts": 400,
     "benchmarks": 400,

@@ -11,6 +11,7 @@ _TITLES: Final = {
     "one_time_kem_keys": N_("One-time keys (ML-KEM-1024): public, for first messages to you"),
     "deliveries": N_("Messages that wait: for you, and from you for others"),
     "bodies": N_("The sealed contents of these messages"),
+    "uploads": N_("Sealed files that you sent and that are still kept"),
     "memory": N_("In memory while you are connected, on no disk"),
 }
 

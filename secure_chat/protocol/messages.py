@@ -18,6 +18,7 @@ from secure_chat.errors import Code, ProtocolError
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import (
     AccountKey,
+    BlobHash,
     Challenge,
     DeliveryId,
     InviteToken,
@@ -32,8 +33,9 @@ from secure_chat.protocol.wiretypes import (
 
 VERSION = 1
 VERSIONS = (VERSION,)
-FEATURES: tuple[str, ...] = ()
-"""Optional parts of the protocol that this code knows; none so far."""
+BLOBS = "blobs"
+FEATURES: tuple[str, ...] = (BLOBS,)
+"""Optional parts of the protocol that this code knows."""
 
 Number = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # exact in every JSON reader
 Ref = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -62,6 +64,7 @@ class Message(
     phase: ClassVar[Phase] = Phase.AFTER_LOGIN
     has_body: ClassVar[bool] = False
     largest: ClassVar[int] = limits.HEADER
+    feature: ClassVar[str] = ""  # must have been agreed on at the login
 
 
 # ---------------------------------------------------------------- keys inside headers
@@ -232,6 +235,30 @@ class AccountDelete(Message, frozen=True, tag="account_delete"):
     signature: Signature  # by the account key over signing.account_deletion
 
 
+class BlobPut(Message, frozen=True, tag="blob_put"):
+    """A chunk of a blob of ``size`` bytes; answered by `blob_held`.
+
+    The chunk is kept if it begins where the kept bytes end; without a chunk it asks how many
+    those are.
+    """
+
+    has_body = True
+    feature = BLOBS
+    ref: Ref
+    sha256: BlobHash
+    size: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    offset: Number = 0
+
+
+class BlobGet(Message, frozen=True, tag="blob_get"):
+    """The chunk of a blob at ``offset``; answered by `blob`."""
+
+    feature = BLOBS
+    ref: Ref
+    sha256: BlobHash
+    offset: Number = 0
+
+
 # ---------------------------------------------------------------- server to client
 
 
@@ -370,17 +397,34 @@ class KeysLow(Message, frozen=True, tag="keys_low"):
     one_time_kem: Number
 
 
+class BlobHeld(Message, frozen=True, tag="blob_held"):
+    """So many bytes are kept of a blob; all of them: it is whole, checked and on disk."""
+
+    feature = BLOBS
+    ref: Ref
+    held: Number
+
+
+class Blob(Message, frozen=True, tag="blob"):
+    """A chunk of a blob of ``size`` bytes: 49,152 bytes, or what is left at its end."""
+
+    has_body = True
+    feature = BLOBS
+    ref: Ref
+    size: Number
+
+
 class Pong(Message, frozen=True, tag="pong"):
     """Answers `ping`."""
 
 
 ClientMessage = (
     Register | Login | List | Watch | Pm | Chat | Ack | Ping | KeysPut | KeysGet
-    | ManifestGet | ManifestPut | MyData | AccountDelete
+    | ManifestGet | ManifestPut | MyData | AccountDelete | BlobPut | BlobGet
 )  # fmt: skip
 ServerMessage = (
     Hello | Welcome | Ok | Error | Bye | Users | Presence | Accepted | Delivery | Keys | Manifest
-    | KeysLow | Pong | HeldData
+    | KeysLow | Pong | HeldData | BlobHeld | Blob
 )  # fmt: skip
 
 _M = TypeVar("_M", bound=Message)

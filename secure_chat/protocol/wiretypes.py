@@ -99,6 +99,12 @@ class ManifestBytes(Binary):
     largest = 3072
 
 
+class BlobHash(Binary):
+    """SHA-256 of a blob's bytes: its name, and all that is needed to fetch it."""
+
+    size = 32
+
+
 class InviteToken(Binary):
     """What an invite link carries to be allowed to register."""
 

@@ -10,12 +10,12 @@ from typing import Self
 from secure_chat import tls
 from secure_chat.errors import DataFolderUnusable
 from secure_chat.protocol.invite import ServerAddress
-from secure_chat.protocol.limits import DAY
+from secure_chat.protocol.limits import DAY, MIB
 from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
 from secure_chat.server.config import Config
 from secure_chat.server.core.hub import Hub
-from secure_chat.server.core.settings import Settings
+from secure_chat.server.core.settings import Settings, blob_size_of
 from secure_chat.server.interfaces import Core, Loop
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.store import Store
@@ -96,4 +96,9 @@ class Server:
 
 def core_settings(config: Config) -> Settings:
     """What the core is told of the configuration."""
-    return Settings(registration=config.registration, retention_seconds=config.retention_days * DAY)
+    return Settings(
+        registration=config.registration,
+        retention_seconds=config.retention_days * DAY,
+        blob_size=blob_size_of(config.max_file_mib),
+        blob_bytes_per_account=config.account_files_mib * MIB,
+    )

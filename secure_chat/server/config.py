@@ -59,6 +59,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention_days: Annotated[
         int, Meta(ge=1, le=365, description="how long messages wait for somebody absent")
     ] = 30
+    max_file_mib: Annotated[
+        int, Meta(ge=0, le=4096, description="size of the largest file in MiB; 0 takes no files")
+    ] = 100
+    account_files_mib: Annotated[
+        int, Meta(ge=1, description="what the files of one account may take together, in MiB")
+    ] = 1000
     log_format: Annotated[LogFormat, Meta(description="lines for people or for programs")] = "text"
     log_level: Annotated[LogLevel, Meta(description="the least important line that is logged")] = (
         "info"

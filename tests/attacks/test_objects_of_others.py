@@ -1,5 +1,6 @@
 """Whatever a client names, it reaches only what its own account owns; the server names senders."""
 
+import secrets
 import typing
 from collections.abc import Callable, Iterator
 
@@ -11,6 +12,9 @@ from secure_chat.protocol.messages import (
     Accepted,
     AccountDelete,
     Ack,
+    BlobGet,
+    BlobHeld,
+    BlobPut,
     ClientMessage,
     Delivery,
     Error,
@@ -25,10 +29,10 @@ from secure_chat.protocol.messages import (
     Pm,
     encode_header,
 )
-from secure_chat.protocol.wiretypes import DeliveryId, Signature
+from secure_chat.protocol.wiretypes import BlobHash, DeliveryId, Signature
 from tests.support.accounts import Account
 from tests.support.processes import ServerProcess
-from tests.support.raw_client import RawClient, delivery_id
+from tests.support.raw_client import RawClient, blob_hash, delivery_id
 from tests.support.wire import ClosedByServer, Wire
 
 _LETTERS = tuple(f"letter {n}".encode() * 20 for n in range(5))
@@ -44,6 +48,9 @@ class Scene:
             self.victim: Account = victim.account
         self.friend = RawClient.register(port, f"friend-{tag}")
         self.ids = [self.friend.pm(str(self.victim.address), body) for body in _LETTERS]
+        self.whole, self.coming = secrets.token_bytes(60_000), secrets.token_bytes(40_000)
+        self.friend.put_blob(self.whole)
+        self.friend.put_blob(self.coming, until=len(self.coming) // 2)
         self.thief = RawClient.register(port, f"thief-{tag}")
 
     def close(self) -> None:
@@ -66,6 +73,9 @@ class Scene:
             assert published.signed_prekey == self.victim.signed_prekey
             assert published.account_key == self.victim.device.account_key
             assert published.manifest == self.victim.device.manifest
+            assert victim.get_blob(blob_hash(self.whole)) == self.whole
+        self.friend.put_blob(self.coming)
+        assert self.friend.get_blob(blob_hash(self.coming)) == self.coming
 
 
 @pytest.fixture
@@ -141,6 +151,27 @@ def _my_data(scene: Scene) -> list[tuple[Message, bytes]]:
     return [(MyData(ref, place), b"") for ref, place in enumerate(places)]
 
 
+def _blob_put(scene: Scene) -> list[tuple[Message, bytes]]:
+    """Into the friend's upload and over its blob: at most an upload of the thief's own begins."""
+    half, whole = blob_hash(scene.coming), blob_hash(scene.whole)
+    return [
+        (
+            BlobPut(1, half, len(scene.coming), len(scene.coming) // 2),
+            bytes(len(scene.coming) // 2),
+        ),
+        (BlobPut(2, half, len(scene.coming)), bytes(len(scene.coming))),
+        (BlobPut(3, whole, len(scene.whole)), bytes(len(scene.whole))),
+        (BlobPut(4, whole, len(scene.whole) + 1), b""),
+        (BlobPut(5, whole, 1), b"x"),
+    ]
+
+
+def _blob_get(scene: Scene) -> list[tuple[Message, bytes]]:
+    """What is still coming belongs to who brings it; nothing can be found by trying."""
+    guessed = BlobHash(bytes(32))
+    return [(BlobGet(1, blob_hash(scene.coming)), b""), (BlobGet(2, guessed), b"")]
+
+
 def _nothing(scene: Scene) -> list[tuple[Message, bytes]]:
     """Names no object of anybody."""
     return []
@@ -167,6 +198,8 @@ FOREIGN: dict[type[Message], Attempts] = {
     messages.ManifestPut: _manifest_put,
     messages.MyData: _my_data,
     messages.AccountDelete: _account_delete,
+    messages.BlobPut: _blob_put,
+    messages.BlobGet: _blob_get,
 }
 # Answers that do not say that something was done to somebody else's.
 _HARMLESS = (
@@ -178,6 +211,7 @@ _HARMLESS = (
     Error,
     Accepted,
     Ok,
+    BlobHeld,
 )
 
 

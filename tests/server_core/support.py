@@ -105,11 +105,12 @@ class World:
 
     def settle(self) -> None:
         """Until the store's threads have done all that is asked of them, and it was heard."""
-        for _ in range(4):  # check → write → read may follow one another
+        for _ in range(4):  # check → write → read, or write → blob → write may follow one another
             told: list[object] = []
-            for queue_ in (self.store.check, self.store.read, self.store.write):
+            store = self.store
+            for queue_ in (store.check, store.read, store.write, store.blob):
                 assert queue_(lambda connection: None, told.append)
-            self.loop.run_until(lambda told=told: len(told) == 3)  # type: ignore[misc]
+            self.loop.run_until(lambda told=told: len(told) == 4)  # type: ignore[misc]
         for peer in self.peers:
             if peer.connection.bye is not None and peer.open:
                 peer.hang_up()
@@ -141,6 +142,7 @@ class World:
         for name in ("server.db", "server.db-wal"):
             if (self.folder / name).exists():
                 shutil.copy(self.folder / name, copy / name)
+        shutil.copytree(self.folder / "blobs", copy / "blobs")
         self.store.close()
         self.folder = copy
         self.peers = []
@@ -182,10 +184,10 @@ class Person:
     def address(self) -> str:
         return str(self.device.address)
 
-    def login(self) -> "Peer":
+    def login(self, **more: Any) -> "Peer":
         """Connect and log in again."""
         self.peer = self.world.connect()
-        welcome = self.peer.login(self)
+        welcome = self.peer.login(self, **more)
         assert isinstance(welcome, Welcome), welcome
         return self.peer
 
@@ -203,13 +205,13 @@ class Person:
 def register_message(
     person: Person, hello: Hello, hello_bytes: bytes, exporter: bytes, *,
     user_id: str | None = None, invite: InviteToken | None = None,
-    device: LocalDevice | None = None,
+    device: LocalDevice | None = None, features: tuple[str, ...] = (),
 ) -> Register:  # fmt: skip
     """A registration as an honest client makes it."""
     own = device or person.device
     signed = signing.registration(
         version=1,
-        features=[],
+        features=list(features),
         exporter=exporter,
         hello=hello_bytes,
         server_id=hello.server_id,
@@ -222,26 +224,27 @@ def register_message(
         last_resort=person.last_resort,
     )
     return Register(
-        user_id or person.name, own.address.device, 1, [], own.account_key, own.manifest,
-        own.manifest_signature, person.signed_prekey, person.last_resort,
+        user_id or person.name, own.address.device, 1, list(features), own.account_key,
+        own.manifest, own.manifest_signature, person.signed_prekey, person.last_resort,
         person.account.sign(signed), own.signing.sign(signed), invite,
     )  # fmt: skip
 
 
 def login_message(
-    person: Person, hello: Hello, hello_bytes: bytes, exporter: bytes, user_id: str | None = None
-) -> Login:
+    person: Person, hello: Hello, hello_bytes: bytes, exporter: bytes, user_id: str | None = None,
+    features: tuple[str, ...] = (),
+) -> Login:  # fmt: skip
     """A login as an honest client makes it."""
     signed = signing.login(
         version=1,
-        features=[],
+        features=list(features),
         exporter=exporter,
         hello=hello_bytes,
         server_id=hello.server_id,
         device=person.device.address,
     )
     return Login(
-        user_id or person.name, person.device.address.device, 1, [],
+        user_id or person.name, person.device.address.device, 1, list(features),
         Signature(person.device.signing.sign(signed)),
     )  # fmt: skip
 

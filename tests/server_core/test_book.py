@@ -1,5 +1,6 @@
 """The open book: all that the server holds on an account, and nothing of anybody else."""
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -8,7 +9,16 @@ from sqlalchemy.dialects import sqlite
 from secure_chat.errors import Code
 from secure_chat.protocol import limits
 from secure_chat.protocol.held import HeldRow, decode_rows
-from secure_chat.protocol.messages import Accepted, Error, HeldData, MyData
+from secure_chat.protocol.messages import (
+    BLOBS,
+    Accepted,
+    BlobHeld,
+    BlobPut,
+    Error,
+    HeldData,
+    MyData,
+)
+from secure_chat.protocol.wiretypes import BlobHash
 from secure_chat.server.store import book, departures
 from secure_chat.server.store.schema import metadata
 from tests.server_core.support import Person, World, pm
@@ -29,6 +39,14 @@ def read(person: Person) -> list[HeldRow]:
             return rows
 
 
+def bring_something(person: Person) -> None:
+    """A blob that is whole and one that is coming."""
+    for data, size in ((b"sealed", 6), (b"sea", 7)):
+        name = BlobHash(hashlib.sha256(b"sealed").digest() if size == 6 else bytes(32))
+        person.peer.send((BlobPut(1, name, size), data))
+        assert person.peer.expect(BlobHeld).held == len(data)
+
+
 def of_table(rows: list[HeldRow], name: str) -> list[dict[str, Any]]:
     return [row.values for row in rows if row.table == name]
 
@@ -43,7 +61,8 @@ def test_every_table_is_shown_or_said_to_hold_nothing_personal() -> None:
 
 def test_every_column_is_shown(world: World) -> None:
     """Each row has all its columns, whatever was added to the table."""
-    alice, bob = world.person("alice"), world.person("bob")
+    alice, bob = world.person("alice", features=(BLOBS,)), world.person("bob")
+    bring_something(alice)
     alice.publish(2, kem=2)
     alice.peer.hang_up()
     bob.peer.send(pm("alice/main", b"waits"))
@@ -58,7 +77,8 @@ def test_every_column_is_shown(world: World) -> None:
 
 def test_the_book_of_the_only_account_is_the_whole_database(world: World) -> None:
     """Row by row: what is on disk and not in the book belongs to no account."""
-    alice = world.person("alice")
+    alice = world.person("alice", features=(BLOBS,))
+    bring_something(alice)
     alice.publish(7, kem=7)
     for number in (1, 2, 3):
         alice.peer.send(pm("alice/main", b"to myself", number))

@@ -13,6 +13,8 @@ from secure_chat.protocol.frames import Frame
 from secure_chat.protocol.messages import (
     AccountDelete,
     Ack,
+    BlobGet,
+    BlobPut,
     Chat,
     Delivery,
     Error,
@@ -35,7 +37,7 @@ from secure_chat.protocol.messages import (
     encode_header,
 )
 from secure_chat.protocol.messages import List as ListMessage
-from secure_chat.protocol.wiretypes import DeliveryId
+from secure_chat.protocol.wiretypes import BlobHash, DeliveryId
 from secure_chat.server.core.settings import Rate, Settings
 from tests.server_core.support import (
     FakeConnection,
@@ -76,6 +78,8 @@ def example(kind: type[Message], person: Person, victim: Person) -> tuple[Messag
         ManifestPut: (next_manifest(victim), b""),
         MyData: (MyData(6, "4.2.0"), b""),  # a place in bob's mailbox
         AccountDelete: (deletion_message(victim, peer), b""),  # bob's signature, mallory's channel
+        BlobPut: (BlobPut(8, BlobHash(bytes(32)), 10), b"x"),
+        BlobGet: (BlobGet(9, BlobHash(bytes(32))), b""),
     }
     return examples[kind]
 
@@ -193,7 +197,7 @@ def test_unknown_and_malformed_headers_are_refused_by_name(world: World) -> None
     """Unknown types and fields leave the connection open and name their request."""
     alice = world.person("alice")
     for header, code, ref in (
-        (b'{"type":"blob_put","ref":4}', Code.UNKNOWN_TYPE, 4),
+        (b'{"type":"room_put","ref":4}', Code.UNKNOWN_TYPE, 4),
         (b'{"type":"list","ref":5,"colour":"red"}', Code.BAD_FIELD, 5),
         (b'{"type":"list","ref":6,"limit":0}', Code.BAD_FIELD, 6),
         (b'{"type":"ack","seq":-1}', Code.BAD_FIELD, None),

@@ -132,6 +132,7 @@ def test_attack_68_the_folder_is_for_its_owner_alone(tmp_path: Path, umask: int)
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert {"server.db", "server.db-wal", "server.lock"} <= set(modes)
+    assert modes.pop("blobs") == 0o700
     assert set(modes.values()) == {0o600}
 
 

@@ -96,7 +96,7 @@ class Account:
             user_id=self.name,
             device=self.address.device,
             version=VERSION,
-            features=[],
+            features=wire.hello.features,
             account_key=self.device.account_key,
             manifest=self.device.manifest,
             manifest_signature=self.device.manifest_signature,
@@ -111,7 +111,7 @@ class Account:
         """What account and device key sign to register over this connection."""
         return signing.registration(
             version=VERSION,
-            features=[],
+            features=wire.hello.features,
             exporter=wire.exporter,
             hello=wire.hello_bytes,
             server_id=wire.hello.server_id,
@@ -128,7 +128,7 @@ class Account:
         """What the device key signs to log in over this connection."""
         return signing.login(
             version=VERSION,
-            features=[],
+            features=wire.hello.features,
             exporter=wire.exporter,
             hello=wire.hello_bytes,
             server_id=wire.hello.server_id,
@@ -139,7 +139,7 @@ class Account:
         """What the account key signs to delete the account over this connection."""
         return signing.account_deletion(
             version=VERSION,
-            features=[],
+            features=wire.hello.features,
             exporter=wire.exporter,
             hello=wire.hello_bytes,
             server_id=wire.hello.server_id,
@@ -152,7 +152,7 @@ class Account:
             user_id=self.name,
             device=self.address.device,
             version=VERSION,
-            features=[],
+            features=wire.hello.features,
             signature=signature or self.device.signing.sign(self.login_bytes(wire)),
         )
 

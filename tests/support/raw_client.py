@@ -1,12 +1,13 @@
 """A scripted client: it registers and logs in as it should, and then does what a test wants."""
 
+import hashlib
 import itertools
 import secrets
 from typing import Self
 
-from secure_chat.protocol import messages
+from secure_chat.protocol import limits, messages
 from secure_chat.protocol.messages import Accepted, Delivery, Keys, Message, Pm, Users, Welcome
-from secure_chat.protocol.wiretypes import DeliveryId, InviteToken
+from secure_chat.protocol.wiretypes import BlobHash, DeliveryId, InviteToken
 from tests.support.accounts import Account
 from tests.support.wire import Wire
 
@@ -14,6 +15,11 @@ from tests.support.wire import Wire
 def delivery_id() -> DeliveryId:
     """A fresh one."""
     return DeliveryId(secrets.token_bytes(16))
+
+
+def blob_hash(data: bytes) -> BlobHash:
+    """The name of a blob."""
+    return BlobHash(hashlib.sha256(data).digest())
 
 
 class RawClient:
@@ -107,3 +113,25 @@ class RawClient:
     def ack(self, seq: int) -> None:
         """All up to ``seq`` is safe with us."""
         self.wire.send(messages.Ack(seq))
+
+    def put_blob(self, data: bytes, until: int | None = None) -> int:
+        """Bring a blob, or its beginning, from where the server has it; how much is held then."""
+        end = len(data) if until is None else until
+        held = self._put_chunk(data, 0, 0)
+        while held < end:
+            held = self._put_chunk(data, held, min(end, held + limits.BLOB_CHUNK))
+        return held
+
+    def _put_chunk(self, data: bytes, start: int, end: int) -> int:
+        asked = messages.BlobPut(self.ref(), blob_hash(data), len(data), start)
+        self.wire.send(asked, data[start:end])
+        return self.wire.expect(messages.BlobHeld).held
+
+    def get_blob(self, sha256: BlobHash) -> bytes:
+        """Fetch all of a blob."""
+        found, size = b"", 1
+        while len(found) < size:
+            self.wire.send(messages.BlobGet(self.ref(), sha256, len(found)))
+            chunk, body = self.wire.expect_frame(messages.Blob)
+            found, size = found + body, chunk.size
+        return found

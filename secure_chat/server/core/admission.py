@@ -94,7 +94,7 @@ class Admission:
         """Version, features and challenge; a challenge is good for one attempt."""
         if asked.version not in messages.VERSIONS:
             session.refuse(Code.UNSUPPORTED_VERSION)
-        elif not set(asked.features) <= set(messages.FEATURES):
+        elif not set(asked.features) <= set(self._settings.features):
             session.refuse(Code.UNSUPPORTED_FEATURE)
         elif session.challenged:
             session.refuse(Code.CHALLENGE_USED)

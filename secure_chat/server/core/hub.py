@@ -14,6 +14,8 @@ from secure_chat.protocol.frames import Frame, encode_frame
 from secure_chat.protocol.messages import (
     AccountDelete,
     Ack,
+    BlobGet,
+    BlobPut,
     Chat,
     HeaderError,
     Hello,
@@ -38,6 +40,7 @@ from secure_chat.protocol.wiretypes import Challenge
 from secure_chat.server.bugs import note_bug
 from secure_chat.server.core import wire
 from secure_chat.server.core.admission import Admission, Found, welcome
+from secure_chat.server.core.blobs import Blobs
 from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.departures import Departures
 from secure_chat.server.core.directory import Directory
@@ -82,6 +85,7 @@ class Hub:
         mailboxes = self._post.mailboxes
         self.departures = Departures(store, mailboxes, self._logged_in_as)
         self.book = OpenBook(store, settings, mailboxes, self.departures, self._logged_in_as)
+        self._blobs = Blobs(store, settings, clock)
         self._requests = Buckets(settings.requests)
         self._now = 0.0
         self._scanned_at = 0.0
@@ -110,6 +114,8 @@ class Hub:
             ManifestPut: self._limited(directory.manifest_put),
             MyData: self._limited(self.book.my_data),
             AccountDelete: self._limited(self.book.account_delete),
+            BlobPut: self._blobs.put,
+            BlobGet: _bodiless(self._blobs.get),
         }
 
     # ------------------------------------------------------------ the edge's calls
@@ -120,7 +126,7 @@ class Hub:
         hello = encode_header(
             Hello(
                 list(messages.VERSIONS),
-                list(messages.FEATURES),
+                list(self._settings.features),
                 self._store.server_id,
                 Challenge(os.urandom(Challenge.size or 0)),
                 self._settings.registration,
@@ -217,6 +223,10 @@ class Hub:
             session.refuse(Code.ALREADY_LOGGED_IN)
         elif session.stage is not Stage.IN and not before:
             session.refuse(Code.NOT_LOGGED_IN)
+        elif message.feature and message.feature not in session.features:
+            words = f"{_name(message)} needs the feature {message.feature}."
+            ref = getattr(message, "ref", None)
+            session.refuse(Code.NOT_SUPPORTED, ref=ref, detail=words)
         else:
             return True
         return False
@@ -325,6 +335,7 @@ class Hub:
             self._directory.bundles,
             self._directory.one_time,
             self.book.pages,
+            self._blobs.rate,
         ):
             if len(buckets) > 1_000:
                 buckets.forget_full(now)
@@ -344,6 +355,7 @@ class Hub:
             return mail.expire(connection, before, _EXPIRE_ROWS)
 
         self._store.write(job, self._expiry_done)
+        self._blobs.expire(before, steady, _EXPIRE_ROWS)
 
     def _expiry_done(self, outcome: list[mail.Expired] | Exception) -> None:
         if isinstance(outcome, Exception):

@@ -9,7 +9,7 @@ from secure_chat.errors import CODES, Code
 from secure_chat.protocol.addresses import DeviceAddress
 from secure_chat.protocol.frames import encode_frame
 from secure_chat.protocol.messages import Error, Message, encode_header
-from secure_chat.protocol.wiretypes import DeliveryId
+from secure_chat.protocol.wiretypes import BlobHash, DeliveryId
 from secure_chat.server.interfaces import Connection
 from secure_chat.server.networks import network_of
 
@@ -40,6 +40,7 @@ class Session:
         "account_id",
         "address",
         "challenged",
+        "chunks",
         "connection",
         "device_id",
         "features",
@@ -50,6 +51,7 @@ class Session:
         "opened_at",
         "stage",
         "stamp",
+        "uploads",
         "watching",
     )
 
@@ -72,6 +74,8 @@ class Session:
         self.heard_at = now
         self.features: list[str] = []  # as the login asked for them
         self.jobs = 0
+        self.uploads: dict[BlobHash, int] = {}  # the size of blobs that may come
+        self.chunks = 0  # of blobs, on their way from or to the disk
         self.watching = False
         self.account_id = 0
         self.device_id = 0

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from secure_chat.protocol import limits
+from secure_chat.protocol.messages import BLOBS, FEATURES
 
 
 class Rate(Struct, frozen=True):
@@ -27,6 +28,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     mailbox_messages_per_sender: int = limits.MAILBOX_MESSAGES_PER_SENDER
     unacknowledged: int = limits.UNACKNOWLEDGED
 
+    blob_size: int = 100 * (limits.MIB + 256)
+    """Of one blob; see `blob_size_of`. 0: none are taken."""
+
+    blob_bytes_per_account: int = 1_000 * limits.MIB
+
     store_after_seconds: float = 0.2
     """A pushed message that is not acknowledged for so long is written to disk."""
 
@@ -35,6 +41,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     messages: Rate = Rate(1_000, 4_000)
     """Of one account."""
+
+    blob_chunks: Rate = Rate(1_000, 4_000)
+    """Of 48 KiB each, that one account may bring and fetch."""
 
     bundles: Rate = Rate(1, 120)
     """Prekey bundles that one account may fetch."""
@@ -50,3 +59,13 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     book_pages: Rate = Rate(2, 100)
     """Pages of `my_data` that one account may read."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The optional parts of the protocol that are offered."""
+        return tuple(one for one in FEATURES if one != BLOBS or self.blob_size)
+
+
+def blob_size_of(file_mib: int) -> int:
+    """How large a blob may be so that a file of so many MiB fits: 16 bytes for each 64 KiB more."""
+    return file_mib * (limits.MIB + 256)

@@ -29,6 +29,7 @@ from secure_chat.server.store.schema import (
     devices,
     one_time_kem_keys,
     one_time_keys,
+    uploads,
 )
 
 NOT_PERSONAL: Final = {
@@ -92,6 +93,7 @@ SECTIONS: Final = (
     ),
     Section(deliveries, _received_or_sent, (deliveries.c.device_id, deliveries.c.seq)),
     Section(bodies, _bodies, (bodies.c.id,), _BODIES),
+    Section(uploads, lambda owner: uploads.c.account_id == owner.account, (uploads.c.id,)),
 )
 """The book's chapters, in order."""
 

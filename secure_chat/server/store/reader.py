@@ -23,10 +23,11 @@ _JOBS: Final = 2_000
 class Reader(threading.Thread):
     """Owns a query-only connection; runs jobs one by one. `submit` is thread-safe."""
 
-    def __init__(self, name: str, engine: Engine, deliver: Deliver) -> None:
+    def __init__(self, name: str, engine: Engine, deliver: Deliver, *, most: int = _JOBS) -> None:
         super().__init__(name=name, daemon=True)
         self.deliver = deliver
         self._engine = engine
+        self._most = most  # jobs that may wait
         self._connection: Connection | None = None
         self._wake = threading.Condition()  # guards the two below
         self._jobs: deque[tuple[Job, Done]] = deque()
@@ -36,7 +37,7 @@ class Reader(threading.Thread):
     def submit(self, job: Job, done: Done) -> bool:
         """Queue a job; ``done`` gets its result or its error. False if the queue is full."""
         with self._wake:
-            if self._closing or len(self._jobs) >= _JOBS:
+            if self._closing or len(self._jobs) >= self._most:
                 return False
             self._jobs.append((job, done))
             self._wake.notify()

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -130,4 +131,19 @@ deliveries = Table(
     Column("size", Integer, nullable=False),
     UniqueConstraint("device_id", "sender", "delivery_id"),
     sqlite_with_rowid=False,  # a mailbox lies in order of sequence
+)
+
+uploads = Table(
+    "uploads",  # blobs by who brought them; the bytes lie in files (see blobs.py)
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("whole", Boolean, nullable=False),  # else it is still coming
+    Column("time", BigInteger, nullable=False),  # of the last time that it was begun or whole
+    UniqueConstraint("account_id", "sha256"),
+    Index("ix_uploads_sha256", "sha256"),
+    Index("ix_uploads_time", "time"),
+    sqlite_autoincrement=True,
 )

@@ -1,4 +1,4 @@
-"""The store as the rest of the server sees it: a folder, three threads, and questions to them."""
+"""The store as the rest of the server sees it: a folder, four threads, and questions to them."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailab
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
 from secure_chat.server.counters import Counters
 from secure_chat.server.store import database, invites
+from secure_chat.server.store.blobs import BlobFiles
 from secure_chat.server.store.invites import Invite
 from secure_chat.server.store.mail import Letter
 from secure_chat.server.store.reader import Reader
@@ -24,13 +25,14 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _ANSWER_SECONDS = 30.0
+_BLOB_JOBS = 512  # each may hold a chunk of 48 KiB
 
 
 class Store:
     """Owns the data folder while it is open. Every method may be called from any thread.
 
-    Results of `store`, `write`, `read` and `check` come through the function given to `attach`
-    (the I/O thread's `call_soon`); before that, on the store's own threads.
+    Results of `store`, `write`, `read`, `check` and `blob` come through the function given to
+    `attach` (the I/O thread's `call_soon`); before that, on the store's own threads.
     """
 
     def __init__(self, folder: Path, held: IO[bytes], server_id: ServerId) -> None:
@@ -44,7 +46,11 @@ class Store:
         self._reader = Reader("store-reader", self._reading, _at_once)
         # Logins and key checks have a thread of their own, so that a flood of them delays no mail.
         self._checker = Reader("store-checker", self._reading, _at_once)
-        for thread in (self.writer, self._reader, self._checker):
+        # So have the bytes of blobs. Only jobs of `blob` may touch the files.
+        self.blob_files = BlobFiles(folder)
+        self._blobs = Reader("store-blobs", self._reading, _at_once, most=_BLOB_JOBS)
+        self._threads = (self.writer, self._reader, self._checker, self._blobs)
+        for thread in self._threads:
             thread.start()
 
     @classmethod
@@ -70,6 +76,8 @@ class Store:
         """Commit what waits, stop the threads, give the folder free."""
         self._reader.stop()  # before the writer: the last connection to close may checkpoint
         self._checker.stop()
+        self._blobs.stop()
+        self.blob_files.close()
         self.writer.stop()
         self._reading.dispose()
         self._writing.dispose()
@@ -77,7 +85,7 @@ class Store:
 
     def attach(self, deliver: Deliver) -> None:
         """From now on tell results through ``deliver``."""
-        for thread in (self.writer, self._reader, self._checker):
+        for thread in self._threads:
             thread.deliver = deliver
 
     def store(self, letter: Letter, done: Done, *, force: bool = False) -> bool:
@@ -95,6 +103,10 @@ class Store:
     def check(self, job: Callable[[Connection], Any], done: Done) -> bool:
         """Queue a login or a check of signatures; False if the queue is full."""
         return self._checker.submit(job, done)
+
+    def blob(self, job: Callable[[Connection], Any], done: Done) -> bool:
+        """Queue work on the bytes of blobs (`blob_files`); False if the queue is full."""
+        return self._blobs.submit(job, done)
 
     def create_invite(
         self, label: str = "", uses: int = 1, expires_ms: int | None = None
