@@ -16,7 +16,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from secure_chat.client.events import ConnectionChanged, ConnectionState, MessageState, Trust
+from secure_chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    MessageState,
+    Quote,
+    Reaction,
+    Trust,
+)
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.settings import Options, Settings
@@ -26,7 +33,7 @@ from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.errors import ConnectFailed
 from secure_chat.protocol.addresses import UserId
-from tests.window.fakes import NOW, FakeAccounts, FakeEngine
+from tests.window.fakes import NOW, FakeAccounts, FakeEngine, at
 
 _LINK = "securechat://chat.example.org:7443/#v=1&pin=" + "A" * 43 + "&invite=" + "A" * 22
 BOB, SARA, CAROL = UserId("bob"), UserId("sara"), UserId("carol")
@@ -50,9 +57,12 @@ def engine() -> FakeEngine:
     say(BOB, "بله، حروف به هم می‌چسبند و خط از راست شروع می‌شود، حتی با (پرانتز) و Python 3.11 "
         "در میان جمله. متن بلند هم درست شکسته می‌شود.", ours=True, ago=38,
         state=MessageState.READ)  # fmt: skip
-    say(BOB, "Lovely 😀", ago=37)
+    say(BOB, "Lovely 😀", ago=37, reactions=(Reaction(ours=True, emoji="👍"),))
     say(BOB, "Multi-line works too:\n  1. write\n  2. Shift+Enter\n  3. send", ago=36)
-    say(BOB, "I'll send the minutes tonight.", ours=True, ago=5, state=MessageState.DELIVERED)
+    say(BOB, "Have you seen https://example.org/minutes? It is page 4.", ago=9)
+    say(BOB, "I'll send the minutes tonight.", ours=True, ago=5, state=MessageState.DELIVERED,
+        quoted=Quote(b"q", ours=False, number=7, text="Multi-line works too:"),
+        edited=at(4), reactions=(Reaction(ours=False, emoji="❤️"),))  # fmt: skip
     say(BOB, "And the photos after that.", ours=True, ago=4, state=MessageState.ACCEPTED)
     say(BOB, "One more thing…", ours=True, ago=0, state=MessageState.WAITING)
     fake.unread[BOB] = 0

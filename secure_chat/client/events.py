@@ -175,6 +175,7 @@ class Draft(Struct, frozen=True):
     text: str = ""
     reply_to: int = 0  # the message that it answers
     editing: int = 0  # the message of ours that it shall replace
+    aside: str = ""  # what was being written when the editing began
 
 
 class Conversation(Struct, frozen=True):

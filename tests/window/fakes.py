@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import msgspec
+
 from secure_chat.client.events import (
     ConnectionChanged,
     ConnectionState,
@@ -57,6 +59,7 @@ class FakeEngine(HabitCalls, ContentCalls):
         self.messages: dict[UserId, list[Message]] = {}
         self.trust: dict[UserId, Trust] = {}
         self.unread: dict[UserId, int] = {}
+        self.timers: dict[UserId, int] = {}
         self.started = self.stopped = False
         self.answer_to_start: Event | None = ConnectionChanged(
             ConnectionState.ONLINE, tls_group="X25519MLKEM768"
@@ -109,11 +112,11 @@ class FakeEngine(HabitCalls, ContentCalls):
         self.calls.append(f"open {user_id}")
         self.opened = user_id
         if seen:
-            self._clear_unread(user_id)
+            self._read_up_to(user_id, float("inf"))
 
     def mark_read(self, user_id: UserId, number: int) -> None:
         self.calls.append(f"read {user_id} {number}")
-        self._clear_unread(user_id)
+        self._read_up_to(user_id, number)
 
     def put(self, event: Event) -> None:
         self._events.put(event)
@@ -175,6 +178,7 @@ class FakeEngine(HabitCalls, ContentCalls):
         notice: bool = False,
         problem: str = "",
         claimed: int = 0,
+        **more: object,
     ) -> Message:
         known = self.messages.setdefault(user_id, [])
         self.trust.setdefault(user_id, Trust.NEW)
@@ -191,8 +195,9 @@ class FakeEngine(HabitCalls, ContentCalls):
             is_notice=notice,
             problem=problem,
         )
+        message = msgspec.structs.replace(message, **more)
         known.append(message)
-        if not ours:
+        if not ours and not notice:
             self.unread[user_id] = self.unread.get(user_id, 0) + 1
         self._events.put(MessageAdded(message))
         self._events.put(ConversationChanged(self.conversation(user_id)))
@@ -247,11 +252,16 @@ class FakeEngine(HabitCalls, ContentCalls):
         known = self.messages.get(user_id, [])
         trust = self.trust.get(user_id, Trust.NEW)
         request, decided = user_id in self.requests, self.decision(user_id)
+        unread = 0 if request else self.unread.get(user_id, 0)
+        theirs = [m.number for m in known if not m.ours and not m.is_notice]
         return Conversation(
             user_id,
             trust,
-            0 if request else self.unread.get(user_id, 0),
+            unread,
             known[-1] if known and not request else None,
+            timer=self.timers.get(user_id, 0),
+            first_unread=theirs[-unread] if unread and unread <= len(theirs) else 0,
+            draft=self.draft(user_id).text,
             name=decided.name,
             request=request,
             arrived=known[-1].time if known else 0,
@@ -261,9 +271,11 @@ class FakeEngine(HabitCalls, ContentCalls):
             archived=decided.archived,
         )
 
-    def _clear_unread(self, user_id: UserId) -> None:
-        if self.unread.get(user_id):
-            self.unread[user_id] = 0
+    def _read_up_to(self, user_id: UserId, number: float) -> None:
+        theirs = [m for m in self.messages.get(user_id, []) if not m.ours and not m.is_notice]
+        left = min(self.unread.get(user_id, 0), sum(m.number > number for m in theirs))
+        if left != self.unread.get(user_id, 0):
+            self.unread[user_id] = left
             self._events.put(ConversationChanged(self.conversation(user_id)))
 
 

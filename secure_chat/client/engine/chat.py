@@ -221,7 +221,7 @@ class ChatEngine(TrustIntents, HabitIntents):
         other = self._other(user_id)
 
         def gone(db: apsw.Connection) -> tuple[None, list[Event]]:
-            ref = self._line(db, other, number)[1]
+            ref = self._line(db, other, number, deleted=True)[1]
             return None, remove(db, other, number, ref, now_ms())
 
         self._change(gone)
@@ -317,8 +317,10 @@ class ChatEngine(TrustIntents, HabitIntents):
         self._network.post(Wrote(other))
         return content_id
 
-    def _line(self, db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref]:
-        found = history.line(db, user_id, number)
+    def _line(
+        self, db: apsw.Connection, user_id: UserId, number: int, *, deleted: bool = False
+    ) -> tuple[Message, Ref]:
+        found = history.line(db, user_id, number, deleted=deleted)
         if found is None or habits.is_request(db, user_id):
             raise NoSuchMessage(user_id=user_id, number=number)
         return found

@@ -3,9 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from enum import Enum, auto
+from functools import partial
 
-from secure_chat.client.api import Engine
+from secure_chat.client.api import Engine, Files
 from secure_chat.client.events import (
     ChangeSent,
     ConnectionChanged,
@@ -13,6 +13,7 @@ from secure_chat.client.events import (
     Conversation,
     ConversationChanged,
     Event,
+    FileProgress,
     KeyChanged,
     MessageAdded,
     MessageChanged,
@@ -25,7 +26,7 @@ from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import standing
 from secure_chat.client.presenter.clock import Clock, Times, system_clock
 from secure_chat.client.presenter.connection import Connection
-from secure_chat.client.presenter.people import People, PersonRows, trust_word
+from secure_chat.client.presenter.people import People, PersonRows
 from secure_chat.client.presenter.rows import (
     Action,
     BannerRow,
@@ -33,7 +34,10 @@ from secure_chat.client.presenter.rows import (
     HeaderRow,
     Mark,
     PanelRow,
+    Part,
+    ResultRow,
 )
+from secure_chat.client.presenter.search import Search
 from secure_chat.client.presenter.talk import Talk
 from secure_chat.client.presenter.timeline import Change, Reset, Timeline
 from secure_chat.client.presenter.trust import panel
@@ -41,20 +45,9 @@ from secure_chat.errors import SecureChatError
 from secure_chat.protocol.addresses import UserId
 
 _log = logging.getLogger(__name__)
+_TICK_SECONDS = 0.5
 _LONGEST_PROBLEM = 500  # characters: some of it may come from a server
 _EVENTS_A_POLL = 500  # so that a flood of events cannot hold the window's thread
-
-
-class Part(Enum):
-    """A part of the screen that has to be drawn again."""
-
-    PEOPLE = auto()
-    HEADER = auto()
-    PANEL = auto()
-    BANNER = auto()
-    COMPOSER = auto()
-    PROBLEM = auto()
-    TITLE = auto()
 
 
 class Chat:
@@ -71,12 +64,16 @@ class Chat:
         *,
         clock: Clock = system_clock,
         monotonic: Callable[[], float] = time.monotonic,
+        files: Files | None = None,
     ) -> None:
+        self._files = files
         self._engine = engine
         self._clock = clock
+        self._monotonic = monotonic
+        self._next_tick = 0.0
         self._people = People(engine.user_id)
         self._connection = Connection(monotonic)
-        self._drafts: dict[UserId, str] = {}
+        self._search = Search(engine)
         self._talk: Talk | None = None
         self.problem = ""
         self.looking = True  # the person has this window in front
@@ -134,6 +131,11 @@ class Chat:
         return self._talk.user_id if self._talk is not None else None
 
     @property
+    def conversation(self) -> Conversation | None:
+        """What the engine says of the selected conversation, if it has begun."""
+        return self._people.conversation(self.selected) if self.selected is not None else None
+
+    @property
     def timeline(self) -> Timeline:
         """The rows of the selected conversation."""
         return self._talk.timeline if self._talk is not None else Timeline(self._, self._times)
@@ -153,10 +155,7 @@ class Chat:
         """Who the selected conversation is with."""
         if self.selected is None:
             return None
-        online = self._people.is_online(self.selected)
-        mark = self._people.mark(self.selected)
-        status = self._("here now") if online else self._("not here: messages wait on the server")
-        return HeaderRow(self.selected, status, online, mark, trust_word(mark, self._))
+        return standing.header(self._people, self.selected, self._, self._times)
 
     @property
     def warning(self) -> BannerRow | None:
@@ -170,7 +169,8 @@ class Chat:
     def composer(self) -> ComposerRow:
         """Whether writing is possible."""
         mark = self._people.mark(self.selected) if self.selected is not None else Mark.NONE
-        return standing.composer(mark, self.selected, self._)
+        composing = self._talk.composing if self._talk is not None else None
+        return standing.composer(mark, self.selected, composing, self._)
 
     @property
     def panel(self) -> PanelRow:
@@ -186,22 +186,53 @@ class Chat:
     @property
     def draft(self) -> str:
         """What was being written in the selected conversation."""
-        return self._drafts.get(self.selected, "") if self.selected is not None else ""
+        return self._talk.composing.text if self._talk is not None else ""
+
+    @property
+    def found(self) -> list[ResultRow]:
+        """The messages that the search has found."""
+        return self._search.rows(self._, self._times)
 
     # ------------------------------------------------------------ what a person does
 
     def find(self, text: str) -> None:
-        """Narrow the list."""
+        """Narrow the list to people of that name, and look for messages."""
         self._people.search = text
+        self._do(lambda: self._search.find(text))
         self._need(Part.PEOPLE)
+
+    def matching(self, text: str) -> PersonRows:
+        """People of that name, whatever the list is narrowed to."""
+        return self._people.rows(None, self._, self._times, text)
 
     def select(self, user_id: UserId) -> None:
         """Open a conversation."""
         if user_id == self.selected:
             return
+        self._leave()
         self._open(user_id)
-        self._do(lambda: self._engine.open_conversation(user_id))
+        self._do(lambda: self._engine.open_conversation(user_id, seen=False))
+        self._read_selected()
         self._need(*Part)
+
+    def open_at(self, user_id: UserId, number: int) -> bool:
+        """Open a conversation at one of its messages; False if that is not here any more."""
+        self.select(user_id)
+        return self._talk is not None and self._talk.jump(number)
+
+    def resume(self) -> bool:
+        """Open the conversation that was open when the program ended; whether there was one."""
+        last = self._engine.last_opened()
+        if last is None or self._people.conversation(last) is None:
+            return False
+        self.select(last)
+        return True
+
+    def viewed(self, index: int) -> None:
+        """The person sees the rows of the selected conversation up to this one."""
+        if self._talk is not None:
+            self._talk.viewed(index)
+            self._read_selected()
 
     def select_next(self, step: int) -> None:
         """The conversation so many lines further down (up: negative)."""
@@ -215,23 +246,41 @@ class Chat:
 
     def keep_draft(self, text: str) -> None:
         """Remember what is being written while another conversation is open."""
-        if self.selected is None:
-            return
-        if text.strip():
-            self._drafts[self.selected] = text
-        else:
-            self._drafts.pop(self.selected, None)
+        if self._talk is not None:
+            self._talk.composing.text = text
+            self._talk.composing.save()
+
+    def need_composer(self) -> None:
+        """An answer or an edit begins or ends."""
+        self._need(Part.COMPOSER)
+
+    def written(self, text: str) -> None:
+        """The composer holds another text."""
+        if self._talk is not None and self._talk.composing.written(text):
+            self._need(Part.COMPOSER)
 
     def send(self, text: str) -> bool:
         """Send to the selected contact; False leaves the text in the composer."""
-        text = text.strip()
         talk = self._talk
-        if not text or talk is None or not self.composer.enabled:
+        if talk is None or not self.composer.enabled:
             return False
-        sent = talk.send(text)
-        if sent:
-            self._drafts.pop(talk.user_id, None)
-        return sent
+        talk.composing.text = text
+        if not talk.composing.send():
+            return False
+        if not talk.timeline.at_end:
+            talk.to_end()
+        self._need(Part.COMPOSER)
+        return True
+
+    def forward(self, numbers: Iterable[int], user_id: UserId) -> bool:
+        """Send the texts of these messages to somebody, and go there."""
+        if self._talk is None:
+            return False
+        texts = self._talk.texts(numbers)
+        sent = all(self._do(partial(self._engine.send_text, user_id, text)) for text in texts)
+        if sent and texts:
+            self.select(user_id)
+        return sent and bool(texts)
 
     def load_earlier(self) -> bool:
         """Read an earlier page of the conversation; whether there was one."""
@@ -258,9 +307,8 @@ class Chat:
         """A button in a banner that needs no dialogue."""
         if action is Action.RECONNECT:
             self._do(self._engine.reconnect)
-        elif action is Action.RETRY and self.selected is not None:
-            user_id = self.selected
-            self._do(lambda: self._engine.retry(user_id))
+        elif action is Action.RETRY and self._talk is not None:
+            self._talk.retry()
 
     def dismiss_problem(self) -> None:
         """The person has read it."""
@@ -290,6 +338,9 @@ class Chat:
             self._take(self._engine.events.get_nowait())
         if self._connection.tick():
             self._need(Part.BANNER)
+        if self._talk is not None and self._monotonic() >= self._next_tick:
+            self._next_tick = self._monotonic() + _TICK_SECONDS
+            self._talk.tick()
 
     def take_changes(self) -> tuple[set[Part], list[Change]]:
         """What has to be drawn, and forget it."""
@@ -315,11 +366,9 @@ class Chat:
                     self._need(Part.PANEL, Part.COMPOSER)
             case ConversationChanged(conversation=conversation):
                 self._take_conversation(conversation)
-            case MessageAdded(message=message) | MessageChanged(message=message):
-                if self._talk is not None and message.user_id == self._talk.user_id:
-                    self._talk.put(message)
-                    if message.ours:
-                        self._need(Part.COMPOSER)  # it may be held now, or not any more
+            case MessageAdded() | MessageChanged() | MessageRemoved() | FileProgress():
+                if self._talk is not None and self._talk.take(event):
+                    self._need(Part.COMPOSER)
             case KeyChanged(user_id=user_id):
                 self._need(Part.PEOPLE)
                 if user_id == self.selected:
@@ -329,14 +378,14 @@ class Chat:
 
     def _take_rarer(self, event: Event) -> None:
         match event:
-            case MessageRemoved(user_id=user_id, number=number):
-                if self._talk is not None and user_id == self._talk.user_id:
-                    self._talk.removed(number)
             case ChangeSent(problem=problem):
                 if problem:
                     self.report(problem)
-            case TypingChanged():
-                pass  # drawn by a later window; nothing is lost by leaving it out
+            case TypingChanged(user_id=user_id, active=active):
+                self._people.set_writing(user_id, active=active)
+                self._need(Part.PEOPLE)
+                if user_id == self.selected:
+                    self._need(Part.HEADER)
             case Problem(error=error, user_id=user_id):
                 said = self._.error(error)
                 self.report(f"{user_id}: {said}" if user_id is not None else said)
@@ -349,6 +398,8 @@ class Chat:
         self._need(Part.PEOPLE, Part.TITLE)
         if conversation.user_id != self.selected:
             return
+        if before is not None and before.timer != conversation.timer:
+            self._need(Part.HEADER)
         if before is None or before.trust is not conversation.trust:
             # Not for each message: a safety number costs thousands of hashes.
             self._need(Part.HEADER, Part.PANEL, Part.COMPOSER)
@@ -361,10 +412,22 @@ class Chat:
             return
         conversation = self._people.conversation(talk.user_id)
         if conversation is not None and conversation.unread:
-            talk.read()
+            talk.read(conversation)
 
     def _open(self, user_id: UserId) -> None:
-        self._talk = Talk(self._engine, user_id, self._, self._times, self._do)
+        self._talk = Talk(
+            self._engine, user_id, self._, self._times, self._do, self._monotonic,
+            standing=self._people.conversation(user_id), files=self._files,
+        )  # fmt: skip
+
+    def _leave(self) -> None:
+        """What was being written stays for the next time."""
+        if self._talk is not None:
+            self._talk.composing.leave()
+
+    def close(self) -> None:
+        """The window closes: keep what is being written."""
+        self._leave()
 
     def _need(self, *parts: Part) -> None:
         """These parts have to be drawn again."""

@@ -1,5 +1,6 @@
 """Times as a conversation shows them. Milliseconds since 1970 come in, local words go out."""
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -22,6 +23,12 @@ _JALALI_MONTHS = (
     N_("Mehr"), N_("Aban"), N_("Azar"), N_("Dey"), N_("Bahman"), N_("Esfand"),
 )  # fmt: skip
 _THIS_WEEK = 7
+_UNITS = (
+    (7 * 86_400, N_("{number} w")),
+    (86_400, N_("{number} d")),
+    (3_600, N_("{number} h")),
+    (60, N_("{number} min")),
+)
 _EARLIEST, _LATEST = 0, 253_402_000_000_000  # 1970 to the end of 9999
 _LAST_JALALI = date(9998, 1, 1)  # the calendar's library ends with its year 9377
 
@@ -80,6 +87,18 @@ class Times:
         return self._words(
             "{date} at {time}", date=self._date(moment.date()), time=self.of_day(milliseconds)
         )
+
+    def left(self, until: int) -> str:
+        """How long it is until a moment, in one unit, rounded up: what counts down."""
+        now = self._clock().timestamp()
+        return self.span(max(1, math.ceil(until / 1000 - now)))
+
+    def span(self, seconds: int) -> str:
+        """So many seconds in few letters, in the largest unit that has come full."""
+        for size, unit in _UNITS:
+            if seconds >= size:
+                return self._words(unit, number=self._words.digits(seconds // size))
+        return self._words("{number} s", number=self._words.digits(seconds))
 
     def _day(self, day: date) -> str:
         ago = self._days_ago(day)

@@ -22,6 +22,14 @@ class People:
         self._people: dict[UserId, Person] = {}
         self._conversations: dict[UserId, Conversation] = {}
         self.search = ""
+        self.writing: set[UserId] = set()
+
+    def set_writing(self, user_id: UserId, *, active: bool) -> None:
+        """Somebody writes to us, or has stopped."""
+        if active:
+            self.writing.add(user_id)
+        else:
+            self.writing.discard(user_id)
 
     def update(self, people: Iterable[Person], *, complete: bool = False) -> None:
         """New presence or trust; ``complete``: who is missing is gone."""
@@ -56,9 +64,11 @@ class People:
         """Messages that nobody has looked at, in all conversations."""
         return sum(conversation.unread for conversation in self._conversations.values())
 
-    def rows(self, selected: UserId | None, words: Words, times: Times) -> "PersonRows":
-        """The list as it is drawn, narrowed by `search`."""
-        wanted = self.search.strip().lower()
+    def rows(
+        self, selected: UserId | None, words: Words, times: Times, search: str | None = None
+    ) -> "PersonRows":
+        """The list as it is drawn, narrowed by ``search``, or else by our own."""
+        wanted = (self.search if search is None else search).strip().lower()
         everybody = {*self._people, *self._conversations}
         found = sorted((one for one in everybody if wanted in one), key=self._order)
         return PersonRows(found, lambda one: self._row(one, words, times, selected=one == selected))
@@ -79,17 +89,25 @@ class People:
         spoken = [user_id, presence, trust_word(mark, words)]
         if unread:
             spoken.append(words.plural("{number} unread", "{number} unread", unread))
+        draft = conversation.draft if conversation and not selected else ""
+        preview = _preview(last, words) if last else presence
+        if user_id in self.writing:
+            preview = words("writing…")
+        elif draft:
+            preview = one_line(draft, _PREVIEW)
         return PersonRow(
             user_id=user_id,
-            preview=_preview(last, words) if last else presence,
+            preview=preview,
             when=times.short(last.time) if last else "",
             online=online,
             mark=mark,
             unread=unread,
             selected=selected,
             spoken=", ".join(word for word in spoken if word),
-            preview_is_ours=last is not None and last.ours and not last.is_notice,
-            preview_is_notice=last is not None and last.is_notice,
+            preview_is_ours=last is not None and last.ours and not last.is_notice and not draft,
+            preview_is_notice=last is not None and last.is_notice and not draft,
+            preview_is_draft=bool(draft),
+            writing=user_id in self.writing,
         )
 
 
@@ -130,4 +148,6 @@ def trust_word(mark: Mark, words: Words) -> str:
 def _preview(message: Message, words: Words) -> str:
     if message.is_notice:
         return words.sentence(message.problem or message.text, message.user_id)
+    if message.deleted:
+        return words("This message was deleted.")
     return one_line(message.text, _PREVIEW)

@@ -4,9 +4,21 @@ Peers' text stays as it was sent (it is what gets copied); the window cleans wha
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from secure_chat.protocol.addresses import UserId
+
+
+class Part(Enum):
+    """A part of the screen that has to be drawn again."""
+
+    PEOPLE = auto()
+    HEADER = auto()
+    PANEL = auto()
+    BANNER = auto()
+    COMPOSER = auto()
+    PROBLEM = auto()
+    TITLE = auto()
 
 
 class Mark(StrEnum):
@@ -60,6 +72,8 @@ class PersonRow:
     spoken: str  # all of it in words: what a status line or a screen reader says
     preview_is_ours: bool = False
     preview_is_notice: bool = False  # drawn apart: a message cannot look like one here either
+    preview_is_draft: bool = False
+    writing: bool = False  # to us, now
 
 
 @dataclass(frozen=True)
@@ -77,6 +91,57 @@ class NoticeRow:
     key: str
     text: str
     when: str
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class UnreadRow:
+    """A line above the first message that nobody had seen when the conversation was opened."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class QuoteRow:
+    """What a message answers. ``number`` 0: it is not here any more."""
+
+    number: int
+    name: str
+    text: str
+    ours: bool
+
+
+@dataclass(frozen=True)
+class ReactionRow:
+    """An emoji under a message; ``spoken`` says it, and who, in words."""
+
+    emoji: str
+    count: int
+    ours: bool
+    spoken: str
+
+
+class FileAction(StrEnum):
+    """What pressing a file does."""
+
+    NONE = "none"
+    SAVE = "save"
+    CANCEL = "cancel"
+    FOLDER = "folder"  # show where it lies; nothing opens by itself
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """The file of a message."""
+
+    name: str
+    note: str  # size, and how it stands, in words
+    action: FileAction
+    label: str  # of the action
+    fraction: float | None = None  # how much was transferred, 0 to 1, while it is under way
+    problem: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,10 +156,48 @@ class BubbleRow:
     state: str  # the delivery state in words
     problem: str = ""  # why it is held
     first: bool = True  # of several of the same side in a row
+    last: bool = True
     flag: str = ""  # the sender's clock, where it is far off
+    number: int = 0
+    edited: bool = False
+    deleted: bool = False  # ``text`` is a line of ours in its place
+    quote: QuoteRow | None = None
+    reactions: tuple[ReactionRow, ...] = ()
+    expiry: str = ""  # how long until it disappears, once that runs; before: after how long
+    file: FileRow | None = None  # ``text`` is its caption, perhaps empty
 
 
-Row = DayRow | NoticeRow | BubbleRow
+Row = DayRow | NoticeRow | UnreadRow | BubbleRow
+
+
+@dataclass(frozen=True)
+class StripRow:
+    """Above the composer: what is being answered or edited."""
+
+    editing: bool
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """A message that the search found: ``before``, the word that was meant, ``after``."""
+
+    user_id: UserId
+    number: int
+    name: str
+    when: str
+    before: str
+    match: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of a message's details."""
+
+    label: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +219,8 @@ class HeaderRow:
     online: bool
     mark: Mark
     trust: str
+    writing: bool = False
+    timer: str = ""  # after how long new messages disappear
 
 
 @dataclass(frozen=True)
@@ -124,6 +229,10 @@ class ComposerRow:
 
     enabled: bool
     hint: str
+    button: str = ""
+    strip: StripRow | None = None
+    counter: str = ""  # how much room is left, once it is little
+    over: bool = False  # too long to be sent
 
 
 @dataclass(frozen=True)

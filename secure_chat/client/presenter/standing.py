@@ -1,8 +1,36 @@
 """What stands between the person and sending in a conversation, in words."""
 
 from secure_chat.client.i18n import Words
-from secure_chat.client.presenter.rows import Action, BannerRow, ComposerRow, Mark, Tone
+from secure_chat.client.presenter.clock import Times
+from secure_chat.client.presenter.composing import Composing
+from secure_chat.client.presenter.people import People, trust_word
+from secure_chat.client.presenter.rows import (
+    Action,
+    BannerRow,
+    ComposerRow,
+    HeaderRow,
+    Mark,
+    Tone,
+)
 from secure_chat.protocol.addresses import UserId
+
+
+def header(people: People, name: UserId, words: Words, times: Times) -> HeaderRow:
+    """Who the conversation is with, and what they do now."""
+    online, mark = people.is_online(name), people.mark(name)
+    writing = name in people.writing
+    status = words("here now") if online else words("not here: messages wait on the server")
+    conversation = people.conversation(name)
+    timer = times.span(conversation.timer) if conversation and conversation.timer else ""
+    return HeaderRow(
+        name,
+        words("writing…") if writing else status,
+        online,
+        mark,
+        trust_word(mark, words),
+        writing,
+        timer,
+    )
 
 
 def warning(mark: Mark, name: UserId, held: str, words: Words) -> BannerRow | None:
@@ -28,10 +56,16 @@ def warning(mark: Mark, name: UserId, held: str, words: Words) -> BannerRow | No
     return BannerRow(Tone.WARNING, text, words("Try again"), Action.RETRY)
 
 
-def composer(mark: Mark, name: UserId | None, words: Words) -> ComposerRow:
-    """Whether writing is possible."""
+def composer(
+    mark: Mark, name: UserId | None, composing: Composing | None, words: Words
+) -> ComposerRow:
+    """Whether writing is possible, and what is being written."""
     if name is None:
         return ComposerRow(enabled=False, hint="")
     if mark is Mark.CHANGED:
         return ComposerRow(enabled=False, hint=words("Sending waits for your decision."))
-    return ComposerRow(enabled=True, hint=words("Write to {name}", name=name))
+    strip = composing.strip if composing is not None else None
+    counter, over = composing.counter if composing is not None else ("", False)
+    button = words("Save") if strip is not None and strip.editing else words("Send")
+    hint = words("Write to {name}", name=name)
+    return ComposerRow(True, hint, button, strip, counter, over)  # noqa: FBT003

@@ -7,7 +7,12 @@ measured width while it is still in logical order, then join Arabic letters and 
 """
 
 from secure_chat.client.text.clean import clean, one_line
+from secure_chat.client.text.fold import folded, words_of
 from secure_chat.client.text.layout import Line, TextLayout
 from secure_chat.client.text.levels import is_rtl
+from secure_chat.client.text.marked import MarkedLine, marked_lines
 
-__all__ = ["Line", "TextLayout", "clean", "is_rtl", "one_line"]
+__all__ = [
+    "Line", "MarkedLine", "TextLayout", "clean", "folded", "is_rtl", "marked_lines", "one_line",
+    "words_of",
+]  # fmt: skip

@@ -52,7 +52,7 @@ class TextLayout:
 
     def __init__(self, measure: Callable[[str], int], *, toolkit_shapes: bool = False) -> None:
         self._measure = measure
-        self._toolkit_shapes = toolkit_shapes
+        self.toolkit_shapes = toolkit_shapes
         self._word_width = lru_cache(_CACHED_WORDS)(self._joined_width)
 
     def line(self, text: str, *, rtl: bool | None = None) -> str:
@@ -88,7 +88,7 @@ class TextLayout:
 
     def _paragraph(self, text: str, width: int, *, rtl: bool) -> Iterator[Line]:
         of_paragraph: list[int] | None = None
-        if not self._toolkit_shapes and (rtl or has_rtl(text)):
+        if not self.toolkit_shapes and (rtl or has_rtl(text)):
             of_paragraph = levels(text, rtl=rtl)
         for start, end in self._breaks(text, max(width, 1)):
             logical = text[start:end].rstrip()
@@ -97,7 +97,7 @@ class TextLayout:
             yield Line(visual, rtl, self._measure(visual))
 
     def _visual(self, text: str, text_levels: list[int] | None, *, rtl: bool) -> str:
-        if self._toolkit_shapes:
+        if self.toolkit_shapes:
             return text
         if not rtl and (text.isascii() or not has_rtl(text)):
             return text if text.isascii() else "".join(shape(text))
@@ -109,7 +109,7 @@ class TextLayout:
         return "".join(shaped[i] for i in visual_order(text, text_levels, rtl=rtl))
 
     def _joined_width(self, word: str) -> int:
-        return self._measure(word if self._toolkit_shapes else "".join(shape(word)))
+        return self._measure(word if self.toolkit_shapes else "".join(shape(word)))
 
     def _breaks(self, text: str, width: int) -> Iterator[tuple[int, int]]:
         """Where lines start and end, in logical order: between words, or in long ones."""

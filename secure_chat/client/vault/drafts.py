@@ -11,7 +11,7 @@ _OPENED = "last_opened"
 def get(db: apsw.Connection, user_id: UserId) -> Draft:
     """The draft of a conversation; an empty one if there is none."""
     row = db.execute(
-        "SELECT text, reply_to, editing FROM drafts WHERE user_id = ?", (user_id,)
+        "SELECT text, reply_to, editing, aside FROM drafts WHERE user_id = ?", (user_id,)
     ).fetchone()
     return Draft() if row is None else Draft(*row)
 
@@ -22,8 +22,9 @@ def put(db: apsw.Connection, user_id: UserId, draft: Draft) -> None:
         db.execute("DELETE FROM drafts WHERE user_id = ?", (user_id,))
         return
     db.execute(
-        "INSERT OR REPLACE INTO drafts (user_id, text, reply_to, editing) VALUES (?, ?, ?, ?)",
-        (user_id, draft.text, draft.reply_to, draft.editing),
+        "INSERT OR REPLACE INTO drafts (user_id, text, reply_to, editing, aside)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (user_id, draft.text, draft.reply_to, draft.editing, draft.aside),
     )
 
 

@@ -262,12 +262,17 @@ def refs(db: apsw.Connection, user_id: UserId) -> list[tuple[int, Ref]]:
     return [(number, Ref(Author(author), ContentId(one))) for number, author, one in rows]
 
 
-def line(db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref] | None:
-    """A message by its number, with its key; None if it is not here, or no message."""
+def line(
+    db: apsw.Connection, user_id: UserId, number: int, *, deleted: bool = False
+) -> tuple[Message, Ref] | None:
+    """A message by its number, with its key; None if it is not here, or no message.
+
+    One that its author took back counts only if ``deleted`` is asked for.
+    """
     row = db.execute(
         "SELECT author, content_id FROM messages WHERE user_id = ? AND number = ?"
-        " AND notice = '' AND deleted = 0",
-        (user_id, number),
+        " AND notice = '' AND deleted <= ?",
+        (user_id, number, int(deleted)),
     ).fetchone()
     return None if row is None else (by_number(db, number), Ref(Author(row[0]), ContentId(row[1])))
 

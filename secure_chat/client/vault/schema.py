@@ -240,7 +240,8 @@ CREATE TABLE drafts (
   user_id TEXT PRIMARY KEY,
   text TEXT NOT NULL,
   reply_to INTEGER NOT NULL DEFAULT 0,     -- number of the message that it answers
-  editing INTEGER NOT NULL DEFAULT 0       -- number of the message that it shall replace
+  editing INTEGER NOT NULL DEFAULT 0,      -- number of the message that it shall replace
+  aside TEXT NOT NULL DEFAULT ''           -- what was being written when the editing began
 ) STRICT;
 
 -- The words of messages, by their numbers. `folded` is the program's own function (vault/search).

@@ -5,33 +5,13 @@ kept by triggers (`schema`), so that no way of changing a message can forget it,
 secure-delete, so that the words of a deleted message leave the index at once.
 """
 
-import unicodedata
-
 import apsw
 
 from secure_chat.client.events import Message
+from secure_chat.client.text import folded, words_of
 from secure_chat.client.vault import history
 
-_SAME = str.maketrans(
-    "\u064a\u0649\u0643\u0629٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹",
-    "\u06cc\u06cc\u06a9\u0647" + 2 * "0123456789",
-    "\u0640\u200d",
-)
-"""Arabic letters as the Persian ones that people type for them, digits of all as ours; the letter
-lengthener (tatweel) and joiners are dropped."""
 _LONGEST_QUERY = 200  # characters
-
-
-def folded(text: str) -> str:
-    """``text`` as the index knows it: without case, accents, and doubles of the same letter.
-
-    Another result for the same text needs a migration that builds the index anew.
-    """
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFKD", text)
-    bare = "".join(one for one in apart if unicodedata.category(one) != "Mn")
-    return bare.casefold().translate(_SAME)
 
 
 def register(db: apsw.Connection) -> None:
@@ -48,7 +28,7 @@ def find(db: apsw.Connection, text: str, limit: int) -> list[Message]:
 
     Of strangers whom the person has not answered nothing is found.
     """
-    words = "".join(one if one.isalnum() else " " for one in folded(text[:_LONGEST_QUERY])).split()
+    words = words_of(text[:_LONGEST_QUERY])
     if not words:
         return []
     rows = db.execute(

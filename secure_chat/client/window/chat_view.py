@@ -6,6 +6,7 @@ from collections.abc import Callable
 from secure_chat.client.presenter.chat import Chat, Part
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.timeline import Change, Reset
+from secure_chat.client.window import sheets
 from secure_chat.client.window.compare_view import CompareView
 from secure_chat.client.window.conversation_view import ConversationView
 from secure_chat.client.window.panel_view import PanelView
@@ -56,6 +57,22 @@ class ChatView(tk.Frame):
         top.bind("<Alt-Down>", lambda _: self._step(1))
         top.bind("<Alt-Up>", lambda _: self._step(-1))
         top.bind("<Control-i>", lambda _: self.toggle_panel())
+        top.bind(
+            "<Control-t>", lambda _: self._in_conversation(self.conversation.deeds.choose_timer)
+        )
+        top.bind("<Control-o>", lambda _: self._in_conversation(self.conversation.attach))
+        top.bind("<Control-m>", lambda _: self._in_conversation(self._to_messages))
+        for keys in ("<F1>", "<Control-slash>"):
+            top.bind(keys, lambda _: sheets.shortcuts(self, self._ui))
+
+    def _in_conversation(self, act: Callable[[], object]) -> str:
+        if self._chat.selected is not None and self._compare is None:
+            act()
+        return "break"
+
+    def _to_messages(self) -> None:
+        self.messages.canvas.focus_set()
+        self.conversation.to_end()
 
     # ------------------------------------------------------------ what a person does
 
@@ -135,6 +152,7 @@ class ChatView(tk.Frame):
         ):
             if part in changed:
                 show()
+        view.show_state()
 
     def _show_panel(self) -> None:
         ui = self._ui

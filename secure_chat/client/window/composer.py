@@ -14,11 +14,12 @@ _MOST_LINES = 7
 class Composer(tk.Frame):
     """A Text that grows with what is written, and the button beside it."""
 
-    def __init__(self, parent: tk.Misc, ui: Ui, on_send: Callable[[str], bool]) -> None:
+    def __init__(self, parent: tk.Misc, ui: Ui, on_send: Callable[[str], object]) -> None:
         super().__init__(parent, background=ui.colors.surface)
         self._ui = ui
         self._on_send = on_send
-        self._enabled = True
+        self.on_written: Callable[[str], object] | None = None  # hears of each change
+        self._enabled = self._may_send = True
         self._hint = ""
         self._build()
 
@@ -60,7 +61,9 @@ class Composer(tk.Frame):
         """Whether writing is possible, and what the empty field says."""
         self._enabled, self._hint = state.enabled, state.hint
         self.text.configure(state="normal" if state.enabled else "disabled")
-        self.button.state(["!disabled"] if state.enabled else ["disabled"])
+        self._may_send = state.enabled and not state.over
+        self.button.state(["!disabled"] if self._may_send else ["disabled"])
+        self.button.configure(text=self._ui.say(state.button or self._ui.words("Send")))
         self._refresh()
 
     @property
@@ -80,9 +83,9 @@ class Composer(tk.Frame):
     # ------------------------------------------------------------ keys
 
     def send_written(self) -> None:
-        """Send what is written; it stays if it cannot be sent."""
-        if self._enabled and self._on_send(self.written):
-            self.put("")
+        """Send what is written; whoever sends it puts what comes next into the field."""
+        if self._may_send:
+            self._on_send(self.written)
         self.text.focus_set()
 
     def _on_return(self, event: "tk.Event[tk.Misc]") -> str | None:
@@ -110,6 +113,8 @@ class Composer(tk.Frame):
         if self.text.edit_modified():
             self.text.edit_modified(False)  # noqa: FBT003 - Tk's signature
             self._refresh()
+            if self.on_written is not None:
+                self.on_written(self.written)
 
     def _refresh(self) -> None:
         written = self.written

@@ -5,34 +5,16 @@ the sign of our program before it: nothing that a person writes is ever drawn so
 """
 
 import tkinter as tk
-from dataclasses import dataclass, field
 
-from secure_chat.client.presenter.rows import BubbleRow, DayRow, NoticeRow, Row
+from secure_chat.client.presenter.rows import BubbleRow, NoticeRow, Row, UnreadRow
 from secure_chat.client.text import Line
-from secure_chat.client.window.shapes import Pen, mark_width
+from secure_chat.client.window.bubble import BubbleLayouter
+from secure_chat.client.window.drawn import Drawn, Shape, Sign, Text
+from secure_chat.client.window.shapes import Pen
 from secure_chat.client.window.ui import Ui
 
-_FOLD_FROM, _FOLDED = 40, 30  # lines
-
-
-@dataclass
-class Drawn:
-    """A row laid out for one width: lines wrapped and shaped, nothing left to measure."""
-
-    row: Row
-    width: int  # of the whole list
-    height: int
-    lines: list[Line] = field(default_factory=list)
-    small: list[Line] = field(default_factory=list)  # why it is held, whose clock is off
-    text_width: int = 0
-    meta_inline: bool = True
-    foldable: bool = False
-    more: str = ""
-    top_gap: int = 0
-
-    def on_more(self, y: int) -> bool:
-        """Whether a click at ``y`` within the row is on its last line, where it unfolds."""
-        return bool(self.more) and y > self.height * 0.85
+_MOST_LINES = 40  # of a notice
+_FOLDED = 30
 
 
 class RowPainter:
@@ -40,12 +22,11 @@ class RowPainter:
 
     def __init__(self, ui: Ui, canvas: tk.Canvas) -> None:
         self._ui = ui
+        self._canvas = canvas
         self._pen = Pen(canvas, ui.discs, ui.colors)
-        self._pad = ui.px(11)
-        self._gap = ui.px(3)
+        self._bubbles = BubbleLayouter(ui)
         self._margin = ui.px(14)
-        self._small_height = ui.fonts["small"].metrics("linespace")
-        self._mark = round(self._small_height * 0.72)
+        self._small = ui.fonts["small"].metrics("linespace")
         self._average = max(1, ui.fonts["text"].measure("the quick brown fox") // 19)
 
     # ------------------------------------------------------------ layout
@@ -54,193 +35,125 @@ class RowPainter:
         """A height for a row that has not been in view yet."""
         ui = self._ui
         if not isinstance(row, BubbleRow):
-            return self._small_height + ui.px(20)
-        text_width = self._text_room(width)
-        lines = 1 + len(row.text) * self._average // text_width + min(row.text.count("\n"), 40)
+            return self._small + ui.px(20)
+        room = self._bubbles.room(width)
+        lines = 1 + len(row.text) * self._average // room + min(row.text.count("\n"), 40)
         return min(lines, _FOLDED + 1) * ui.line_height + 2 * ui.px(7) + ui.px(4)
 
     def layout(self, row: Row, width: int, *, expanded: bool) -> Drawn:
         """Wrap, shape and measure."""
         if isinstance(row, BubbleRow):
-            return self._layout_bubble(row, width, expanded=expanded)
+            return self._bubbles.layout(row, width, expanded=expanded)
+        return Drawn(row, width, len(self._lines(row, width)) * self._small + self._ui.px(20))
+
+    def _lines(self, row: Row, width: int) -> list[Line]:
         ui = self._ui
-        text = row.text if isinstance(row, DayRow) else f"{row.text}  ·  {row.when}"
+        text = f"{row.text}  ·  {row.when}" if isinstance(row, NoticeRow) else row.text
         room = width - 2 * self._margin - ui.px(60)
         lines = ui.layout("small").wrap(ui.drawable(text), room, rtl=ui.direction(text))
-        lines = lines[:_FOLD_FROM]
-        height = len(lines) * self._small_height + ui.px(20)
-        return Drawn(row, width, height, lines, text_width=max(line.width for line in lines))
-
-    def _text_room(self, width: int) -> int:
-        return max(min(round(width * 0.74), self._ui.px(620)) - 2 * self._pad, self._ui.px(80))
-
-    def _layout_bubble(self, row: BubbleRow, width: int, *, expanded: bool) -> Drawn:
-        ui = self._ui
-        room = self._text_room(width)
-        lines = ui.layout("text").wrap(ui.drawable(row.text), room)
-        drawn = Drawn(row, width, 0, lines, foldable=len(lines) > _FOLD_FROM)
-        if drawn.foldable and not expanded:
-            drawn.more = ui.say(
-                ui.words.plural("Show the {number} line", "Show all {number} lines", len(lines))
-            )
-            drawn.lines = lines[:_FOLDED]
-        drawn.small = self._layout_small(row, room)
-        meta = self._meta_width(row)
-        last = lines[-1].width if not drawn.more else room
-        gap = ui.px(12)
-        drawn.meta_inline = last + gap + meta <= room and not drawn.small
-        drawn.text_width = max(
-            *(line.width for line in drawn.lines),
-            *(line.width for line in drawn.small),
-            ui.fonts["text"].measure(drawn.more),
-            last + gap + meta if drawn.meta_inline else meta,
-            ui.px(40),
-        )
-        drawn.top_gap = ui.px(10) if row.first else ui.px(2)
-        count = len(drawn.lines) + bool(drawn.more)
-        under = 0 if drawn.meta_inline else self._small_height
-        drawn.height = (
-            drawn.top_gap + 2 * ui.px(7) + count * ui.line_height
-            + len(drawn.small) * self._small_height + under + self._gap
-        )  # fmt: skip
-        return drawn
-
-    def _layout_small(self, row: BubbleRow, room: int) -> list[Line]:
-        ui, lines = self._ui, []
-        for text in (row.problem, row.flag):
-            if text:
-                shown = ui.drawable(text)
-                lines += ui.layout("small").wrap(shown, room, rtl=ui.direction(text))
-        return lines
-
-    def _meta_width(self, row: BubbleRow) -> int:
-        width = self._ui.fonts["small"].measure(row.when)
-        mark = mark_width(row.delivery, self._mark)
-        return width + (mark + self._ui.px(5) if mark else 0)
+        return lines[:_MOST_LINES]
 
     # ------------------------------------------------------------ drawing
 
-    def draw(self, canvas: tk.Canvas, drawn: Drawn, y: int, view: int, *, current: bool) -> None:
-        """Draw a row whose top is at ``y`` of a view so high."""
-        if isinstance(drawn.row, BubbleRow):
-            self._draw_bubble(canvas, drawn, drawn.row, y, view, current=current)
-        elif isinstance(drawn.row, NoticeRow):
-            self._draw_notice(canvas, drawn, y, current=current)
-        else:
-            self._draw_day(canvas, drawn, y, current=current)
+    def draw(self, drawn: Drawn, y: int, view: int, *, current: bool, chosen: bool | None) -> None:
+        """Draw a row whose top is at ``y`` of a view so high.
 
-    def _draw_day(self, canvas: tk.Canvas, drawn: Drawn, y: int, *, current: bool) -> None:
-        colors, center = self._ui.colors, drawn.width // 2
+        ``chosen``: whether it is one of those that are selected; None: none are.
+        """
+        row = drawn.row
+        if isinstance(row, BubbleRow):
+            if chosen is not None:
+                self._draw_choice(drawn, y, view, chosen=chosen)
+            self._draw_bubble(drawn, y, view, current=current)
+        elif isinstance(row, NoticeRow):
+            self._draw_notice(drawn, y, current=current)
+        else:
+            self._draw_line(drawn, y, current=current, strong=isinstance(row, UnreadRow))
+
+    def _draw_choice(self, drawn: Drawn, y: int, view: int, *, chosen: bool) -> None:
+        ui = self._ui
+        top, bottom = max(y, -10), min(y + drawn.height, view + 10)
+        if chosen:
+            self._canvas.create_rectangle(
+                0, top, drawn.width + 4, bottom, fill=ui.colors.raised, width=0
+            )
+        row = drawn.row
+        size = ui.px(18)
+        at_left = isinstance(row, BubbleRow) and row.ours != ui.words.rtl
+        x = ui.px(20) if at_left else drawn.width - ui.px(20)
+        self._pen.check(x, (top + bottom) // 2, size, on=chosen)
+
+    def _draw_bubble(self, drawn: Drawn, y: int, view: int, *, current: bool) -> None:
+        canvas, pen, accent = self._canvas, self._pen, self._ui.colors.accent
+        fonts = self._ui.fonts
+        for thing in drawn.things:
+            match thing:
+                case Text():
+                    at = y + thing.y
+                    if at > view or at + thing.height < -thing.height:
+                        continue
+                    canvas.create_text(
+                        thing.x, at, anchor=thing.anchor, text=thing.text, font=fonts[thing.font],
+                        fill=thing.color,
+                    )  # fmt: skip
+                case Shape(box=(left, top, right, bottom)):
+                    # X draws garbage beyond 32,767 pixels: a tall one is cut to what can be seen.
+                    box = (left, max(y + top, -200), right, min(y + bottom, view + 200))
+                    if box[1] >= box[3]:
+                        continue
+                    outline = accent if current and thing.takes_focus else thing.outline
+                    pen.bubble(box, thing.radii, fill=thing.fill, outline=outline)
+                case Sign():
+                    self._draw_sign(thing, y + thing.y)
+        if current and not any(isinstance(thing, Shape) for thing in drawn.things):
+            self._draw_ring(drawn, y)
+
+    def _draw_sign(self, sign: Sign, y: int) -> None:
+        pen = self._pen
+        if sign.kind == "delivery":
+            pen.delivery(sign.x, y, sign.size, sign.delivery, sign.color)
+        elif sign.kind == "clock":
+            pen.clock(sign.x, y, sign.size, sign.color)
+        else:
+            pen.arrow(sign.x, y, sign.size, sign.color, down=sign.kind == "arrow_down")
+
+    def _draw_ring(self, drawn: Drawn, y: int) -> None:
+        """What has the keyboard and no bubble of its own."""
+        self._canvas.create_rectangle(
+            3, y + 1, drawn.width, y + drawn.height - 1, outline=self._ui.colors.accent, width=2
+        )
+
+    def _draw_line(self, drawn: Drawn, y: int, *, current: bool, strong: bool) -> None:
+        """A day, or the line above what is unread."""
+        colors, center, canvas = self._ui.colors, drawn.width // 2, self._canvas
+        line = self._lines(drawn.row, drawn.width)[0]
         middle = y + drawn.height // 2
-        half = drawn.text_width // 2 + self._ui.px(12)
-        tint = colors.accent if current else colors.line
+        half = line.width // 2 + self._ui.px(12)
+        tint = colors.accent if current or strong else colors.line
         for x0, x1 in ((self._margin, center - half), (center + half, drawn.width - self._margin)):
             canvas.create_line(x0, middle, x1, middle, fill=tint)
         canvas.create_text(
-            center,
-            middle,
-            text=drawn.lines[0].text,
-            font=self._ui.fonts["small"],
-            fill=colors.muted,
-        )
+            center, middle, text=line.text,
+            font=self._ui.fonts["small_bold" if strong else "small"],
+            fill=colors.accent if strong else colors.muted,
+        )  # fmt: skip
 
-    def _draw_notice(self, canvas: tk.Canvas, drawn: Drawn, y: int, *, current: bool) -> None:
+    def _draw_notice(self, drawn: Drawn, y: int, *, current: bool) -> None:
         ui, colors, center = self._ui, self._ui.colors, drawn.width // 2
-        sign = round(self._small_height * 0.8)
-        half = drawn.text_width // 2 + ui.px(12) + sign
+        lines = self._lines(drawn.row, drawn.width)
+        sign = round(self._small * 0.8)
+        half = max(line.width for line in lines) // 2 + ui.px(12) + sign
         box = (center - half, y + ui.px(4), center + half, y + drawn.height - ui.px(4))
         outline = colors.accent if current else colors.line
-        canvas.create_rectangle(
+        self._canvas.create_rectangle(
             *box, fill=colors.notice, outline=outline, width=2 if current else 1
         )
         rtl = ui.words.rtl
         sign_x = box[2] - ui.px(8) - sign // 2 if rtl else box[0] + ui.px(8) + sign // 2
         self._pen.information(sign_x, y + drawn.height // 2, sign, colors.on_notice, colors.notice)
         text_x = center - sign // 2 if rtl else center + sign // 2
-        for number, line in enumerate(drawn.lines):
-            canvas.create_text(
-                text_x, y + ui.px(10) + number * self._small_height, anchor="n", text=line.text,
+        for number, line in enumerate(lines):
+            self._canvas.create_text(
+                text_x, y + ui.px(10) + number * self._small, anchor="n", text=line.text,
                 font=ui.fonts["small"], fill=colors.on_notice,
             )  # fmt: skip
-
-    def _draw_bubble(
-        self, canvas: tk.Canvas, drawn: Drawn, row: BubbleRow, y: int, view: int, *, current: bool
-    ) -> None:
-        ui, colors = self._ui, self._ui.colors
-        ground, ink, faint = (
-            (colors.ours, colors.on_ours, colors.ours_muted)
-            if row.ours
-            else (colors.theirs, colors.on_theirs, colors.theirs_muted)
-        )
-        left, right = self._sides(drawn, ours=row.ours)
-        top, bottom = y + drawn.top_gap, y + drawn.height - self._gap
-        # X draws garbage beyond 32,767 pixels: a tall bubble is cut to what can be in view.
-        box = (left, max(top, -200), right, min(bottom, view + 200))
-        self._pen.rounded(box, ui.px(12), fill=ground, outline=colors.accent if current else "")
-        inner_left, inner_right = left + self._pad, right - self._pad
-        at = top + ui.px(7)
-        at = self._draw_lines(canvas, drawn.lines, (inner_left, inner_right), at, view, "text", ink)
-        if drawn.more:
-            canvas.create_text(
-                inner_right if ui.words.rtl else inner_left, at, text=drawn.more,
-                anchor="ne" if ui.words.rtl else "nw", font=ui.fonts["text"], fill=colors.accent,
-            )  # fmt: skip
-            at += ui.line_height
-        if drawn.small:
-            tint = colors.danger if row.problem else faint
-            at = self._draw_lines(
-                canvas, drawn.small, (inner_left, inner_right), at, view, "small", tint
-            )
-        self._draw_meta(canvas, drawn, row, inner_left, inner_right, bottom - ui.px(7), faint)
-
-    def _sides(self, drawn: Drawn, *, ours: bool) -> tuple[int, int]:
-        """Ours stand where lines end, theirs where they start."""
-        width = drawn.text_width + 2 * self._pad
-        if ours != self._ui.words.rtl:
-            return drawn.width - self._margin - width, drawn.width - self._margin
-        return self._margin, self._margin + width
-
-    def _draw_lines(
-        self,
-        canvas: tk.Canvas,
-        lines: list[Line],
-        sides: tuple[int, int],
-        top: int,
-        view: int,
-        font: str,
-        color: str,
-    ) -> int:
-        """Draw the lines that are in view; returns where the next one would stand."""
-        height = self._ui.line_height if font == "text" else self._small_height
-        for number, line in enumerate(lines):
-            y = top + number * height
-            if y > view or y + height < 0:
-                continue
-            canvas.create_text(
-                sides[1] if line.rtl else sides[0], y, anchor="ne" if line.rtl else "nw",
-                text=line.text, font=self._ui.fonts[font], fill=color,
-            )  # fmt: skip
-        return top + len(lines) * height
-
-    def _draw_meta(
-        self,
-        canvas: tk.Canvas,
-        drawn: Drawn,
-        row: BubbleRow,
-        left: int,
-        right: int,
-        bottom: int,
-        color: str,
-    ) -> None:
-        """Time and delivery mark, where the last line leaves room."""
-        ui = self._ui
-        middle = bottom - self._small_height // 2 + ui.px(1)
-        mark = mark_width(row.delivery, self._mark)
-        last_rtl = drawn.lines[-1].rtl if drawn.meta_inline else ui.words.rtl
-        start = left if last_rtl else right - self._meta_width(row)
-        canvas.create_text(
-            start, middle, anchor="w", text=row.when, font=ui.fonts["small"], fill=color
-        )
-        if mark:
-            x = start + self._meta_width(row) - mark
-            self._pen.delivery(x, middle, self._mark, row.delivery, color)

@@ -17,6 +17,8 @@ def make_fields_comfortable(ui: Ui) -> None:
     if root.tk.call("tk", "windowingsystem") == "x11":
         root.event_delete("<<LineStart>>", "<Control-Key-a>")
         root.event_add("<<SelectAll>>", "<Control-Key-a>")
+    for keys in ("<Control-k>", "<Control-o>", "<Control-t>", "<Control-i>"):
+        root.unbind_class("Text", keys)  # Emacs' keys, of which one deletes; ours mean other things
     for name in _CLASSES:
         root.bind_class(name, "<<Paste>>", _paste)
         root.bind_class(name, "<Button-3>", lambda event: _show_menu(ui, event))

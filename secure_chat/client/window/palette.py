@@ -24,6 +24,8 @@ class Palette:
     theirs: str
     on_theirs: str
     theirs_muted: str
+    quote_ours: str  # behind what a message of ours answers
+    quote_theirs: str
     selected: str  # the open conversation in the list
     notice: str
     on_notice: str
@@ -41,7 +43,8 @@ LIGHT: Final = Palette(
     ground="#f3f5f8", surface="#ffffff", chat="#e9eef4", raised="#e3e8ef", line="#cfd6df",
     text="#1a212b", muted="#5b6675", accent="#1c64a8", on_accent="#ffffff",
     accent_raised="#17538b", ours="#cfe5fa", on_ours="#10243a", ours_muted="#3f5a76",
-    theirs="#ffffff", on_theirs="#1a212b", theirs_muted="#5b6675", selected="#d8e7f6",
+    theirs="#ffffff", on_theirs="#1a212b", theirs_muted="#5b6675", quote_ours="#b9d7f3",
+    quote_theirs="#edf1f6", selected="#d8e7f6",
     notice="#dde3ea", on_notice="#3d4856", good="#15713f", warning="#7a4f00",
     warning_ground="#fdf1d3", read="#0b7a48", danger="#b02318",
     danger_ground="#fde7e4", on_danger="#ffffff", quiet_ground="#e3ebf4",
@@ -51,7 +54,8 @@ DARK: Final = Palette(
     ground="#161b22", surface="#1e252e", chat="#11161c", raised="#2a333f", line="#36414f",
     text="#e8ecf1", muted="#9aa7b6", accent="#64b0f2", on_accent="#08192a",
     accent_raised="#8cc5f7", ours="#173d62", on_ours="#f1f6fb", ours_muted="#b4cce4",
-    theirs="#262f3a", on_theirs="#e8ecf1", theirs_muted="#a3afbd", selected="#24384d",
+    theirs="#262f3a", on_theirs="#e8ecf1", theirs_muted="#a3afbd", quote_ours="#0f2f4e",
+    quote_theirs="#1c242d", selected="#24384d",
     notice="#222a34", on_notice="#b4bfcc", good="#5fcf92", warning="#f0c060",
     warning_ground="#3a2f17", read="#7fe3ab", danger="#ff8d82",
     danger_ground="#43211f", on_danger="#2b0805", quiet_ground="#1f2a37",

@@ -4,12 +4,22 @@ Drawn rather than written, so that they look alike with every font.
 """
 
 import tkinter as tk
+from typing import NamedTuple
 
 from secure_chat.client.presenter.rows import Delivery, Mark
 from secure_chat.client.window.palette import Palette
 from secure_chat.client.window.smooth import Discs
 
 Box = tuple[int, int, int, int]
+
+
+class Radii(NamedTuple):
+    """The radii of a box's corners."""
+
+    top_left: int
+    top_right: int
+    bottom_left: int
+    bottom_right: int
 
 
 class Pen:
@@ -40,6 +50,63 @@ class Pen:
         )
         for (x, y), image in corners:
             canvas.create_image(x, y, image=image, anchor="nw")
+
+    def bubble(self, box: Box, radii: Radii, *, fill: str, outline: str = "") -> None:
+        """A box whose corners have radii of their own; an ``outline`` is 2 pixels wide."""
+        if outline:
+            self.bubble(box, radii, fill=outline)
+            x0, y0, x1, y1 = box
+            box = (x0 + 2, y0 + 2, x1 - 2, y1 - 2)
+            radii = Radii(*(max(radius - 2, 1) for radius in radii))
+        x0, y0, x1, y1 = box
+        most = max(1, min((x1 - x0) // 2, (y1 - y0) // 2))
+        r = min(max(radii), most)
+        canvas = self._canvas
+        canvas.create_rectangle(x0 + r, y0, x1 - r, y1, fill=fill, width=0)
+        canvas.create_rectangle(x0, y0 + r, x1, y1 - r, fill=fill, width=0)
+        for place, radius in enumerate(radii):
+            right, bottom = place % 2, place // 2
+            small = max(1, min(radius, most))
+            image = self._discs.quarters(fill, small)[place]
+            at_x = x1 - small if right else x0
+            at_y = y1 - small if bottom else y0
+            canvas.create_image(at_x, at_y, image=image, anchor="nw")
+            if small < r:  # what the smaller corner leaves of the larger one's square
+                beside = (x1 - r, x1 - small) if right else (x0 + small, x0 + r)
+                rows = (y1 - r, y1) if bottom else (y0, y0 + r)
+                canvas.create_rectangle(beside[0], rows[0], beside[1], rows[1], fill=fill, width=0)
+                column = (x1 - small, x1) if right else (x0, x0 + small)
+                over = (y1 - r, y1 - small) if bottom else (y0 + small, y0 + r)
+                canvas.create_rectangle(column[0], over[0], column[1], over[1], fill=fill, width=0)
+
+    def check(self, x: int, y: int, size: int, *, on: bool) -> None:
+        """Whether a row is selected, centred at (x, y)."""
+        colors = self._colors
+        self.disc(x, y, size, colors.accent if on else colors.muted)
+        if not on:
+            self.disc(x, y, size - 4, colors.chat)
+            return
+        inner = round(size * 0.66)
+        self._check(x - inner // 2, y, inner, colors.on_accent, thick=2)
+
+    def clock(self, x: int, y: int, size: int, color: str) -> None:
+        """A clock in a box of ``size`` with its left end at (x, y)."""
+        self._clock(x + size // 2, y, size, color)
+
+    def arrow(self, x: int, y: int, size: int, color: str, *, down: bool) -> None:
+        """An arrow with a line under it (a file to fetch), or up from it, centred at (x, y)."""
+        half, sign = size // 2, 1 if down else -1
+        width = max(2, size // 9)
+        self._canvas.create_line(x, y - sign * half, x, y + sign * half // 2, fill=color,
+                                 width=width, capstyle="round")  # fmt: skip
+        self._canvas.create_line(
+            [x - half * 0.6, y - sign * half * 0.05, x, y + sign * half * 0.55,
+             x + half * 0.6, y - sign * half * 0.05],
+            fill=color, width=width, capstyle="round", joinstyle="round",
+        )  # fmt: skip
+        self._canvas.create_line(
+            x - half * 0.7, y + half, x + half * 0.7, y + half, fill=color, width=width
+        )
 
     def delivery(self, x: int, y: int, size: int, delivery: Delivery, color: str) -> None:
         """How far a message has come, in a box of 1.5 x 1 ``size`` with its left end at (x, y)."""

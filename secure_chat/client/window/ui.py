@@ -10,6 +10,7 @@ from tkinter import ttk
 from typing import Literal
 
 from secure_chat.client.i18n import Words
+from secure_chat.client.presenter import emoji as emojis
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.text import TextLayout, clean
 from secure_chat.client.text.levels import has_rtl
@@ -82,6 +83,11 @@ class Ui:
     def drawable(self, text: str) -> str:
         """A peer's text made safe to draw, still in logical order."""
         return clean(text[:LOGICAL_LONGEST], astral=self.astral)
+
+    def picture(self, emoji: str) -> str:
+        """An emoji ready to draw: in words where the system would die of it."""
+        bare = emojis.bare(emoji)
+        return bare if self.astral or all(one <= "\uffff" for one in bare) else emojis.name(emoji)
 
     def say(self, text: str) -> str:
         """A single line of ours, ready for a widget."""
@@ -237,6 +243,10 @@ def _make_fonts(root: tk.Tk) -> dict[str, tkfont.Font]:
     return {
         "text": make(root, family=family, size=size),
         "bold": make(root, family=family, size=size, weight="bold"),
+        "italic": make(root, family=family, size=size, slant="italic"),
+        "link": make(root, family=family, size=size, underline=True),
+        "emoji": make(root, family=family, size=size * 3),
+        "reaction": make(root, family=family, size=size + 1),
         "small": make(root, family=family, size=max(8, size - 2)),
         "small_bold": make(root, family=family, size=max(8, size - 2), weight="bold"),
         "title": make(root, family=family, size=size + 2, weight="bold"),
