@@ -455,6 +455,24 @@ class AdminRefused(LocalError):
     template = "The running server answered: {reason}."
 
 
+class NoSuchUser(LocalError):
+    """An operator named an account that is not there."""
+
+    template = "There is no account {user_id}; see: users list."
+
+
+class NameNotReserved(LocalError):
+    """An operator wants to free a name that is not reserved for a deleted account."""
+
+    template = "{user_id} is no reserved name of a deleted account; see: users list."
+
+
+class NotConfirmed(LocalError):
+    """What cannot be undone was not confirmed."""
+
+    template = "Nothing was done: {how}."
+
+
 class DataFolderInUse(LocalError):
     """Another process holds the server's data folder."""
 

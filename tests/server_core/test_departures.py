@@ -194,8 +194,13 @@ def test_deleting_takes_everything_but_the_name(world: World) -> None:
 def test_what_a_deleted_account_sent_is_not_written_later(world: World) -> None:
     """A message that was pushed and not acknowledged does not come back from memory to disk."""
     alice, bob = world.person("alice"), world.person("bob")
+    alice.peer.send(pm("bob/main", b"first", 9))  # a mailbox begins on disk
+    (seq, _) = bob.peer.deliveries()[0]
+    bob.peer.send(ack(seq))
+    world.advance(3)
     alice.peer.send(pm("bob/main", b"on the way", 1))
-    assert bob.peer.deliveries() == [(1, b"on the way")]
+    assert bob.peer.deliveries() == [(2, b"on the way")]
+    assert everything(world)["deliveries"] == []
     wait(world, delete(world, "alice"))
     world.advance(3)  # when it would have been written
     bob.peer.hang_up()
@@ -206,7 +211,7 @@ def test_what_a_deleted_account_sent_is_not_written_later(world: World) -> None:
     carol.peer.send(pm("bob/main", b"later", 2))
     carol.peer.send(pm("bob/main", b"and later", 3))
     assert [body for _, body in bob.peer.deliveries()] == [b"later", b"and later"]
-    bob.peer.send(ack(3))
+    bob.peer.send(ack(4))
     world.advance(3)
     assert everything(world)["deliveries"] == []
 
