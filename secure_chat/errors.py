@@ -481,6 +481,12 @@ class DataFolderInUse(LocalError):
     )
 
 
+class DataFolderMissing(LocalError):
+    """A command about a server's data, and no server has ever run there."""
+
+    template = "There is no server's data in {folder}; name the folder with --data-dir or --config."
+
+
 class DataFolderTooNew(LocalError):
     """The data folder has a schema that this version does not know."""
 
@@ -491,6 +497,24 @@ class DataFolderUnusable(LocalError):
     """The data folder cannot be made, read or written."""
 
     template = "The data folder {folder} cannot be used: {reason}."
+
+
+class BackupFailed(LocalError):
+    """A backup was not made; nothing is left of the attempt."""
+
+    template = "The backup was not made: {reason}."
+
+
+class BackupUnusable(LocalError):
+    """A file that is no backup, or a damaged one; nothing was changed."""
+
+    template = "This backup cannot be used: {reason}."
+
+
+class RestoreRefused(LocalError):
+    """Something is in the way of a restore; nothing was changed."""
+
+    template = "Nothing was restored: {reason}."
 
 
 class StorageUnavailable(LocalError):

@@ -3,6 +3,7 @@
 import io
 import socket
 import sys
+from pathlib import Path
 
 import segno
 
@@ -14,9 +15,22 @@ from secure_chat.server.config import Config, advertised
 _WILDCARDS = {"0.0.0.0", "::", "", "*"}  # noqa: S104 - recognised, not listened on
 
 
+SPARE = "spare.pub"
+
+
 def pin_of(config: Config) -> Pin:
     """The pin of the configured certificate. Raises `BadCertificateFile`."""
     return tls.spki_pin(tls.load_certificates(config.cert)[0])
+
+
+def spare_file(config: Config) -> Path:
+    """Where the public half of a spare key lies, if there is one: beside the certificate."""
+    return config.cert.with_name(f"{config.cert.stem}.spare.pub")
+
+
+def tls_files(config: Config) -> dict[str, Path]:
+    """The files of the server's key by their names in a backup; only the spare may be missing."""
+    return {"server.pem": config.cert, "server.key": config.key, SPARE: spare_file(config)}
 
 
 def public_address(config: Config, port: int, advertise: str = "") -> ServerAddress:

@@ -187,6 +187,20 @@ class ServerProcess:
         assert invite is not None
         return invite
 
+    def command(self, *words: str) -> "Finished":
+        """Run an operator's command on this server's data, whether it runs or not."""
+        options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+        done = subprocess.run(
+            [*self._program(), *words[:options], *self._place(), *words[options:]],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=_COMMAND_SECONDS,
+            cwd=self.folder,
+            env=environment(self.folder / "home"),
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         return self.running.terminate()

@@ -73,7 +73,7 @@ def _revoke(place: Place, choice: Choice) -> Invites:
     return Invites(revoked)
 
 
-_CREATE = Operation("invite.create", Wish, Made, create)
+_CREATE = Operation("invite.create", Wish, Made, create, begins=True)
 _LIST = Operation("invite.list", Nothing, Invites, _listed)
 _REVOKE = Operation("invite.revoke", Choice, Invites, _revoke)
 

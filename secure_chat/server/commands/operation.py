@@ -13,12 +13,12 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from secure_chat.errors import AdminRefused
+from secure_chat.errors import AdminRefused, DataFolderMissing
 from secure_chat.server import admin
 from secure_chat.server.config import Config
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.net.server import NetServer
-from secure_chat.server.store import Store
+from secure_chat.server.store import Store, database
 
 _SECONDS = 60.0
 
@@ -65,7 +65,8 @@ class Nothing(Struct, frozen=True):
 class Operation(Struct, Generic[Facts, Answer], frozen=True):
     """``run`` may be called on any thread but the I/O thread; it raises `SecureChatError`.
 
-    ``seconds`` is how long the operator waits for the answer.
+    ``seconds`` is how long the operator waits for the answer; ``begins``: it may make a data folder
+    where there is none yet.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Operation(Struct, Generic[Facts, Answer], frozen=True):
     answer: type[Answer]
     run: Callable[[Place, Facts], Answer]
     seconds: float = _SECONDS
+    begins: bool = False
 
 
 AnyOperation = Operation[Any, Any]
@@ -96,7 +98,7 @@ class _Offline(Struct, frozen=True):
 def perform(config: Config, operation: Operation[Facts, Answer], facts: Facts) -> Answer:
     """Let the running server do it or, when none runs, do it here.
 
-    Raises `AdminRefused`, what opening the store raises, and what the operation raises.
+    Raises `AdminRefused`, `DataFolderMissing`, and what opening the store and the operation raise.
     """
     answer = admin.ask(
         config.data_dir, operation.name, operation.seconds, **msgspec.to_builtins(facts)
@@ -106,6 +108,8 @@ def perform(config: Config, operation: Operation[Facts, Answer], facts: Facts) -
             return msgspec.convert(answer, operation.answer)
         except msgspec.ValidationError:
             raise AdminRefused(reason="what this version does not understand") from None
+    if not operation.begins and not database.exists(config.data_dir):
+        raise DataFolderMissing(folder=config.data_dir)
     with contextlib.closing(Store.open(config.data_dir)) as store:
         return operation.run(_Offline(config, store), facts)
 

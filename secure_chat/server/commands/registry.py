@@ -1,9 +1,15 @@
 """The table of commands: the command line and the door of a running server are made from it."""
 
-from secure_chat.server.commands import invite, serve, stats, users
+from secure_chat.server.commands import backup, invite, restore, serve, stats, users
 from secure_chat.server.commands.command import Command
 
-_OPERATED = (invite.COMMAND, users.COMMAND, stats.COMMAND)
+_OPERATED = (
+    invite.COMMAND,
+    users.COMMAND,
+    stats.COMMAND,
+    backup.COMMAND,
+    restore.COMMAND,
+)
 
 OPERATIONS = tuple(operation for command in _OPERATED for operation in command.operations)
 """What a running server does when its operator asks."""

@@ -34,6 +34,14 @@ def file_of(folder: Path) -> Path:
     return folder / _FILE
 
 
+def exists(folder: Path) -> bool:
+    """Whether a server has ever used a data folder."""
+    try:
+        return file_of(folder).stat().st_size > 0
+    except OSError:
+        return False
+
+
 def prepare(folder: Path) -> None:
     """Make the folder, the database and the lock, for their owner alone whatever the umask."""
     try:
@@ -129,6 +137,17 @@ def changes_of(connection: Connection) -> int:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver.total_changes
+
+
+def problems(connection: sqlite3.Connection) -> list[str]:
+    """What is wrong inside a database: nothing, or sentences of SQLite."""
+    found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    if found == ["ok"]:
+        found = []
+    orphans = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+    return found + [
+        f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in orphans
+    ]
 
 
 def migrate(folder: Path) -> None:

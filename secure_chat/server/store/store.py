@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailable
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
 from secure_chat.server.counters import Counters
-from secure_chat.server.store import database, invites
+from secure_chat.server.store import backup, database, invites
 from secure_chat.server.store.blobs import BlobFiles
 from secure_chat.server.store.invites import Invite
 from secure_chat.server.store.mail import Letter
@@ -62,6 +62,7 @@ class Store:
         database.prepare(data_dir)
         held = database.lock(data_dir)
         try:
+            backup.sweep(data_dir)
             database.migrate(data_dir)
             return cls(data_dir, held, _server_id(data_dir))
         except database.DISK_ERRORS as wrong:  # damaged, or a full disk

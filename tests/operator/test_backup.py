@@ -1,0 +1,303 @@
+"""``backup`` and ``restore``: what was accepted is there again, and nothing is given out twice."""
+
+import hashlib
+import shutil
+import stat
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secure_chat.protocol.messages import Accepted, Delivery
+from secure_chat.server.core.mailbox import RESERVE
+from secure_chat.server.store.backup import SEQUENCE_JUMP
+from tests.support.processes import Person, ServerProcess
+from tests.support.raw_client import RawClient
+
+pytestmark = pytest.mark.timeout(400)
+
+_AT_ONCE = 128  # messages that wait for one acknowledgement
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "server") as running:
+        yield running
+
+
+def backup(server: ServerProcess, *words: str) -> Path:
+    """A backup of a server that runs."""
+    file = server.folder / "chat.backup"
+    done = server.command("backup", str(file), *words)
+    assert done.code == 0, done.err
+    return file
+
+
+def restore(server: ServerProcess, file: Path, *words: str) -> str:
+    """Stop the server, put a backup in the place of what it had, start it again."""
+    server.stop()
+    done = server.command("restore", str(file), "--force", *words)
+    assert done.code == 0, done.err
+    server.start()
+    return done.out
+
+
+# ---------------------------------------------------------------- people
+
+
+def test_people_go_on_after_an_old_backup_is_restored(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """Each text once, in order: what was seen before, what was copied unread, what comes now."""
+    alice, bob = (Person.registered(name, tmp_path, server) for name in ("alice", "bob"))
+    alice.send("bob", "waits in the backup")
+    file = backup(server)
+    with bob.listen() as listening:
+        assert listening.wait_texts(1) == ["waits in the backup"]
+        alice.send("bob", "came after it")
+        listening.wait_texts(2)
+        said = restore(server, file)
+        listening.wait_online(2)
+        sent = alice.send("bob", "after the restore")
+        assert sent.code == 0, sent
+        expected = ["waits in the backup", "came after it", "after the restore"]
+        assert listening.wait_texts(3) == expected
+        with RawClient.register(server.port, "mallory") as mallory:
+            refilled = mallory.claim("bob/main")  # by bob's client, when it saw the empty stock
+            assert refilled.one_time is not None
+            assert not refilled.kem_is_last_resort
+    texts = [line["text"] for line in bob.history() if line["type"] == "message"]
+    assert texts == expected
+    assert "2 devices, 1 waiting message" in said
+
+
+def test_somebody_who_registered_after_the_backup_is_told(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """The restored server does not know the account; its person reads so, and waits for nothing."""
+    file = backup(server)
+    late = Person.registered("late", tmp_path, server)
+    restore(server, file)
+    said = late.send("nobody", "hello")
+    assert said.code != 0
+    assert "does not accept this login" in said.err
+
+
+# ---------------------------------------------------------------- what must not come twice
+
+
+def test_no_sequence_is_given_out_twice(server: ServerProcess) -> None:
+    """More messages than are reserved at once come after the backup: the mailbox jumps over all."""
+    with RawClient.register(server.port, "bob") as bob:
+        file = backup(server)
+        given = set()
+        with RawClient.register(server.port, "alice") as alice:
+            for _ in range(RESERVE // _AT_ONCE + 1):
+                for _ in range(_AT_ONCE):
+                    alice.put("bob/main", b"x")
+                given |= {bob.next_delivery()[0].seq for _ in range(_AT_ONCE)}
+                bob.ack(max(given))
+    restore(server, file)
+    with (
+        RawClient.login(server.port, bob.account) as bob,
+        RawClient.register(server.port, "carol") as carol,
+    ):
+        assert bob.welcome.acked < max(given)
+        carol.put("bob/main", b"new")
+        delivery, body = bob.next_delivery()
+        bob.ack(delivery.seq)
+        assert body == b"new"
+        assert delivery.seq not in given
+        assert delivery.seq > SEQUENCE_JUMP
+        carol.wire.expect(Accepted)
+    again = backup(server, "--force")  # and a second time, over a mailbox that has jumped already
+    restore(server, again)
+    with RawClient.login(server.port, bob.account) as bob:
+        assert bob.welcome.acked == delivery.seq
+
+
+def test_no_one_time_key_is_handed_out_twice(server: ServerProcess) -> None:
+    """Keys that lay in the backup, of which one was claimed after it, are all dropped."""
+    with RawClient.register(server.port, "bob") as bob:
+        bob.publish(curve=5, kem=5)
+        file = backup(server)
+        with RawClient.register(server.port, "alice") as alice:
+            assert alice.claim("bob/main").one_time is not None
+    restore(server, file)
+    with RawClient.register(server.port, "carol") as carol:
+        claimed = carol.claim("bob/main")
+        assert claimed.one_time is None
+        assert claimed.kem_is_last_resort
+    with RawClient.login(server.port, bob.account) as bob:
+        assert (bob.welcome.one_time, bob.welcome.one_time_kem) == (0, 0)
+
+
+def test_a_backup_under_load_holds_all_that_was_accepted_before(server: ServerProcess) -> None:
+    """While two senders write to somebody absent: every message accepted so far is in the copy."""
+    with RawClient.register(server.port, "bob") as bob:
+        pass
+    accepted: dict[str, list[bytes]] = {"alice": [], "carol": []}
+    stop = threading.Event()
+
+    def write(name: str) -> None:
+        with RawClient.register(server.port, name) as sender:
+            while not stop.is_set():
+                accepted[name].append(sender.pm("bob/main", name.encode() + b"x" * 2000))
+
+    senders = [threading.Thread(target=write, args=(name,)) for name in accepted]
+    for sender in senders:
+        sender.start()
+    try:
+        while min(map(len, accepted.values())) < 50:
+            stop.wait(0.01)
+        before = {name: list(ids) for name, ids in accepted.items()}
+        file = backup(server)
+    finally:
+        stop.set()
+        for sender in senders:
+            sender.join(30)
+    restore(server, file)
+    arrived: list[Delivery] = []
+    missing = {i for ids in before.values() for i in ids}
+    with RawClient.login(server.port, bob.account) as bob:
+        while missing:
+            delivery, _ = bob.next_delivery()
+            arrived.append(delivery)
+            missing.discard(delivery.id)
+            bob.ack(delivery.seq)
+    assert len({delivery.id for delivery in arrived}) == len(arrived)
+    for name, ids in before.items():
+        order = [d.id for d in arrived if d.sender == f"{name}/main"]
+        assert order[: len(ids)] == ids
+
+
+# ---------------------------------------------------------------- the file
+
+
+def test_attack_68_a_backup_is_its_owners_and_holds_no_key_unless_asked(
+    server: ServerProcess,
+) -> None:
+    """Mode 0600 under any umask; the private key only with --with-key, and then it is said."""
+    key = (server.folder / "certs/server.key").read_bytes()
+    file = backup(server)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert key not in file.read_bytes()
+    with tarfile.open(file) as archive:
+        assert archive.getnames() == ["backup.json", "server.db"]
+    done = server.command(
+        "backup",
+        str(file),
+        "--force",
+        "--with-key",
+        "--key",
+        str(server.folder / "certs/server.key"),
+    )
+    assert "private key too" in done.out
+    assert key in file.read_bytes()
+    assert not list(server.data_dir.glob("backup-*"))
+
+
+def test_a_server_moves_to_another_machine(server: ServerProcess, tmp_path: Path) -> None:
+    """With key and files in it a backup is all that another machine needs."""
+    content = b"a sealed file" * 1000
+    name = hashlib.sha256(content).hexdigest()
+    (server.data_dir / "blobs").mkdir(mode=0o700, exist_ok=True)
+    (server.data_dir / "blobs" / name).write_bytes(content)
+    old_link = server.link()
+    key = ["--key", str(server.folder / "certs/server.key")]
+    file = backup(server, "--with-key", *key)
+    server.stop()
+    shutil.rmtree(server.data_dir)
+    shutil.rmtree(server.folder / "certs")
+    done = server.command("restore", str(file), "--with-key", *key)
+    assert done.code == 0, done.err
+    assert (server.data_dir / "blobs" / name).read_bytes() == content
+    server.start()
+    link = server.link()
+    assert (link.server_id, link.pins) == (old_link.server_id, old_link.pins)
+    assert stat.S_IMODE((server.folder / "certs/server.key").stat().st_mode) == 0o600
+
+
+def test_another_key_in_place_is_said(server: ServerProcess, tmp_path: Path) -> None:
+    """Whoever restores beside a new certificate reads that every pinned client will refuse."""
+    from secure_chat.server import certificates
+
+    file = backup(server)
+    server.stop()
+    certificates.generate(server.folder / "certs", force=True)
+    done = server.command("restore", str(file), "--force")
+    assert done.code == 0
+    assert "Take care: clients trust the key with the pin" in done.out
+
+
+def test_a_damaged_backup_changes_nothing(server: ServerProcess) -> None:
+    """Whatever was done to it, one line says what is wrong, and the folder stays as it was."""
+    name = hashlib.sha256(b"a sealed file").hexdigest()
+    (server.data_dir / "blobs").mkdir(mode=0o700, exist_ok=True)
+    (server.data_dir / "blobs" / name).write_bytes(b"a sealed file")
+    file = backup(server)
+    server.stop()
+    data = file.read_bytes()
+    page = data.index(b"SQLite format 3") + 30_000
+    damaged = {
+        "server.db in it is damaged": data[:page] + bytes([data[page] ^ 1]) + data[page + 1 :],
+        f"blobs/{name} in it is damaged": data.replace(b"a sealed file", b"a sealed fils"),
+        "damaged or cut off": data[: len(data) // 2],
+        "is no backup of this program": b"hello",
+        "it has format 9": data.replace(b'"format":1', b'"format":9'),
+        "that of another server": _reindexed(data),
+    }
+    before = _content(server.data_dir)
+    for words, content in damaged.items():
+        file.write_bytes(content)
+        done = server.command("restore", str(file), "--force")
+        assert done.code == 2
+        assert len(done.err.splitlines()) == 1
+        assert words in done.err
+        assert _content(server.data_dir) == before
+
+
+def _reindexed(data: bytes) -> bytes:
+    """A backup that says it is of another server."""
+    at = data.index(b'"server_id":"') + len(b'"server_id":"')
+    return data[:at] + b"A" * 22 + data[at + 22 :]
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_nothing_is_overwritten_unasked(server: ServerProcess) -> None:
+    """A file in the way, a running server, a full folder are refused; --force keeps the old."""
+    file = backup(server)
+    again = server.command("backup", str(file))
+    assert (again.code, "exists already" in again.err) == (2, True)
+    running = server.command("restore", str(file), "--force")
+    assert (running.code, "in use by a running server" in running.err) == (2, True)
+    server.stop()
+    full = server.command("restore", str(file))
+    assert (full.code, "is not empty" in full.err) == (2, True)
+    assert server.command("restore", str(file), "--force").code == 0
+    (aside,) = server.data_dir.glob("before-restore-*")
+    assert (aside / "server.db").stat().st_size > 0
+
+
+def test_a_copy_that_nobody_fetched_is_swept_away(server: ServerProcess) -> None:
+    """A backup that was killed leaves no old messages behind the next start."""
+    left = server.data_dir / "backup-0123456789abcdef"
+    server.stop()
+    left.mkdir()
+    (left / "server.db").write_bytes(b"messages")
+    server.start()
+    assert not left.exists()
+
+
+def test_commands_make_no_folder_by_mistake(server: ServerProcess, tmp_path: Path) -> None:
+    """A mistyped folder is said, and no empty server is made there."""
+    for words in (["backup", str(tmp_path / "x")], ["stats"], ["invite", "list"]):
+        done = server.command(*words, "--data-dir", str(tmp_path / "typo"))
+        assert done.code == 2
+        assert "no server's data" in done.err
+    assert not (tmp_path / "typo").exists()
