@@ -20,8 +20,10 @@ from _vector_files import files
 from _vector_long import LONG
 from _vector_refusals import invalid_initial, invalid_ratchet
 from _vector_scenes import DAY, SERVER, Draws, Encapsulations, Json, Party, Scene
+from _vector_states import stored_states
 from _vector_wire import bundles, manifests, signatures, wire
 from secure_chat.crypto import fingerprint, kdf, keys, padding, pqxdh
+from secure_chat.crypto.state import VERSION
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey
 
@@ -246,6 +248,7 @@ FILES: dict[str, Callable[[Encapsulations], Json]] = {
     "session-restart": restart,
     "session-post-quantum-step": post_quantum,
     **LONG,
+    f"stored-states-{VERSION}": stored_states,
     "invalid-ratchet-messages": invalid_ratchet,
     "invalid-initial-messages": invalid_initial,
 }

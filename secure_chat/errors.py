@@ -279,6 +279,15 @@ class BadSessionState(LocalError):
     template = "The stored session cannot be read: {reason}."
 
 
+class NewerSessionState(BadSessionState):
+    """A stored session of a version that this program does not know; it is not damaged."""
+
+    template = (
+        "The stored session has version {version}, which a newer program wrote; "
+        "this one knows versions up to {known}."
+    )
+
+
 class BadQrCode(LocalError):
     """A scanned code that is no safety number of a version known here."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from secure_chat.crypto import body as bodies
-from secure_chat.crypto import pqxdh
+from secure_chat.crypto import pqxdh, state
 from secure_chat.crypto.body import SESSION_ID, Initial
 from secure_chat.crypto.identity import LocalDevice, PeerDevice, peer_from_manifest
 from secure_chat.crypto.keys import Encapsulate, encapsulate_768, encapsulate_1024
@@ -40,8 +40,6 @@ from secure_chat.protocol.wiretypes import (
     ServerId,
     Signature,
 )
-
-_STATE_VERSION = 1
 
 
 class Opened(NamedTuple):
@@ -307,14 +305,14 @@ class PeerSessions:
 
     # ------------------------------------------------------------ the stored form
 
-    # u8 version = 1 ‖ peer ‖ u64 last restart ‖ u8 ids ‖ id 16… ‖ u8 sessions ‖ (u32 length ‖
+    # u8 version = 2 ‖ peer ‖ u64 last restart ‖ u8 ids ‖ id 16… ‖ u8 sessions ‖ (u32 length ‖
     # session)…            peer = fields(address, server id, account, signing, DH, MLS key, counter)
 
     def serialize(self) -> bytes:
         """The stored form, with all secrets: for the vault only."""
         return b"".join(
             (
-                u8(_STATE_VERSION),
+                u8(state.VERSION),
                 _encode_peer(self._peer),
                 u64(self._last_restart),
                 u8(len(self._given_up)),
@@ -326,15 +324,20 @@ class PeerSessions:
 
     @classmethod
     def load(cls, our: LocalDevice, stored: bytes) -> "PeerSessions":
-        """Read what `serialize` wrote, in any version so far; raise `BadSessionState`."""
-        if stored[:1] != u8(_STATE_VERSION):
-            raise BadSessionState(reason=f"its version is {stored[:1].hex() or 'missing'}")
-        reader = Reader(stored[1:], "session state")
+        """Read what `serialize` wrote, in any version so far.
+
+        Raises `BadSessionState`, or of its kind `NewerSessionState` for a later program's.
+        """
+        reader = Reader(stored, "session state")
         try:
+            version = reader.number(1)
+            state.check_version(version)
             loaded = cls(our, _decode_peer(reader))
             loaded._last_restart = reader.number(8)
             loaded._given_up = [reader.take(SESSION_ID) for _ in range(reader.number(1))]
-            loaded._sessions = [Session.decode(reader.field()) for _ in range(reader.number(1))]
+            loaded._sessions = [
+                Session.decode(reader.field(), version) for _ in range(reader.number(1))
+            ]
             reader.finish()
         except (BadEncoding, BadAddress) as wrong:
             raise BadSessionState(reason=str(wrong)) from wrong

@@ -73,8 +73,15 @@ class DoesNotDecrypt(Exception):
     """A header of ours whose body was refused; `peer` turns it into an error with facts."""
 
 
-Skips = list[tuple[int, MessageKey]]
-AllSkips = tuple[tuple[HeaderKey, Skips], ...]
+class _Skips(NamedTuple):
+    """The keys of messages that are passed over, from number ``first`` on, 32 bytes each."""
+
+    header: HeaderKey
+    first: int
+    keys: bytes
+
+    def __repr__(self) -> str:
+        return f"<_Skips from {self.first} redacted>"
 
 
 class _ReceivingStep(NamedTuple):
@@ -92,7 +99,7 @@ class _Plan(NamedTuple):
     message_key: MessageKey
     taken: tuple[SkippedChain, int] | None = None  # a stored key that is used up
     receiving: ReceivingChain | None = None
-    skips: AllSkips = ()
+    skips: tuple[_Skips, ...] = ()
     step: _ReceivingStep | None = None
 
 
@@ -250,45 +257,46 @@ class Ratchet:
 
     def _from_present_chain(self, chain: ReceivingChain, header: Header) -> _Plan:
         number, (header_key, key, expected) = header.number, chain
-        skips: AllSkips = ()
+        skips: tuple[_Skips, ...] = ()
         if number < expected:
             stored = self.skipped.of(header_key)
             if stored is None:
                 raise RepeatedMessage(number=number)
             return _from_stored(stored, number)
         if number > expected:
-            skipped, key = _skip(key, expected, number)
-            skips = ((header_key, skipped),)
+            keys, key = _skip(key, expected, number)
+            skips = (_Skips(header_key, expected, keys),)
         message_key, next_key = kdf.chain_step(key)
         return _Plan(message_key, None, ReceivingChain(header_key, next_key, number + 1), skips)
 
     def _from_next_chain(self, header: Header) -> _Plan:
         """The first half of DHRatchet: finish their old chain, begin their new one."""
         ratchet_key, previous, number, mixed = header
-        old: AllSkips = ()
+        old: tuple[_Skips, ...] = ()
         _check_skip(0, number)
         if self.our_key is None:
             # The answer to a first message that this copy of the state never sealed: an old copy.
             raise DoesNotDecrypt
         if self.receiving is not None and previous > self.receiving.number:
             last = self.receiving
-            old = ((last.header, _skip(last.key, last.number, previous)[0]),)
+            keys, _ = _skip(last.key, last.number, previous)
+            old = (_Skips(last.header, last.number, keys),)
         shared = self.our_key.agree(ratchet_key, "ratchet key")
         mix = self.pq.mix_for_receiving() if mixed else None
         root, key, next_header = kdf.root_step(self.root, shared, mix)
         step = _ReceivingStep(root, ratchet_key, next_header, self.pq.mixed() if mix else self.pq)
         header_key = self.next_receiving_header
-        skips, key = _skip(key, 0, number)
+        keys, key = _skip(key, 0, number)
         message_key, next_key = kdf.chain_step(key)
         after = ReceivingChain(header_key, next_key, number + 1)
-        return _Plan(message_key, None, after, (*old, (header_key, skips)), step)
+        return _Plan(message_key, None, after, (*old, _Skips(header_key, 0, keys)), step)
 
     def _commit(self, plan: _Plan, pq: PqState, now_ms: int) -> None:
         if plan.taken is not None:
             self.skipped.take(*plan.taken)
-        for header_key, skips in plan.skips:
-            if skips:
-                self.skipped.add(header_key, skips, now_ms)
+        for header_key, first, keys in plan.skips:
+            if keys:
+                self.skipped.add(header_key, first, keys, now_ms)
         if plan.step is not None:
             self._new_remote_key(plan.step)
         if plan.receiving is not None:
@@ -321,17 +329,17 @@ def _from_stored(chain: SkippedChain, number: int) -> _Plan:
     return _Plan(chain.key(number), taken=(chain, number))
 
 
-def _skip(key: ChainKey, start: int, stop: int) -> tuple[Skips, ChainKey]:
+def _skip(key: ChainKey, start: int, stop: int) -> tuple[bytes, ChainKey]:
     """SkipMessageKeys: the keys of messages ``start`` to ``stop - 1``, and the chain key after.
 
     Raises `TooManySkippedMessages` before any work is done.
     """
     _check_skip(start, stop)
-    skips: Skips = []
-    for number in range(start, stop):
+    keys = []
+    for _ in range(start, stop):
         message_key, key = kdf.chain_step(key)
-        skips.append((number, message_key))
-    return skips, key
+        keys.append(message_key.raw)
+    return b"".join(keys), key
 
 
 def _check_skip(start: int, stop: int) -> None:

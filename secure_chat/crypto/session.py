@@ -136,13 +136,13 @@ class Session:
         )
 
     @classmethod
-    def decode(cls, stored: bytes) -> "Session":
-        """Read what `encode` wrote; raise `BadEncoding`."""
+    def decode(cls, stored: bytes, version: int) -> "Session":
+        """Read what `encode` of that version wrote; raise `BadEncoding`."""
         reader = Reader(stored, "session state")
         initiator, restart, used_ms = reader.number(1), reader.number(8), reader.number(8)
         unanswered, since = reader.number(4), reader.number(8)
         prefix = reader.field()
-        ratchet = decode_ratchet(reader)
+        ratchet = decode_ratchet(reader, version)
         reader.finish()
         if initiator > 1:
             raise BadEncoding(what="session state")

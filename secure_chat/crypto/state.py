@@ -1,6 +1,10 @@
 """The stored form of sessions: versioned and bounded (PROTOCOL.md 7.7).
 
-It holds every secret of the sessions and never leaves the encrypted vault.
+It holds every secret of the sessions and never leaves the encrypted vault. What an earlier version
+wrote is read for ever, and written in the newest form with the next message:
+
+1. the first: each stored key with a number and a time of its own;
+2. stored keys in runs (`secure_chat.crypto.skipped`).
 
 ::
 
@@ -16,9 +20,11 @@ from secure_chat.crypto.keys import RatchetPrivate
 from secure_chat.crypto.pq_step import Answering, Offering, PqState
 from secure_chat.crypto.ratchet import Ratchet, ReceivingChain, SendingChain
 from secure_chat.crypto.skipped import SkippedKeys
-from secure_chat.errors import BadEncoding
+from secure_chat.errors import BadEncoding, BadSessionState, NewerSessionState
 from secure_chat.protocol.encoding import Reader, u8, u32, u64
 
+VERSION = 2
+_SKIPPED = {1: SkippedKeys.decode_version_1, VERSION: SkippedKeys.decode}
 _ABSENT, _PRESENT = u8(0), u8(1)
 _ROLES: dict[int, type[PqState]] = {1: Offering, 2: Answering}
 
@@ -58,8 +64,16 @@ def _encode_receiving(chain: ReceivingChain | None) -> bytes:
     return _PRESENT + chain.header.raw + chain.key.raw + u32(chain.number)
 
 
-def decode_ratchet(reader: Reader) -> Ratchet:
-    """Read what `encode_ratchet` wrote; raise `BadEncoding`."""
+def check_version(version: int) -> None:
+    """Raise `NewerSessionState` or `BadSessionState` unless this program can read it."""
+    if version > VERSION:
+        raise NewerSessionState(version=version, known=VERSION)
+    if version not in _SKIPPED:
+        raise BadSessionState(reason=f"there is no version {version} of it")
+
+
+def decode_ratchet(reader: Reader, version: int) -> Ratchet:
+    """Read what `encode_ratchet` of that version wrote; raise `BadEncoding`."""
     associated_data, root = reader.take(32), RootKey(reader.take(32))
     our_key = RatchetPrivate(reader.take(32)) if _present(reader) else None
     their_key = reader.take(32) if _present(reader) else None
@@ -82,7 +96,7 @@ def decode_ratchet(reader: Reader) -> Ratchet:
     )
     ratchet.sending, ratchet.receiving = sending, receiving
     ratchet.previous, ratchet.since_mix = previous, since_mix
-    ratchet.skipped = SkippedKeys.decode(reader)
+    ratchet.skipped = _SKIPPED[version](reader)
     return ratchet
 
 

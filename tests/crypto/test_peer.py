@@ -463,7 +463,7 @@ def test_stored_sessions_are_small_and_only_read_by_their_version() -> None:
     stored = alice.sessions.serialize()
     assert len(stored) < 2_000
     assert PeerSessions.load(alice.person.device, stored).serialize() == stored
-    for damaged in (b"", b"\2" + stored[1:], stored[:-1], stored + b"\0", stored[:40]):
+    for damaged in (b"", b"\0" + stored[1:], stored[:-1], stored + b"\0", stored[:40]):
         with pytest.raises(BadSessionState):
             PeerSessions.load(alice.person.device, damaged)
 
