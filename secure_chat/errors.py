@@ -282,10 +282,7 @@ class BadSessionState(LocalError):
 class NewerSessionState(BadSessionState):
     """A stored session of a version that this program does not know; it is not damaged."""
 
-    template = (
-        "The stored session has version {version}, which a newer program wrote; "
-        "this one knows versions up to {known}."
-    )
+    template = "A newer program stored this session, as version {version}; {known} is known here."
 
 
 class BadQrCode(LocalError):
