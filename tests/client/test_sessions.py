@@ -100,7 +100,7 @@ def test_a_session_state_of_an_unknown_version_is_said_and_the_conversation_heal
     bob.crash()
     sim.run()
     [unreadable] = [one for one in _problems(bob) if isinstance(one, BadSessionState)]
-    assert "newer program stored this session, as version 10" in str(unreadable)
+    assert "newer program stored this session, as version 11" in str(unreadable)
     assert _texts(bob, alice) == ["a0", "b0", "a1", "on its way"]
     bob.write(alice, "healed")
     sim.run()
