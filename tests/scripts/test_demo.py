@@ -132,14 +132,20 @@ def test_the_demo_opens_two_windows(home: Path, environment: Path) -> None:
             done = subprocess.run(search, env=screen, capture_output=True, text=True)
             return done.stdout.split()
 
-        try:
+        def window(name: str) -> str:
             deadline = time.monotonic() + 90
-            while not (windows("· alice") and windows("· bob")):  # the title of a signed-in window
+            while not (found := windows(name)):
                 assert time.monotonic() < deadline
                 assert demo.poll() is None, demo.communicate()
                 time.sleep(0.2)
-            for name in ("· alice", "· bob"):
-                keys = ["xdotool", "windowfocus", "--sync", windows(name)[0], "key", "ctrl+q"]
+            return found[0]
+
+        try:
+            both = [
+                window(name) for name in ("· alice", "· bob")
+            ]  # the titles of signed-in windows
+            for one in both:
+                keys = ["xdotool", "windowfocus", "--sync", one, "key", "ctrl+q"]
                 subprocess.run(keys, env=screen, check=True)
             said, _ = demo.communicate(timeout=60)
         finally:
