@@ -6,6 +6,7 @@ import pytest
 
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.window.app import App
+from secure_chat.client.window.shaped_entry import ShapedEntry
 from secure_chat.client.window.shaped_text import ShapedText
 from tests.window.fakes import FakeEngine
 from tests.window.scenes import BOB, talking_to_bob
@@ -135,3 +136,31 @@ def test_a_long_text_is_typed_without_delay(stage: Stage) -> None:
     field.insert("insert", "ی")
     field.refresh()
     assert time.process_time() - started < 0.2
+
+
+def test_an_entry_shows_persian_in_one_row(stage: Stage) -> None:
+    """A single row: joined, moved sideways so that the caret is in view; Return and pasted line
+    ends do not break it, Tab leaves it."""
+    app, _ = composing(stage)
+    view = chat_view(app)
+    submitted: list[str] = []
+    entry = ShapedEntry(view, app._ui, hint="Search")
+    entry.bind("<<Submit>>", lambda _: submitted.append(entry.value))
+    entry.place(x=20, y=20, width=220)
+    entry.focus_set()
+    stage.write(app, "سلام")
+    stage.until(lambda: any("\ufeb3" in text for text in drawn(entry)), "joined letters")
+    app.root.clipboard_clear()
+    app.root.clipboard_append("یک\nدو " * 20)
+    stage.press(app, "ctrl+v", "Return")
+    assert "\n" not in entry.value
+    assert submitted == [entry.value]
+    stage.pump()
+    caret = entry.edit_layout.caret(entry.insertion)
+    assert 0 <= entry.picture._x(caret.x) <= entry.picture.winfo_width()
+    stage.press(app, "Home")
+    caret = entry.edit_layout.caret(entry.insertion)
+    assert entry.insertion == 0
+    assert 0 <= entry.picture._x(caret.x) <= entry.picture.winfo_width()
+    stage.press(app, "Tab")
+    assert app.root.focus_get() is not entry

@@ -48,10 +48,6 @@ class Composer(tk.Frame):
         self.text.bind("<Return>", self._on_return)
         self.text.bind("<KP_Enter>", self._on_return)
         self.text.bind("<Shift-Return>", lambda _: None)
-        self.text.bind("<Tab>", self._leave_forwards)
-        self.text.bind("<Shift-Tab>", self._leave_backwards)
-        if self.tk.call("tk", "windowingsystem") == "x11":
-            self.text.bind("<ISO_Left_Tab>", self._leave_backwards)
         self.text.bind("<<Modified>>", self._on_modified)
         self.text.on_rows = self._fit
 
@@ -93,18 +89,6 @@ class Composer(tk.Frame):
         if isinstance(event.state, int) and event.state & shift:
             return None
         self.send_written()
-        return "break"
-
-    def _leave_forwards(self, event: "tk.Event[tk.Misc]") -> str:
-        following = event.widget.tk_focusNext()
-        if following is not None:
-            following.focus_set()
-        return "break"
-
-    def _leave_backwards(self, event: "tk.Event[tk.Misc]") -> str:
-        before = event.widget.tk_focusPrev()
-        if before is not None:
-            before.focus_set()
         return "break"
 
     # ------------------------------------------------------------ looks

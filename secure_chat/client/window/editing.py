@@ -39,7 +39,8 @@ def _paste(event: "tk.Event[tk.Misc]") -> str:
     if isinstance(field, tk.Text):
         if field.tag_ranges("sel"):
             field.delete("sel.first", "sel.last")
-        field.insert("insert", text)
+        single = getattr(field, "single", False)
+        field.insert("insert", " ".join(text.split()) if single else text)
         field.see("insert")
         return "break"
     if call(str(field), "selection", "present"):

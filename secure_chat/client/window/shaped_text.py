@@ -23,12 +23,13 @@ _WHEEL_STEP = 120
 class ShapedText(tk.Text):
     """A `tk.Text` with a picture over it. ``single``: one row, as an entry has it.
 
+    Tab leaves it, as it leaves every other field.
     ``on_rows`` hears after each layout how many rows there are.
     """
 
     def __init__(self, parent: tk.Misc, ui: Ui, *, single: bool = False, **options: Any) -> None:
         super().__init__(parent, **options)
-        self._ui, self._single = ui, single
+        self._ui, self.single = ui, single
         self.edit_layout = EditLayout(ui.layout("text"), ui.fonts["text"].measure, astral=ui.astral)
         self.picture = TextPicture(self, ui, self.edit_layout)
         self.on_rows: Callable[[int], None] | None = None
@@ -99,11 +100,11 @@ class ShapedText(tk.Text):
             if self.picture.shown:
                 self.picture.uncover()
                 self.see("insert")
-            rows = 1 if self._single else self._counted_rows()
+            rows = 1 if self.single else self._counted_rows()
         else:
             self.picture.cover()
             rtl = self._ui.words.rtl
-            self.edit_layout.set(written, self.picture.room, single=self._single, empty_rtl=rtl)
+            self.edit_layout.set(written, self.picture.room, single=self.single, empty_rtl=rtl)
             self._draw()
             rows = len(self.edit_layout.rows)
         if self.on_rows is not None:
@@ -141,9 +142,10 @@ class ShapedText(tk.Text):
         self.bind("<<Selection>>", self._changed)
         self.bind("<Configure>", self._changed)
         self.bind("<Destroy>", self._forget)
-        if self._single:
-            for sequence in ("<Return>", "<KP_Enter>"):
-                self.bind(sequence, lambda _: "break")
+        self.bind("<Tab>", lambda _: _leave_to(self.tk_focusNext()))
+        self.bind("<Shift-Tab>", lambda _: _leave_to(self.tk_focusPrev()))
+        if self.tk.call("tk", "windowingsystem") == "x11":
+            self.bind("<ISO_Left_Tab>", lambda _: _leave_to(self.tk_focusPrev()))
 
     def _bind_move(self, name: str, move: Callable[[int], int], *, vertical: bool = False) -> None:
         def moved(*, extend: bool) -> str | None:
@@ -232,6 +234,12 @@ class ShapedText(tk.Text):
 
     def _menu(self, event: "tk.Event[tk.Misc]") -> None:
         self.event_generate("<Button-3>", rootx=event.x_root, rooty=event.y_root)
+
+
+def _leave_to(other: tk.Misc | None) -> str:
+    if other is not None:
+        other.focus_set()
+    return "break"
 
 
 def _counts_characters(widget: tk.Misc) -> bool:
