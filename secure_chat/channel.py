@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from OpenSSL import SSL
 
-from secure_chat import tls
+from secure_chat import openssl, tls
 from secure_chat.errors import ConnectionLost
 
 RECORD = 16_384
@@ -20,7 +20,7 @@ class _Buffers(threading.local):
     """Where OpenSSL writes what it reads: one buffer a thread, not one a call."""
 
     def __init__(self) -> None:
-        self.memory = tls.new_buffer(RECORD)
+        self.memory = openssl.new_buffer(RECORD)
 
 
 _buffers = _Buffers()
@@ -38,7 +38,7 @@ class Channel:
         self._socket = sock
         self._ended = False
         self._empty_reads = 0
-        tls.read_single_records(connection)
+        openssl.read_single_records(connection)
 
     def fileno(self) -> int:
         """For selectors; -1 once closed."""
@@ -65,7 +65,7 @@ class Channel:
         Raises `ConnectionLost`; the other side's proper end of the connection is one as well.
         """
         try:
-            data = tls.read(self._connection, _buffers.memory)
+            data = openssl.read(self._connection, _buffers.memory)
         except (SSL.WantReadError, SSL.WantWriteError):
             return self._nothing()
         except SSL.ZeroReturnError:
@@ -87,7 +87,7 @@ class Channel:
         After 0 the next call must repeat at least the same bytes. Raises `ConnectionLost`.
         """
         try:
-            return tls.write(self._connection, data)
+            return openssl.write(self._connection, data)
         except (SSL.WantReadError, SSL.WantWriteError):
             return 0
         except SSL.Error as wrong:

@@ -7,13 +7,11 @@ resumed and no early data taken, so that every connection proves the server's ke
 
 import errno
 import os
-import socket
 import ssl
 import sys
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,13 +20,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from OpenSSL import SSL, crypto
 
-from secure_chat.errors import BadCertificateFile, CertificateRefused, ConnectionLost
+from secure_chat.errors import BadCertificateFile, CertificateRefused
 from secure_chat.protocol.invite import Pin
 from secure_chat.protocol.signing import EXPORTER_LABEL, EXPORTER_SIZE
 
-_SSL_read = Binding.lib.SSL_read
-_SSL_write = Binding.lib.SSL_write
-_memory_of = Binding.ffi.buffer
 _V = SSL.X509VerificationCodes
 _REFUSALS = {
     _V.ERR_CERT_HAS_EXPIRED: "its certificate has expired",
@@ -276,56 +271,6 @@ def group(tls: SSL.Connection) -> str:
 
 
 _GROUPS = {"x25519": "X25519", "x448": "X448"}  # OpenSSL writes these in lower case
-
-
-def attach(connection: SSL.Connection, sock: socket.socket) -> None:
-    """Let a connection whose handshake went through memory go on over its socket.
-
-    Nothing may be left in the memory, in either direction. pyOpenSSL has no call for it.
-    """
-    if Binding.lib.SSL_set_fd(connection._ssl, sock.fileno()) != 1:  # frees the memory's buffers
-        raise ConnectionLost(reason="TLS does not take the socket")
-    connection._socket = sock
-    connection._into_ssl = connection._from_ssl = None
-
-
-def read_single_records(connection: SSL.Connection) -> None:
-    """Make each read end after one TLS record, with or without content.
-
-    pyOpenSSL lets OpenSSL read on over records without content as long as there are any: 8 MB of
-    key updates from a stranger held the reading thread for 18 s. It has no call to change that.
-    """
-    Binding.lib.SSL_clear_mode(connection._ssl, Binding.lib.SSL_MODE_AUTO_RETRY)
-
-
-def new_buffer(size: int) -> Any:
-    """Memory for `read`, zeroed."""
-    return Binding.ffi.new("char[]", size)
-
-
-def read(connection: SSL.Connection, memory: Any) -> bytes:
-    """As ``connection.recv(len(memory))``, in a third of its Python time.
-
-    pyOpenSSL takes fresh memory and asks for the error after every call. Raises as it does.
-    """
-    size: int = _SSL_read(connection._ssl, memory, len(memory))
-    if size <= 0:
-        connection._raise_ssl_error(connection._ssl, size)
-    data: bytes = _memory_of(memory, size)[:]
-    return data
-
-
-def write(connection: SSL.Connection, data: bytes | memoryview) -> int:
-    """As ``connection.send(data)``, asking for the error only when there is one."""
-    sent: int
-    if type(data) is bytes:
-        sent = _SSL_write(connection._ssl, data, len(data))
-    else:
-        with Binding.ffi.from_buffer(data) as start:
-            sent = _SSL_write(connection._ssl, start, len(data))
-    if sent <= 0:
-        connection._raise_ssl_error(connection._ssl, sent)
-    return sent
 
 
 def explain(error: BaseException) -> str:

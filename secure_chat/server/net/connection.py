@@ -76,11 +76,6 @@ class TlsConnection:
         return self._established.peer
 
     @property
-    def group(self) -> str:
-        """The negotiated key exchange, such as ``X25519MLKEM768``."""
-        return self._established.group
-
-    @property
     def buffered(self) -> int:
         """Bytes that the peer has not taken yet."""
         return self._buffered

@@ -1,13 +1,16 @@
-"""The handshake thread: all TLS handshakes under way, in one selector, none ever waited for."""
+"""The thread of the newcomers: it accepts, and all TLS handshakes under way are in its selector.
 
+No handshake is ever waited for. Accepting has no thread of its own: handing each socket over to
+another thread cost a sixth of what a login costs.
+"""
+
+import errno
 import logging
-import queue
 import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from msgspec import Struct
 from OpenSSL import SSL
@@ -26,7 +29,8 @@ _log = logging.getLogger(__name__)
 _SWEEP = 0.25  # seconds between looks at the deadlines
 _STEPS = 16  # handshakes that go on before newcomers are looked at
 _CROWD = 256  # failed handshakes whose memory is worth giving back
-_BATCH = 64  # sockets taken in before handshakes go on
+_BATCH = 64  # sockets accepted before handshakes go on
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Established(Struct, frozen=True):
@@ -35,11 +39,10 @@ class Established(Struct, frozen=True):
     channel: Channel
     peer: str
     exporter: bytes
-    group: str
 
 
 class Handshakes(threading.Thread):
-    """Takes sockets by `offer`, passes established connections to ``adopt``.
+    """Accepts sockets, passes established connections to ``adopt``.
 
     ``context`` is asked for each connection, so that new ones follow a reload.
     """
@@ -55,7 +58,9 @@ class Handshakes(threading.Thread):
         self._context = context
         self._adopt = adopt
         self._counters = counters
-        self._offered: queue.Queue[tuple[socket.socket, str]] = queue.Queue(settings.backlog)
+        self._settings = settings
+        self._listeners: list[socket.socket] = []
+        self._paused_until: float | None = None  # nothing is accepted; out of resources
         self._waiting: Waiting[Opening] = Waiting(
             total=settings.handshakes,
             per_address=settings.handshakes_per_address,
@@ -70,22 +75,22 @@ class Handshakes(threading.Thread):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, sock: socket.socket, peer: str) -> None:
-        """Hand over a non-blocking socket. Thread-safe; raises `queue.Full` after a short wait."""
-        self._offered.put((sock, peer), timeout=_SWEEP)
-        self._waker.wake()
+    def serve(self, listeners: list[socket.socket]) -> None:
+        """Start the thread; the listening sockets are its own from now on."""
+        self._listeners = listeners
+        self._listen()
+        self.start()
 
     def stop(self) -> None:
-        """End the thread and all handshakes under way. Blocks for the thread's end."""
+        """Close the listening sockets and all handshakes under way. Blocks for the thread's end."""
         self._stopping.set()
         self._waker.wake()
         if self.ident is not None:
             self.join()
+        for listener in self._listeners:
+            listener.close()
         for opening in self._waiting:
             self._drop(opening)
-        with suppress(queue.Empty):
-            while True:
-                self._offered.get_nowait()[0].close()
         self._selector.close()
         self._waker.close()
 
@@ -93,41 +98,39 @@ class Handshakes(threading.Thread):
         """The thread."""
         sweep = 0.0
         while not self._stopping.is_set():
-            for opening in self._ready():
+            listeners, openings = self._ready()
+            for opening in openings:
                 self._step(opening)
             now = time.monotonic()
-            self._take_in(now)
+            for listener in listeners:
+                self._accept(listener, now)
             if now >= sweep:
                 sweep = now + _SWEEP
                 self._sweep(now)
 
-    def _ready(self) -> list[Opening]:
-        """A few of those that can go on; first those whose address has the fewest under way.
+    def _ready(self) -> tuple[list[socket.socket], list[Opening]]:
+        """Where newcomers are, and a few of those that can go on.
 
-        A handshake is a millisecond of work: behind a crowd a lone newcomer would wait for all.
+        Those first whose address has the fewest under way: a handshake is a third of a millisecond
+        of work, and behind a crowd a lone newcomer would wait for all.
         """
-        ready: list[Opening] = []
+        listeners: list[socket.socket] = []
+        openings: list[Opening] = []
         for key, _ in self._selector.select(self._patience()):
             if key.data is None:
                 self._waker.clear()
+            elif isinstance(key.data, Opening):
+                openings.append(key.data)
             else:
-                ready.append(key.data)
-        if len(ready) > _STEPS:
-            ready.sort(key=self._waiting.neighbours)
-        return ready[:_STEPS]
+                listeners.append(key.data)
+        if len(openings) > _STEPS:
+            openings.sort(key=self._waiting.neighbours)
+        return listeners, openings[:_STEPS]
 
     def _patience(self) -> float | None:
         """Seconds until the deadlines want a look; None while there is nothing to look at."""
-        return _SWEEP if self._waiting or self._dropped >= _CROWD else None
-
-    def _take_in(self, now: float) -> None:
-        with suppress(queue.Empty):
-            for _ in range(_BATCH):
-                opening = Opening(*self._offered.get_nowait())
-                self._selector.register(opening.sock, selectors.EVENT_READ, opening)
-                for oldest in self._waiting.add(opening, opening.peer, now):
-                    self._drop(oldest)
-            self._waker.wake()  # there may be more
+        busy = self._waiting or self._dropped >= _CROWD or self._paused_until is not None
+        return _SWEEP if busy else None
 
     def _sweep(self, now: float) -> None:
         late = self._waiting.expired(now)
@@ -138,6 +141,54 @@ class Handshakes(threading.Thread):
         elif self._dropped >= _CROWD:  # the crowd has gone
             self._dropped = 0
             give_back()
+        if self._paused_until is not None and now >= self._paused_until:
+            self._paused_until = None
+            self._listen()
+
+    # ------------------------------------------------------------ newcomers
+
+    def _listen(self) -> None:
+        for listener in self._listeners:
+            self._selector.register(listener, selectors.EVENT_READ, listener)
+
+    def _accept(self, listener: socket.socket, now: float) -> None:
+        for _ in range(_BATCH):
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as wrong:
+                if wrong.errno in _EXHAUSTED:
+                    self._pause(wrong, now)
+                    return
+                continue  # that peer has gone already
+            try:
+                sock.settimeout(0)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:
+                sock.close()  # it was reset between accept and here
+                continue
+            opening = Opening(sock, str(address[0]))
+            self._selector.register(sock, selectors.EVENT_READ, opening)
+            for oldest in self._waiting.add(opening, opening.peer, now):
+                self._drop(oldest)
+
+    def _pause(self, wrong: OSError, now: float) -> None:
+        """Leave newcomers to the system for a moment; handshakes under way go on."""
+        if self._paused_until is not None:
+            return  # the other listener has met it too
+        seconds = self._settings.accept_pause_seconds
+        _log.error(
+            "cannot accept connections: %s; trying again in %g s. Those that stand are served; "
+            "raise the limit of open files if this repeats.",
+            (wrong.strerror or "out of resources").lower(),
+            seconds,
+        )
+        self._paused_until = now + seconds
+        for each in self._listeners:
+            self._selector.unregister(each)
+
+    # ------------------------------------------------------------ handshakes
 
     def _step(self, opening: Opening) -> None:
         try:
@@ -146,9 +197,7 @@ class Handshakes(threading.Thread):
                 self._selector.modify(opening.sock, event, opening)
                 return
             connection, channel = opening.finish()
-            established = Established(
-                channel, opening.peer, tls.exporter(connection), tls.group(connection)
-            )
+            established = Established(channel, opening.peer, tls.exporter(connection))
         except ConnectionLost as lost:
             _log.debug("a handshake failed: %s", lost.facts["reason"])
             self._drop(opening)

@@ -1,4 +1,4 @@
-"""The network server: an acceptor, a handshake thread and an I/O thread around one core."""
+"""The network server: a thread for newcomers and an I/O thread around one core."""
 
 import logging
 import socket
@@ -9,8 +9,8 @@ from OpenSSL import SSL
 
 from secure_chat.server.counters import Counters
 from secure_chat.server.interfaces import Core, Loop
-from secure_chat.server.net.acceptor import Acceptor, listen
 from secure_chat.server.net.handshake import Handshakes
+from secure_chat.server.net.listening import listen
 from secure_chat.server.net.loop import IoThread
 from secure_chat.server.net.settings import EdgeSettings
 
@@ -44,7 +44,6 @@ class NetServer:
         self._handshakes = Handshakes(
             self._current_context, self._io.adopt, self._settings, counters
         )
-        self._acceptor: Acceptor | None = None
         self._listeners: list[socket.socket] = []
         self._stopped = threading.Lock()  # taken by the first stop()
         self.core = make_core(self)
@@ -53,10 +52,8 @@ class NetServer:
         """Listen and serve, on threads of its own. Raises `ListenFailed`, `BadCertificateFile`."""
         self.reload()
         self._listeners = listen(*self._address, self._settings)
-        self._acceptor = Acceptor(self._listeners, self._handshakes.offer, self._settings)
         self._io.serve(self.core)
-        self._handshakes.start()
-        self._acceptor.start()
+        self._handshakes.serve(self._listeners)
         _log.info("listening on port %d", self.port)
 
     @property
@@ -77,8 +74,7 @@ class NetServer:
     @property
     def is_serving(self) -> bool:
         """Whether all threads run; False before `start`, after `stop`, and after a failure."""
-        threads = (self._acceptor, self._handshakes, self._io)
-        return all(thread is not None and thread.is_alive() for thread in threads)
+        return self._handshakes.is_alive() and self._io.is_alive()
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Run ``call`` on the I/O thread at its next turn. Thread-safe, never blocks."""
@@ -98,8 +94,6 @@ class NetServer:
         """
         if not self._stopped.acquire(blocking=False):
             return
-        if self._acceptor is not None:
-            self._acceptor.stop()
         self._handshakes.stop()
         if self._io.ident is None:
             self._io.close()
