@@ -12,6 +12,13 @@ class History:
     sent: dict[DeliveryId, bytes] = field(default_factory=dict)
     accepted: set[DeliveryId] = field(default_factory=set)
     received: list[tuple[DeliveryId, bytes]] = field(default_factory=list)  # repeats included
+    sequences: dict[int, DeliveryId] = field(default_factory=dict)
+
+    def take(self, delivery_id: DeliveryId, sequence: int, body: bytes) -> None:
+        """A delivery arrives. One that comes again has its sequence of the first time."""
+        known = self.sequences.setdefault(sequence, delivery_id)
+        assert known == delivery_id, "a sequence was given to two messages"
+        self.received.append((delivery_id, body))
 
     @property
     def open(self) -> list[tuple[DeliveryId, bytes]]:
@@ -19,11 +26,12 @@ class History:
         return [pair for pair in self.sent.items() if pair[0] not in self.accepted]
 
     def check(self) -> None:
-        """Raise AssertionError unless nothing accepted is lost, changed, invented or reordered."""
+        """Raise AssertionError unless nothing accepted is lost, doubled, changed or reordered."""
         first: dict[DeliveryId, bytes] = {}
         for delivery_id, body in self.received:
             assert self.sent.get(delivery_id) == body, "a message was invented or changed"
             assert first.setdefault(delivery_id, body) == body, "one id came with two bodies"
+        assert len(set(self.sequences.values())) == len(self.sequences), "a message came twice"
         lost = self.accepted - first.keys()
         assert not lost, f"{len(lost)} accepted messages of {len(self.accepted)} are lost"
         order = {delivery_id: n for n, delivery_id in enumerate(self.sent)}

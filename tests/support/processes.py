@@ -174,18 +174,23 @@ class ServerProcess:
 
     def new_invite(self) -> InviteToken:
         """What ``secure-chat-server invite`` prints, without the rest of the link."""
+        done = self.command("invite")
+        assert done.code == 0, done
+        invite = InviteLink.parse(done.out).invite
+        assert invite is not None
+        return invite
+
+    def command(self, *words: str) -> "Finished":
+        """An operator's command beside the running server."""
         done = subprocess.run(
-            [*self._program(), "invite", *self._place()],
+            [*self._program(), *words, *self._place()],
             capture_output=True,
             text=True,
             timeout=_COMMAND_SECONDS,
             cwd=self.folder,
             env=environment(self.folder / "home"),
         )
-        assert done.returncode == 0, done
-        invite = InviteLink.parse(done.stdout).invite
-        assert invite is not None
-        return invite
+        return Finished(done.returncode, done.stdout, done.stderr)
 
     def command(self, *words: str) -> "Finished":
         """Run an operator's command on this server's data, whether it runs or not."""
