@@ -32,6 +32,7 @@ from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import DeliveryId, InviteToken, Signature
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Settings
+from secure_chat.server.steady import SteadyClock
 from secure_chat.server.store import Store
 
 _M = TypeVar("_M", bound=Message)
@@ -99,9 +100,12 @@ class World:
         self.now = 1000.0
         self.wall_ms = START_MS
         self.loop = FakeLoop()
-        self.store = Store.open(folder)
-        self.hub = Hub(self.store, self.loop, self.settings, clock=lambda: self.wall_ms)
+        self.store = Store.open(folder, self._clock())
+        self.hub = Hub(self.store, self.loop, self.settings)
         self.peers: list[Peer] = []
+
+    def _clock(self) -> SteadyClock:
+        return SteadyClock(lambda: self.wall_ms, lambda: self.now)
 
     def settle(self) -> None:
         """Until the store's threads have done all that is asked of them, and it was heard."""
@@ -147,8 +151,8 @@ class World:
         self.folder = copy
         self.peers = []
         self.loop = FakeLoop()
-        self.store = Store.open(self.folder)
-        self.hub = Hub(self.store, self.loop, self.settings, clock=lambda: self.wall_ms)
+        self.store = Store.open(self.folder, self._clock())
+        self.hub = Hub(self.store, self.loop, self.settings)
 
     def person(self, name: str, **more: Any) -> "Person":
         """Somebody registered and logged in, with no news unread."""

@@ -98,7 +98,7 @@ def test_invites_are_counted_expire_and_can_be_revoked(make_world: Callable[...,
     assert isinstance(register("bob", twice), Welcome)
     assert code(register("carol", twice)) is Code.BAD_INVITE
     assert code(register("carol", gone)) is Code.BAD_INVITE
-    world.wall_ms += 1000
+    world.advance(1)
     assert code(register("carol", brief)) is Code.BAD_INVITE
     used = {invite.label: invite.used for invite in world.store.list_invites()}
     assert used == {"twice": 2, "brief": 0, "gone": 0}

@@ -504,15 +504,6 @@ def test_messages_expire_after_the_retention_time(make_world: Callable[..., Worl
     assert [body for _, body in bob.peer.deliveries()] == [b"new"]
 
 
-def test_a_jump_of_the_clock_expires_nothing(world: World, alice: Person, bob: Person) -> None:
-    """Ten years forward on the wall clock delete no message; age is measured by a steady clock."""
-    bob.peer.hang_up()
-    alice.peer.send(pm("bob/main", b"x"))
-    world.wall_ms += 10 * 365 * 86_400_000
-    world.advance(1300)
-    assert rows(world) == 1
-
-
 def test_the_disk_forgets_what_was_delivered(world: World, alice: Person, bob: Person) -> None:
     """After delivery and the next checkpoint no byte of a body is in the database or its log."""
     bob.peer.hang_up()

@@ -166,7 +166,7 @@ def test_one_connection_writes_and_checkpoints(
         world.advance(3)
     finally:
         world.close()
-    assert len(said) == 3, said.keys()
+    assert len(said) >= 3, said.keys()
     writes = re.compile(r"(?i)\s*(INSERT|UPDATE|DELETE|REPLACE|BEGIN IMMEDIATE|.*wal_checkpoint)")
     writing = {who for who, lines in said.items() if any(map(writes.match, lines))}
     assert [who.split()[0] for who in writing] == ["store-writer"]

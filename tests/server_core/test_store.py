@@ -59,7 +59,7 @@ def put(store: Store, *letters: Letter) -> list[Any]:
 
 
 def letter(device_id: int, seq: int, body: bytes = b"x", name: int = 0) -> Letter:
-    return Letter(device_id, seq, (name or seq).to_bytes(16, "big"), "alice/main", 1, body)
+    return Letter(device_id, seq, (name or seq).to_bytes(16, "big"), "alice/main", 1, body, 1)
 
 
 def test_migrations_make_the_schema_of_the_code(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_a_group_is_stored_as_one_and_repeats_are_told_apart(tmp_path: Path) -> 
     store = Store.open(tmp_path)
     bob = device(store)
     assert put(store, letter(bob, 1), letter(bob, 2)) == [Stored.YES] * 2
-    missing = Letter(bob, 9, b"n" * 16, "alice/main", 1, b"x", only_known=True)
-    known = Letter(bob, 9, (1).to_bytes(16, "big"), "alice/main", 1, b"x", only_known=True)
+    missing = Letter(bob, 9, b"n" * 16, "alice/main", 1, b"x", 1, only_known=True)
+    known = Letter(bob, 9, (1).to_bytes(16, "big"), "alice/main", 1, b"x", 1, only_known=True)
     assert put(
         store,
         letter(bob, 3),
@@ -212,7 +212,8 @@ def test_one_body_serves_many_deliveries(tmp_path: Path) -> None:
     def share(connection: Any) -> None:
         connection.exec_driver_sql("UPDATE bodies SET copies = 2")
         connection.exec_driver_sql(
-            f"INSERT INTO deliveries SELECT {carol}, seq, body_id, delivery_id, sender, time, size"
+            f"INSERT INTO deliveries SELECT {carol}, seq, body_id, delivery_id, "
+            "sender, time, size, since"
             " FROM deliveries"
         )
 

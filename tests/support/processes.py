@@ -181,18 +181,6 @@ class ServerProcess:
         return invite
 
     def command(self, *words: str) -> "Finished":
-        """An operator's command beside the running server."""
-        done = subprocess.run(
-            [*self._program(), *words, *self._place()],
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            cwd=self.folder,
-            env=environment(self.folder / "home"),
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    def command(self, *words: str) -> "Finished":
         """Run an operator's command on this server's data, whether it runs or not."""
         options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
         done = subprocess.run(

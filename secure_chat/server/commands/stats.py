@@ -58,7 +58,7 @@ def collect(place: Place, _: Nothing) -> Stats:
     running = place.running
     return Stats(
         version=__version__,
-        held=place.store.examine(overview.held),
+        held=place.store.examine(lambda c: overview.held(c, place.store.clock.now_ms())),
         database_bytes=machine.file_bytes(file),
         wal_bytes=machine.file_bytes(file.with_name(file.name + "-wal")),
         disk_free_bytes=machine.free_bytes(place.store.folder),

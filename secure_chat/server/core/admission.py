@@ -26,8 +26,10 @@ from secure_chat.protocol.messages import Login, Register, Welcome
 from secure_chat.protocol.wiretypes import DeviceKey, ServerId
 from secure_chat.server.core import desk
 from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.prekeys import check_prekey
 from secure_chat.server.core.session import Session, Stage
 from secure_chat.server.core.settings import Settings
+from secure_chat.server.steady import SteadyClock
 from secure_chat.server.store import Store, invites, keys, mail, people
 from secure_chat.server.store.keys import Stock
 from secure_chat.server.store.mail import DeviceState
@@ -53,12 +55,10 @@ class Admission:
         self,
         store: Store,
         settings: Settings,
-        clock: Callable[[], int],
         enter: Callable[[Session, Found], None],
     ) -> None:
         self._store = store
         self._settings = settings
-        self._clock = clock
         self._enter = enter
         self.registrations = Buckets(settings.registrations)
         self.logins = Buckets(settings.logins)
@@ -124,10 +124,10 @@ class Admission:
         """The checks, in their order, for the checking thread."""
         token = asked.invite if self._settings.registration == "invite" else None
         hello, exporter = session.hello, session.connection.exporter
-        server_id, now_ms = self._store.server_id, self._clock()
+        server_id, clock = self._store.server_id, self._store.clock
 
         def job(connection: Connection) -> Code | people.NewAccount:
-            if token is not None and not invites.is_good(connection, token, now_ms):
+            if token is not None and not invites.is_good(connection, token, clock.now_ms()):
                 return Code.BAD_INVITE
             try:
                 address = DeviceAddress(
@@ -136,7 +136,7 @@ class Admission:
             except BadAddress:
                 return Code.BAD_USER_ID
             try:
-                device_key = check_registration(asked, address, server_id, hello, exporter, now_ms)
+                device_key = check_registration(asked, address, server_id, hello, exporter, clock)
             except BadSignature:
                 return Code.BAD_SIGNATURE
             except PeerError:
@@ -149,11 +149,11 @@ class Admission:
         return job
 
     def _create_for(self, session: Session) -> Callable[[people.NewAccount], None]:
-        now_ms = self._clock()
+        clock = self._store.clock
 
         def create(new: people.NewAccount) -> None:
             def job(connection: Connection) -> Code | Found:
-                created = people.register(connection, new, now_ms)
+                created = people.register(connection, new, clock.now_ms())
                 if isinstance(created, Code):
                     return created
                 state = mail.load_device(connection, new.user_id, new.device)
@@ -222,7 +222,7 @@ def check_registration(
     server_id: ServerId,
     hello: bytes,
     exporter: bytes,
-    now_ms: int,
+    clock: SteadyClock,
 ) -> DeviceKey:
     """The device key of a registration whose every key and signature is right.
 
@@ -260,7 +260,7 @@ def check_registration(
         (signing.PrekeyKind.SIGNED_X25519, asked.signed_prekey),
         (signing.PrekeyKind.LAST_RESORT_KEM, asked.last_resort),
     ):
-        verify.check_prekey(kind, key, address, device.signing_key, server_id, now_ms=now_ms)
+        check_prekey(kind, key, address, device.signing_key, server_id, clock)
     return device.signing_key
 
 

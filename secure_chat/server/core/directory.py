@@ -1,6 +1,5 @@
 """What accounts and devices publish and look up: the list, prekeys, manifests."""
 
-from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Connection
@@ -27,6 +26,7 @@ from secure_chat.protocol.wiretypes import DeviceKey
 from secure_chat.server.core import desk
 from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.mailboxes import Mailboxes
+from secure_chat.server.core.prekeys import check_prekey
 from secure_chat.server.core.presence import PresenceBoard
 from secure_chat.server.core.session import Session
 from secure_chat.server.core.settings import Settings
@@ -44,12 +44,10 @@ class Directory:
         self,
         store: Store,
         settings: Settings,
-        clock: Callable[[], int],
         presence: PresenceBoard,
         mailboxes: Mailboxes,
     ) -> None:
         self._store = store
-        self._clock = clock
         self._presence = presence
         self._mailboxes = mailboxes
         self.bundles = Buckets(settings.bundles)
@@ -79,7 +77,7 @@ class Directory:
     def keys_put(self, session: Session, asked: KeysPut, _now: float) -> None:
         """Check a device's keys, then publish them."""
         address, device_id = session.device, session.device_id
-        server_id, now_ms = self._store.server_id, self._clock()
+        server_id, clock = self._store.server_id, self._store.clock
 
         def check(connection: Connection) -> Code | None:
             state = mail.load_device(connection, address.user_id, address.device)
@@ -88,7 +86,7 @@ class Directory:
             key = DeviceKey(state.signing_key)
             try:
                 for kind, prekey in _signed_keys(asked):
-                    verify.check_prekey(kind, prekey, address, key, server_id, now_ms=now_ms)
+                    check_prekey(kind, prekey, address, key, server_id, clock)
             except PeerError:
                 return Code.BAD_KEYS
             return None

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -55,7 +54,6 @@ from secure_chat.server.store import Store, mail
 
 log = logging.getLogger(__name__)
 
-Clock = Callable[[], int]
 Handler = Callable[[Session, Any, bytes, float], None]
 
 _SCAN_SECONDS: Final = 1.0
@@ -63,34 +61,26 @@ _EXPIRE_SECONDS: Final = 600.0
 _EXPIRE_ROWS: Final = 500
 
 
-def wall_clock() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 class Hub:
     """Implements `secure_chat.server.interfaces.Core`. Every method runs on the I/O thread."""
 
-    def __init__(
-        self, store: Store, loop: Loop, settings: Settings, *, clock: Clock = wall_clock
-    ) -> None:
+    def __init__(self, store: Store, loop: Loop, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._clock = clock
+        self._clock = store.clock.wall
         self._sessions: dict[Connection, Session] = {}
         self._presence = PresenceBoard()
-        self._post = Post(store, settings, clock)
-        self._admission = Admission(store, settings, clock, self._enter)
-        self._directory = Directory(store, settings, clock, self._presence, self._post.mailboxes)
+        self._post = Post(store, settings)
+        self._admission = Admission(store, settings, self._enter)
+        self._directory = Directory(store, settings, self._presence, self._post.mailboxes)
         mailboxes = self._post.mailboxes
         self.departures = Departures(store, mailboxes, self._logged_in_as)
         self.book = OpenBook(store, settings, mailboxes, self.departures, self._logged_in_as)
-        self._blobs = Blobs(store, settings, clock)
+        self._blobs = Blobs(store, settings, store.clock.now_ms)
         self._requests = Buckets(settings.requests)
         self._now = 0.0
         self._scanned_at = 0.0
         self._expired_at: float | None = None
-        self._age: tuple[float, int] | None = None  # a moment on both clocks
         self._draining = False
         self._told = False
         self._handlers: dict[type[Message], Handler] = self._table()
@@ -341,17 +331,17 @@ class Hub:
                 buckets.forget_full(now)
 
     def _expire(self, now: float) -> None:
-        """Retention. Ages are measured on a clock that a jump of the wall clock does not move."""
-        if self._age is None:
-            self._age = (now, self._clock())
+        """Retention, by the server's own count of time, which is kept at this occasion."""
+        if self._expired_at is None:
             self._expired_at = now - _EXPIRE_SECONDS + 60  # the first time a minute after the start
-        if self._expired_at is None or now - self._expired_at < _EXPIRE_SECONDS:
+        if now - self._expired_at < _EXPIRE_SECONDS:
             return
         self._expired_at = now
-        steady = self._age[1] + int((now - self._age[0]) * 1000)
+        steady = self._store.clock.now_ms()
         before = steady - self._settings.retention_seconds * 1000
 
         def job(connection: Any) -> list[mail.Expired]:
+            self._store.save_clock(connection)
             return mail.expire(connection, before, _EXPIRE_ROWS)
 
         self._store.write(job, self._expiry_done)

@@ -4,7 +4,6 @@ The sender hears `accepted` when the message is on disk, or when the device has 
 message that was pushed at once gets a moment for that acknowledgement before it is written.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -40,11 +39,11 @@ _REFUSED: Final = {Stored.OTHER: Code.DUPLICATE_ID, Stored.NO_DEVICE: Code.UNKNO
 class Post:
     """Brings messages to mailboxes. Lives on the I/O thread."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._counters = store.counters
         self._settings = settings
-        self._clock = clock
+        self._clock = store.clock.wall
         self._rate = Buckets(settings.messages)
         self.mailboxes = Mailboxes(store)
         self._logged_in: dict[Session, Mailbox] = {}
@@ -52,7 +51,7 @@ class Post:
         self._pending: dict[bytes, Entry] = {}  # by key: in flight or on the way to the disk
         self._recent = RecentIds()
         self._unwritten = Unwritten()
-        self._turn, self._time = 0.0, clock()
+        self._turn, self._time = 0.0, self._clock()
         self._acknowledged = Acknowledged(store)
         self._behind: set[Mailbox] = set()
         self._swept_at = 0.0
@@ -191,6 +190,7 @@ class Post:
             entry.sender.decode(),
             entry.time,
             entry.body,
+            self._store.clock.now_ms(),
             full is not None,
         )
         told = partial(self._written, mailbox, entry, full)

@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from secure_chat.errors import BackupFailed, BackupUnusable
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import ServerId
+from secure_chat.server.steady import wall_clock
 from secure_chat.server.store import database, mail, overview
 from secure_chat.server.store.schema import (
     deliveries,
@@ -170,5 +171,5 @@ def _drop_forgotten(connection: Connection, now_ms: int, retention_seconds: int)
 
 
 def _contents(connection: Connection) -> Contents:
-    held = overview.held(connection)
+    held = overview.held(connection, wall_clock())
     return Contents(held.devices, held.queued_messages, held.open_invites)

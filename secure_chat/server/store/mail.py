@@ -41,6 +41,7 @@ class Letter(Struct):
     sender: str
     time: int
     body: bytes
+    since: int  # by the server's own count, for the retention
     only_known: bool = False  # the mailbox is full: look whether it is there, store nothing
 
 
@@ -199,6 +200,7 @@ def _insert(connection: Connection, letters: Sequence[Letter], first_body: int) 
                 "delivery_id": letter.delivery_id,
                 "sender": letter.sender,
                 "time": letter.time,
+                "since": letter.since,
                 "size": len(letter.body),
             }
             for n, letter in enumerate(letters)
@@ -322,10 +324,10 @@ def reserve(connection: Connection, device_id: int, seq: int) -> None:
 
 
 def expire(connection: Connection, before: int, most: int) -> list[Expired]:
-    """Delete up to ``most`` deliveries that were taken before ``before`` (ms)."""
+    """Delete up to ``most`` deliveries that wait since before ``before`` (ms, own count)."""
     old = connection.execute(
         select(deliveries.c.device_id, deliveries.c.seq, deliveries.c.sender, deliveries.c.size)
-        .where(deliveries.c.time < before)
+        .where(deliveries.c.since < before)
         .limit(most)
     ).all()
     gone = [Expired(*row) for row in old]

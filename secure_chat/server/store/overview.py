@@ -1,6 +1,5 @@
 """How much the store holds, in numbers."""
 
-import time
 from typing import Any
 
 from msgspec import Struct
@@ -21,13 +20,15 @@ class Held(Struct, frozen=True):
     open_invites: int
 
 
-def held(connection: Connection) -> Held:
-    """Count. Takes a while with millions of waiting messages: not for the I/O thread."""
+def held(connection: Connection, now_ms: int) -> Held:
+    """Count; ``now_ms`` by the server's own count of time.
+
+    Takes a while with millions of waiting messages: not for the I/O thread.
+    """
     messages, size = connection.execute(
         select(func.count(), func.coalesce(func.sum(deliveries.c.size), 0)).select_from(deliveries)
     ).one()
     everybody = select(func.count()).select_from(accounts)
-    now_ms = int(time.time() * 1000)
     return Held(
         accounts=_number(connection, everybody),
         disabled=_number(connection, everybody.where(accounts.c.disabled)),

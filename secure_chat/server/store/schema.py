@@ -128,6 +128,8 @@ deliveries = Table(
     Column("delivery_id", LargeBinary(16), nullable=False),
     Column("sender", String(65), nullable=False),  # user_id/device, stamped by the server
     Column("time", BigInteger, nullable=False),
+    # the same moment by the server's own count (steady.py), for the retention
+    Column("since", BigInteger, nullable=False, server_default="0"),
     Column("size", Integer, nullable=False),
     UniqueConstraint("device_id", "sender", "delivery_id"),
     sqlite_with_rowid=False,  # a mailbox lies in order of sequence

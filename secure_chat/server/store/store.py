@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, insert, select
+import msgspec
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailable
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
 from secure_chat.server.counters import Counters
+from secure_chat.server.steady import SteadyClock
 from secure_chat.server.store import backup, database, invites
 from secure_chat.server.store.blobs import BlobFiles
 from secure_chat.server.store.invites import Invite
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _ANSWER_SECONDS = 30.0
 _BLOB_JOBS = 512  # each may hold a chunk of 48 KiB
+_SERVER_ID = "server_id"
+_CLOCK = "clock"
 
 
 class Store:
@@ -35,9 +39,12 @@ class Store:
     `attach` (the I/O thread's `call_soon`); before that, on the store's own threads.
     """
 
-    def __init__(self, folder: Path, held: IO[bytes], server_id: ServerId) -> None:
+    def __init__(
+        self, folder: Path, held: IO[bytes], server_id: ServerId, clock: SteadyClock
+    ) -> None:
         self.folder = folder
         self.server_id = server_id
+        self.clock = clock
         self.counters = Counters()
         self._held = held
         self._writing: Engine = database.writer_engine(folder)
@@ -54,17 +61,18 @@ class Store:
             thread.start()
 
     @classmethod
-    def open(cls, data_dir: Path) -> Self:
-        """Lock the folder, bring its schema up to date and start.
+    def open(cls, data_dir: Path, clock: SteadyClock | None = None) -> Self:
+        """Lock the folder, bring its schema up to date and start; ``clock`` is for tests.
 
         Raises `DataFolderInUse`, `DataFolderTooNew`, `DataFolderUnusable`.
         """
         database.prepare(data_dir)
         held = database.lock(data_dir)
+        clock = clock or SteadyClock()
         try:
             backup.sweep(data_dir)
             database.migrate(data_dir)
-            return cls(data_dir, held, _server_id(data_dir))
+            return cls(data_dir, held, _identity(data_dir, clock), clock)
         except database.DISK_ERRORS as wrong:  # damaged, or a full disk
             held.close()
             reason = str(getattr(wrong, "orig", wrong)).rstrip(".")
@@ -79,6 +87,7 @@ class Store:
         self._checker.stop()
         self._blobs.stop()
         self.blob_files.close()
+        self.writer.submit(self.save_clock, lambda _: None, force=True)
         self.writer.stop()
         self._reading.dispose()
         self._writing.dispose()
@@ -113,15 +122,29 @@ class Store:
         self, label: str = "", uses: int = 1, expires_ms: int | None = None
     ) -> InviteToken:
         """Make an invite. Waits for the disk; raises `StorageUnavailable`, `StorageBusy`."""
-        return self.ask(lambda connection: invites.create(connection, label, uses, expires_ms))
+        expires = None if expires_ms is None else self.clock.of_wall(expires_ms)
+        return self.ask(lambda connection: invites.create(connection, label, uses, expires))
 
     def list_invites(self) -> list[Invite]:
         """All invites, oldest first."""
-        return self.ask(invites.listed)
+        return [self._as_dated(invite) for invite in self.ask(invites.listed)]
 
     def revoke_invites(self, ids: Sequence[int] = (), label: str | None = None) -> list[Invite]:
         """Make invites worthless, by id or by label; those that were not so before."""
-        return self.ask(lambda connection: invites.revoke(connection, ids, label))
+        revoked = self.ask(lambda connection: invites.revoke(connection, ids, label))
+        return [self._as_dated(invite) for invite in revoked]
+
+    def _as_dated(self, invite: Invite) -> Invite:
+        """An invite with the machine's time for the end of it."""
+        if invite.expires is None:
+            return invite
+        return msgspec.structs.replace(invite, expires=self.clock.to_wall(invite.expires))
+
+    def save_clock(self, connection: Connection) -> None:
+        """A job for the writer: keep the server's count of time for the next start."""
+        connection.execute(
+            update(facts).where(facts.c.name == _CLOCK).values(value=self.clock.saved())
+        )
 
     def ask(self, job: Callable[[Connection], _T]) -> _T:
         """Run a job on the writer and wait: for operators, never on the I/O thread.
@@ -156,17 +179,17 @@ def _at_once(call: Callable[[], None]) -> None:
     call()
 
 
-def _server_id(folder: Path) -> ServerId:
-    """The id of this server: random bytes from its first start."""
+def _identity(folder: Path, clock: SteadyClock) -> ServerId:
+    """The id of this server, random bytes from its first start; ``clock`` goes on as it was."""
     engine = database.writer_engine(folder)
     try:
         with engine.begin() as connection:
-            known = connection.execute(
-                select(facts.c.value).where(facts.c.name == "server_id")
-            ).scalar()
-            if known is None:
-                known = os.urandom(ServerId.size or 0)
-                connection.execute(insert(facts).values(name="server_id", value=known))
-            return ServerId.checked(known)
+            known = {row.name: row.value for row in connection.execute(select(facts))}
+            clock.resume(known.get(_CLOCK))
+            server_id = known.get(_SERVER_ID) or os.urandom(ServerId.size or 0)
+            for name, value in ((_SERVER_ID, server_id), (_CLOCK, clock.saved())):
+                if name not in known:
+                    connection.execute(insert(facts).values(name=name, value=value))
+            return ServerId.checked(server_id)
     finally:
         engine.dispose()
