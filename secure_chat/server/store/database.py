@@ -2,6 +2,11 @@
 
 One connection writes and checkpoints, for SQLite before 3.51.3 can reset the WAL wrongly when two
 do. Readers are separate, query-only connections with short transactions.
+
+What only SQLite knows stands here: the file and its lock, pragmas, BEGIN IMMEDIATE, checkpoints.
+Beside it there are copies while it runs (`backup`), the names of SQLite's errors (`trouble`) and
+the hints ``sqlite_…`` in the tables of `schema`, which other databases pass over. All other SQL is
+SQLAlchemy Core in its portable forms.
 """
 
 import contextlib
@@ -23,6 +28,7 @@ from secure_chat.errors import DataFolderInUse, DataFolderTooNew, DataFolderUnus
 _FILE = "server.db"
 _LOCK = "server.lock"
 _BUSY_MS = 5_000
+_CHECKPOINT_BUSY_MS = 100
 _READ = "BEGIN"
 
 DISK_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
@@ -124,11 +130,15 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 def checkpoint(connection: Connection) -> bool:
     """Move the WAL into the database and cut it to nothing; False: a reader was in the way.
 
-    Only outside a transaction.
+    Only outside a transaction. It waits a moment for readers: no message is written meanwhile.
     """
-    truncate = "PRAGMA wal_checkpoint(TRUNCATE)"
-    with contextlib.closing(_driver(connection).execute(truncate)) as cursor:
-        busy, _, _ = cursor.fetchone()
+    driver = _driver(connection)
+    driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_BUSY_MS}")
+    try:
+        with contextlib.closing(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
+            busy, _, _ = cursor.fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     return not busy
 
 
@@ -151,7 +161,11 @@ def problems(connection: sqlite3.Connection) -> list[str]:
 
 
 def migrate(folder: Path) -> None:
-    """Bring the schema to this version; raise `DataFolderTooNew` if a newer one wrote it."""
+    """Bring the schema to this version; raise `DataFolderTooNew` if a newer one wrote it.
+
+    All steps are one transaction, so that a crash leaves the older schema with its data. Nothing
+    leads back to an older one: whoever wants that restores the backup made before.
+    """
     config = Config()
     config.set_main_option("script_location", "secure_chat.server.store:migrations")
     config.set_main_option("path_separator", "os")

@@ -34,6 +34,7 @@ _JOBS: Final = 10_000
 _BYTES: Final = 64 * 1024 * 1024
 _GROUP: Final = 1_024
 _CHECKPOINT_SECONDS: Final = 50.0  # delivered messages are gone from the WAL within a minute
+_CHECKPOINT_AGAIN: Final = 2.0  # a reader was in the way
 _PAUSE_AFTER_FAILURE: Final = 0.05
 
 _Mail = tuple[Letter, Done]
@@ -113,7 +114,8 @@ class Writer(threading.Thread):
                 break
             if dirty and time.monotonic() >= next_checkpoint:
                 dirty = not self._checkpoint()
-                next_checkpoint = time.monotonic() + _CHECKPOINT_SECONDS
+                pause = _CHECKPOINT_AGAIN if dirty else _CHECKPOINT_SECONDS
+                next_checkpoint = time.monotonic() + pause
         self._checkpoint()
         self._disconnect()
 
