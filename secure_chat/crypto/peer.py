@@ -358,7 +358,10 @@ def _encode_peer(peer: PeerDevice) -> bytes:
 
 
 def _decode_peer(reader: Reader) -> PeerDevice:
-    address = DeviceAddress.parse(reader.field().decode("ascii", "replace"))
+    text = reader.field().decode("ascii", "replace")
+    address = DeviceAddress.parse(text)
+    if str(address) != text:
+        raise BadEncoding(what="session state")
     server_id = ServerId(reader.field(exactly=ServerId.size))
     account_key = AccountKey(reader.field(exactly=AccountKey.size))
     entry = DeviceEntry(

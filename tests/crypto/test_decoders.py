@@ -1,85 +1,109 @@
-"""Every decoder of the encryption, fed with anything: only named errors come out, and quickly."""
+"""Every decoder, fed with anything: only named errors come out, quickly, and nothing changes.
 
-import contextlib
+A short run belongs to the suite. The long one takes ten minutes, prints what it reached, and begins
+somewhere else each time::
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+    python3 scripts/test.py tests/crypto/test_decoders.py --soak -s
 
-from secure_chat.crypto import body as bodies
-from secure_chat.crypto import pq_step
-from secure_chat.crypto.peer import PeerSessions, read_initial
-from secure_chat.errors import BadSessionState, PeerError
-from tests.crypto.support import pair, talking
+Other lengths: ``SECURE_CHAT_FUZZ_SECONDS=60``. A finding names its bytes.
+"""
 
-ALICE, BOB = talking(seed="decoders")
-NEW_ALICE, NEW_BOB = pair(seed="decoders")
-NEW_ALICE.start()
-INITIAL = NEW_ALICE.seal("hello")
-STATES = (ALICE.sessions.serialize(), NEW_ALICE.sessions.serialize())
-CHANGES = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=8)
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import pytest
+
+import secure_chat.client.content
+import secure_chat.crypto
+import secure_chat.protocol
+from tests.crypto.decoders import TARGETS
+from tests.crypto.fuzz import Fuzzer
+
+CALLS = 800
+SECONDS = float(os.environ.get("SECURE_CHAT_FUZZ_SECONDS", "600"))
+SLOWEST = 0.25  # seconds for one input of at most 70 KB; the budget is for a busy machine
+GROWTH = 256  # MiB
+
+_DECODES = re.compile(r"(decode|parse|from_b64url|read_initial|feed|check_bundle|check_qr)\w*|load")
+_INSIDE = {
+    # reached through `PeerSessions.load`
+    "secure_chat.crypto.state.decode_ratchet",
+    "secure_chat.crypto.session.Session.decode",
+    "secure_chat.crypto.skipped.SkippedKeys.decode",
+    "secure_chat.crypto.skipped.SkippedKeys.decode_version_1",
+    "secure_chat.crypto.pq_step.Offering.decode",
+    "secure_chat.crypto.pq_step.Answering.decode",
+}
 
 
-def _changed(data: bytes, changes: list[tuple[int, int]], cut: int) -> bytes:
-    out = bytearray(data)
-    for at, value in changes:
-        out[at % len(out)] = value
-    return bytes(out[: cut % (len(out) + 1)])
+@pytest.mark.parametrize("name", TARGETS)
+def test_any_bytes_end_in_a_value_or_a_named_error(name: str) -> None:
+    """Bytes of a peer, a server or a disk raise only named errors, in bounded time."""
+    fuzzer = Fuzzer(TARGETS[name], secrets.randbits(32))
+    fuzzer.run(lambda calls: calls < CALLS)
+    assert fuzzer.slowest < SLOWEST
 
 
-@given(st.binary(max_size=4000))
-@example(b"")
-@example(b"\1")
-@example(b"\1\1\xff\xff\xff\xff")
-@settings(max_examples=300)
-def test_any_body_is_cut_or_refused(data: bytes) -> None:
-    """`read_initial` and `decode` raise only `PeerError`, on any bytes and under any prefix."""
-    for body in (data, b"\1\1" + data, b"\1\1" + len(data).to_bytes(4, "big") + data):
-        with contextlib.suppress(PeerError):
-            bodies.decode(body)
-        with contextlib.suppress(PeerError):
-            read_initial(body)
+def test_every_decoder_has_a_target() -> None:
+    """What reads bytes or text from outside, in protocol, encryption and content, is fed here."""
+    covered = {_name(each) for target in TARGETS.values() for each in target.covers} | _INSIDE
+    packages = (secure_chat.protocol, secure_chat.crypto, secure_chat.client.content)
+    found = {_name(each) for package in packages for each in _decoders(package)}
+    assert found - covered == set(), "give each of them a target in tests/crypto/decoders.py"
+    assert len(found) > 20
 
 
-@given(CHANGES, st.integers(0, 10_000))
-@settings(max_examples=400)
-def test_a_damaged_initial_body_is_refused_or_unchanged(
-    changes: list[tuple[int, int]], cut: int
-) -> None:
-    """An initial body with any bytes changed, cut anywhere, opens only if it is the true one."""
-    body = _changed(INITIAL, changes, cut)
-    before = NEW_BOB.sessions.serialize()
-    if body == INITIAL:
-        return
-    with contextlib.suppress(PeerError):
-        read_initial(body)
+def _name(function: Callable[..., object]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _decoders(package: ModuleType) -> Iterator[Callable[..., object]]:
+    """Public functions and methods whose names say that they read something."""
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        loaded = importlib.import_module(module.name)
+        owners = [loaded, *(each for _, each in inspect.getmembers(loaded, inspect.isclass))]
+        for owner in owners:
+            for name, function in vars(owner).items():
+                plain = getattr(function, "__func__", function)
+                ours = inspect.isfunction(plain) and plain.__module__ == module.name
+                if ours and _DECODES.fullmatch(name):
+                    yield plain
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SECONDS + 300)
+def test_ten_minutes_of_anything() -> None:
+    """The same for ten minutes, guided by the lines that inputs reach; memory stays bounded."""
+    seed = secrets.randbits(32)
+    fuzzers = [Fuzzer(target, seed) for target in TARGETS.values()]
+    reached = {fuzzer.target.name: len(fuzzer.lines) for fuzzer in fuzzers}
+    memory, end = _peak_memory(), time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        for fuzzer in fuzzers:
+            until = time.monotonic() + 0.5
+            fuzzer.run(lambda _, until=until: time.monotonic() < until)  # type: ignore[misc]
+    print(f"\nseed {seed}, {SECONDS:.0f} s, {sum(each.calls for each in fuzzers):,} inputs")
+    for fuzzer in fuzzers:
+        name = fuzzer.target.name
+        print(
+            f"{name:26}{fuzzer.calls:>10,} inputs, {fuzzer.corpus:>4} kept, lines reached "
+            f"{reached[name]:>4} -> {len(fuzzer.lines):>4}, slowest {fuzzer.slowest * 1000:5.1f} ms"
+        )
+        assert fuzzer.slowest < SLOWEST, name
+    assert _peak_memory() - memory < GROWTH
+
+
+def _peak_memory() -> float:
+    """MiB; 0 where the platform does not tell."""
     try:
-        NEW_BOB.open(body)
-    except PeerError:
-        assert NEW_BOB.sessions.serialize() == before
-    else:
-        raise AssertionError("a changed body was accepted")
-
-
-@given(st.sampled_from(STATES), CHANGES, st.integers(0, 10_000))
-@settings(max_examples=400)
-def test_a_damaged_state_loads_or_is_refused_by_name(
-    stored: bytes, changes: list[tuple[int, int]], cut: int
-) -> None:
-    """Whatever a vault returns, only `BadSessionState` is raised; what loads is stored again."""
-    damaged = _changed(stored, changes, cut)
-    try:
-        loaded = PeerSessions.load(ALICE.person.device, damaged)
-    except BadSessionState:
-        return
-    assert loaded.serialize() == damaged
-
-
-@given(st.binary(max_size=1300))
-def test_any_plaintext_is_split_or_refused(data: bytes) -> None:
-    """The attachment of a plaintext is one of three, or an error."""
-    for plaintext in (data, b"\1" + data, b"\2" + data):
-        try:
-            attachment, content = pq_step.split(plaintext)
-        except PeerError:
-            continue
-        assert attachment.encode() + content == plaintext
+        import resource
+    except ImportError:
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
