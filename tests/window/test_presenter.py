@@ -423,13 +423,19 @@ def test_a_flood_of_events_is_taken_in_portions() -> None:
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.data())
 def test_heights_agree_with_plain_sums(heights: list[int], data: st.DataObject) -> None:
     """Positions and rows found by the tree are those that adding up gives, after any change."""
-    tree = Heights(heights[:-1])
+    front = data.draw(st.integers(0, len(heights) - 1))
+    tree = Heights(heights[front:-1])
     tree.append(heights[-1])
+    tree.prepend(heights[front // 2 : front])
+    tree.prepend(heights[: front // 2])
+    assert [tree[i] for i in range(len(tree))] == heights
     index = data.draw(st.integers(0, len(heights) - 1))
     heights = [*heights]
     heights[index] = data.draw(st.integers(1, 50))
     tree.set(index, heights[index])
     assert tree.total == sum(heights)
+    assert tree.at(-1) == 0
+    assert tree.at(sum(heights)) == len(heights) - 1
     for i in range(len(heights)):
         assert tree.top(i) == sum(heights[:i])
         assert tree.at(tree.top(i)) == i

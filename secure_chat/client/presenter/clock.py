@@ -29,8 +29,7 @@ _UNITS = (
     (3_600, N_("{number} h")),
     (60, N_("{number} min")),
 )
-_EARLIEST, _LATEST = 0, 253_402_000_000_000  # 1970 to the end of 9999
-_LAST_JALALI = date(9998, 1, 1)  # the calendar's library ends with its year 9377
+_EARLIEST, _LATEST = 0, 32_503_500_000_000  # 1970 to 2999: Windows knows no later local time
 
 
 def system_clock() -> datetime:
@@ -52,11 +51,13 @@ class Times:
     def __init__(self, words: Words, clock: Clock = system_clock) -> None:
         self._words = words
         self._clock = clock
+        # None: each moment in the zone's rules of its own season, as the system knows them
+        self._zone = None if clock is system_clock else clock().tzinfo
 
     def local(self, milliseconds: int) -> datetime:
         """A moment in the clock's zone; nonsense is moved to the nearest date there is."""
         bounded = min(max(milliseconds, _EARLIEST), _LATEST)
-        return datetime.fromtimestamp(bounded / 1000, self._clock().tzinfo)
+        return datetime.fromtimestamp(bounded / 1000, self._zone)
 
     def day_of(self, milliseconds: int) -> date:
         """The day of a moment."""
@@ -125,7 +126,7 @@ class Times:
             return _Day(day.year, day.month, day.day)
         from persiantools.jdatetime import JalaliDate  # only for those who count so
 
-        jalali = JalaliDate.to_jalali(min(day, _LAST_JALALI))  # type: ignore[no-untyped-call]
+        jalali = JalaliDate.to_jalali(day)  # type: ignore[no-untyped-call]
         return _Day(jalali.year, jalali.month, jalali.day)
 
     def _days_ago(self, day: date) -> int:

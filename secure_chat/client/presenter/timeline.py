@@ -68,6 +68,7 @@ class Timeline:
         self._bubbles = Bubbles(words, times)
         self._messages: list[Message] = []  # by number
         self._timed: set[int] = set()  # numbers of those whose time runs
+        self._held: set[int] = set()  # numbers of those that wait for the person
         self._moved: dict[int, tuple[int, int]] = {}  # of files that are under way
         self.rows: list[Row] = []
         self.complete = False  # the beginning has been read
@@ -88,8 +89,7 @@ class Timeline:
     @property
     def held(self) -> str:
         """Why the newest message that is held waits; nothing if none does."""
-        held = (m for m in reversed(self._messages) if m.state is MessageState.HELD)
-        message = next(held, None)
+        message = self.message(max(self._held, default=0))
         if message is None:
             return ""
         return self._.sentence(message.problem, message.user_id) or self._("Messages wait here.")
@@ -130,8 +130,8 @@ class Timeline:
 
     def load_earlier(self, messages: list[Message]) -> Prepended:
         """Put an earlier page in front."""
-        known = {message.number for message in self._messages}
-        earlier = sorted((m for m in messages if m.number not in known), key=_number)
+        first_known = self._messages[0].number if self._messages else 0
+        earlier = sorted((m for m in messages if m.number < first_known), key=_number)
         if not earlier:
             return Prepended(0)
         before, was_first = len(self.rows), self._messages[0]
@@ -143,7 +143,7 @@ class Timeline:
         if isinstance(first, BubbleRow) and isinstance(seam[-1], BubbleRow):
             seam[-1] = replace(seam[-1], last=first.last)
         self.rows = self._build(earlier, was_first) + seam + self.rows[old_seam:]
-        self._timed.update(m.number for m in earlier if m.expires)
+        self._note(*earlier)
         return Prepended(len(self.rows) - before)
 
     def load_later(self, messages: list[Message]) -> list[Change]:
@@ -161,6 +161,7 @@ class Timeline:
         """A message that is new or has changed; nothing if it lies outside what has been read."""
         at = self._place(message.number)
         self._timed.discard(message.number)
+        self._held.discard(message.number)
         if at < len(self._messages) and self._messages[at].number == message.number:
             self._messages[at] = message
             return self._update(message)
@@ -207,15 +208,13 @@ class Timeline:
                 self.rows[-1] = replace(row, last=False)
                 changes.append(Updated(len(self.rows) - 1))
         self._messages.append(message)
-        if message.expires:
-            self._timed.add(message.number)
+        self._note(message)
         added = self._rows_for(message, previous)
         self.rows += added
         return [*changes, Appended(len(added), ours and not message.is_notice)]
 
     def _update(self, message: Message) -> list[Change]:
-        if message.expires:
-            self._timed.add(message.number)
+        self._note(message)
         key = key_of(message.number)
         # What changes is nearly always near the end.
         for index in range(len(self.rows) - 1, -1, -1):
@@ -233,7 +232,14 @@ class Timeline:
 
     def _rebuild(self) -> None:
         self.rows = self._build(self._messages, None)
-        self._timed = {m.number for m in self._messages if m.expires}
+        self._timed.clear()
+        self._held.clear()
+        self._note(*self._messages)
+
+    def _note(self, *messages: Message) -> None:
+        """Remember which of them have to be looked at again, so that no search is needed."""
+        self._timed.update(m.number for m in messages if m.expires)
+        self._held.update(m.number for m in messages if m.state is MessageState.HELD)
 
     def _build(self, messages: list[Message], following: Message | None) -> list[Row]:
         rows: list[Row] = []

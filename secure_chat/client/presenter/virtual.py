@@ -7,74 +7,111 @@ a new height and the row at a position cost O(log n), with 100,000 rows as with 
 from collections.abc import Iterable
 
 
-class Heights:
-    """Heights in pixels, summed on demand."""
+class _Sums:
+    """A list that grows at its end, with sums of its beginnings: a Fenwick tree."""
 
-    def __init__(self, heights: Iterable[int] = ()) -> None:
-        self._heights: list[int] = []
+    def __init__(self) -> None:
+        self.values: list[int] = []
         self._tree: list[int] = [0]
-        self.reset(heights)
 
-    def __len__(self) -> int:
-        return len(self._heights)
-
-    def __getitem__(self, index: int) -> int:
-        return self._heights[index]
-
-    def reset(self, heights: Iterable[int]) -> None:
-        """Other rows altogether."""
-        self._heights = list(heights)
-        tree = [0, *self._heights]
-        for i in range(1, len(tree)):
-            parent = i + (i & -i)
-            if parent < len(tree):
-                tree[parent] += tree[i]
-        self._tree = tree
-
-    def append(self, height: int) -> None:
-        """A row at the end."""
-        self._heights.append(height)
-        i = len(self._heights)
-        total, child = height, 1
+    def append(self, value: int) -> None:
+        self.values.append(value)
+        i = len(self.values)
+        total, child = value, 1
         while child < (i & -i):
             total += self._tree[i - child]
             child *= 2
         self._tree.append(total)
 
-    def set(self, index: int, height: int) -> int:
-        """A row's measured height; returns the difference."""
-        change = height - self._heights[index]
+    def set(self, index: int, value: int) -> int:
+        change = value - self.values[index]
         if change:
-            self._heights[index] = height
+            self.values[index] = value
             i = index + 1
             while i < len(self._tree):
                 self._tree[i] += change
                 i += i & -i
         return change
 
-    def top(self, index: int) -> int:
-        """The sum of all heights before row ``index``."""
-        total, i = 0, index
+    def of_first(self, count: int) -> int:
+        total, i = 0, count
         while i > 0:
             total += self._tree[i]
             i -= i & -i
         return total
 
-    @property
-    def total(self) -> int:
-        """The height of everything."""
-        return self.top(len(self._heights))
-
-    def at(self, position: int) -> int:
-        """The row that covers ``position``; the first or last one beyond the ends."""
-        index, remaining = 0, position
+    def count_within(self, limit: int) -> int:
+        """The largest count of first values whose sum is at most ``limit``."""
+        index, remaining = 0, limit
         step = 1 << (len(self._tree).bit_length() - 1)
         while step:
             following = index + step
             if following < len(self._tree) and self._tree[following] <= remaining:
                 index, remaining = following, remaining - self._tree[following]
             step //= 2
-        return min(index, max(len(self._heights) - 1, 0))
+        return index
+
+
+class Heights:
+    """Heights in pixels, summed on demand. Rows join at both ends: `_front` is kept backwards."""
+
+    def __init__(self, heights: Iterable[int] = ()) -> None:
+        self._front, self._back = _Sums(), _Sums()
+        self.reset(heights)
+
+    def __len__(self) -> int:
+        return len(self._front.values) + len(self._back.values)
+
+    def __getitem__(self, index: int) -> int:
+        front = len(self._front.values)
+        if index < front:
+            return self._front.values[front - 1 - index]
+        return self._back.values[index - front]
+
+    def reset(self, heights: Iterable[int]) -> None:
+        """Other rows altogether."""
+        self._front, self._back = _Sums(), _Sums()
+        for height in heights:
+            self._back.append(height)
+
+    def append(self, height: int) -> None:
+        """A row at the end."""
+        self._back.append(height)
+
+    def prepend(self, heights: list[int]) -> None:
+        """Rows before the first one."""
+        for height in reversed(heights):
+            self._front.append(height)
+
+    def set(self, index: int, height: int) -> int:
+        """A row's measured height; returns the difference."""
+        front = len(self._front.values)
+        if index < front:
+            return self._front.set(front - 1 - index, height)
+        return self._back.set(index - front, height)
+
+    def top(self, index: int) -> int:
+        """The sum of all heights before row ``index``."""
+        front = len(self._front.values)
+        if index <= front:
+            return self._front.of_first(front) - self._front.of_first(front - index)
+        return self._front.of_first(front) + self._back.of_first(index - front)
+
+    @property
+    def total(self) -> int:
+        """The height of everything."""
+        return self.top(len(self))
+
+    def at(self, position: int) -> int:
+        """The row that covers ``position``; the first or last one beyond the ends."""
+        front = len(self._front.values)
+        above = self._front.of_first(front)
+        if position < above:
+            # Backwards: the rows from the seam up whose heights lie wholly below `position`.
+            index = front - 1 - self._front.count_within(above - position - 1)
+        else:
+            index = front + self._back.count_within(position - above)
+        return max(0, min(index, len(self) - 1))
 
 
 class Viewport:
@@ -98,7 +135,7 @@ class Viewport:
 
     def prepend(self, estimates: list[int]) -> None:
         """Earlier rows, in front; the view stays on what it shows."""
-        self.heights.reset([*estimates, *(self.heights[i] for i in range(len(self.heights)))])
+        self.heights.prepend(estimates)
         self.top += sum(estimates)
 
     def append(self, estimate: int) -> None:
