@@ -22,6 +22,7 @@ from benchmarks._talkers import TALKERS, Talker
 
 _STALL_SECONDS = 60
 _AT_ONCE = 8  # logins under way
+_QUIET_SECONDS = 3  # after which nothing more is expected
 _SLUGGISH = 0.002  # seconds by which a selector may wake up late
 _PER_ADDRESS = 100
 Answer = dict[str, Any]
@@ -154,6 +155,26 @@ class Load:
         reader.close()
         return {"seconds": seconds}
 
+    def forget_pairs(self) -> Answer:
+        """The server of the senders and receivers is dead."""
+        for talker in self._senders + self._receivers:
+            self._selector.unregister(talker.fd)
+            talker.drop()
+        self._senders, self._receivers = [], []
+        return {}
+
+    def collect(self, messages: int) -> Answer:
+        """That name logs in and takes what is there, until all is or nothing comes any more."""
+        reader = self._connect("i00000", 0)
+        self._watch([reader])
+        while reader.delivered < messages and self._turn(
+            _QUIET_SECONDS, lambda _: None, idle_ok=True
+        ):
+            pass
+        self._selector.unregister(reader.fd)
+        reader.close()
+        return {"arrived": reader.delivered}
+
     def slow(self, rate: float, seconds: float, flood: int) -> Answer:
         """`steady`, while somebody floods a name that is logged in and never reads."""
         self._idle.append(self._connect("i00000", 0))
@@ -173,7 +194,8 @@ class Load:
 
     def _turn(
         self, seconds: float, after: Callable[[Talker], None], *, idle_ok: bool = False
-    ) -> None:
+    ) -> bool:
+        """Serve those that are ready; whether there were any."""
         ready = self._selector.select(seconds)
         if not ready and not idle_ok:
             raise RuntimeError(f"{self._kind.__name__}: nothing arrived for a minute")
@@ -183,6 +205,7 @@ class Load:
                 talker.read()
                 after(talker)
             self._flush(talker)
+        return bool(ready)
 
     def _flush(self, talker: Talker) -> None:
         waits = talker.flush()

@@ -32,9 +32,18 @@ class Started(ABC):
     def pid(self) -> int:
         """Its one process."""
 
-    @abstractmethod
     def restart(self) -> None:
         """Stop and start again over the same data, so that memory begins anew."""
+        self.stop()
+        self.start()
+
+    @abstractmethod
+    def kill(self) -> None:
+        """SIGKILL: no chance to finish anything."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start again over the same data."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -62,8 +71,10 @@ class SecureChat(Started):
     def pid(self) -> int:
         return self._server.pid
 
-    def restart(self) -> None:
-        self._server.stop()
+    def kill(self) -> None:
+        self._server.kill()
+
+    def start(self) -> None:
         self._server.start()
 
     def stop(self) -> None:
@@ -86,7 +97,7 @@ class _Peer(Started):
         (self.folder / "data").mkdir()
         self.config = self.folder / "config.lua"  # Prosody goes by the ending
         self.config.write_text(self.configure(names), encoding="utf-8")
-        self._start()
+        self.start()
 
     @abstractmethod
     def configure(self, names: int) -> str:
@@ -96,7 +107,7 @@ class _Peer(Started):
     def command(self) -> list[str]:
         """How it is started."""
 
-    def _start(self) -> None:
+    def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log)
         deadline = time.monotonic() + _START_SECONDS
@@ -113,9 +124,9 @@ class _Peer(Started):
     def pid(self) -> int:
         return self._process.pid
 
-    def restart(self) -> None:
-        self.stop()
-        self._start()
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(_START_SECONDS)
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)

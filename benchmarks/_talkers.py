@@ -86,6 +86,10 @@ class Talker(ABC):
     def close(self) -> None:
         """Say goodbye and disconnect."""
 
+    @abstractmethod
+    def drop(self) -> None:
+        """Disconnect from a server that is dead."""
+
 
 class Ours(Talker):
     """secure_chat: a device acknowledges once for all that arrived together."""
@@ -133,6 +137,9 @@ class Ours(Talker):
     def close(self) -> None:
         self._wire.close()
 
+    def drop(self) -> None:
+        self._wire.reset()
+
 
 _SEQ = re.compile(rb'"seq":(\d+)')
 
@@ -165,6 +172,9 @@ class _Peer(Talker):
             self._sock.setblocking(True)  # noqa: FBT003
             self.flush()
             self.tls.shutdown()
+        self._sock.close()
+
+    def drop(self) -> None:
         self._sock.close()
 
 

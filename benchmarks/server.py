@@ -29,13 +29,14 @@ from benchmarks._machine import (
     memory_kib,
     on_core,
 )
-from benchmarks._servers import SecureChat, Started, installed_peers
+from benchmarks._servers import Mosquitto, Prosody, SecureChat, Started, installed_peers
 from benchmarks._talkers import PAYLOAD
 
 PAIRS = 50
 SENDERS_OFFLINE = 5  # no account may fill more than 4,000 places of a mailbox
 WARM_LOGINS = 20
-MEASURES = ("pairs", "idle", "steady", "offline", "slow")
+KILLED_AFTER = 2_000  # acknowledgements
+MEASURES = ("pairs", "idle", "steady", "offline", "slow", "lost")
 Figures = dict[str, float | None]
 
 
@@ -172,7 +173,30 @@ def idle(server: Started, options: argparse.Namespace) -> Figures:
     }
 
 
+def lost(server: Started, _options: argparse.Namespace) -> Figures:
+    """What is missing after a SIGKILL right behind the last acknowledgement."""
+    with measured(server) as load:
+        load.order("connect_pairs", pairs=SENDERS_OFFLINE)
+        load.order("connect_idle", count=1)  # the account must exist
+        load.order("disconnect_idle")
+        each = KILLED_AFTER // SENDERS_OFFLINE
+        load.order("offline", senders=SENDERS_OFFLINE, window=32, messages=each)
+        server.kill()
+        load.order("forget_pairs")
+        server.start()
+        arrived = load.order("collect", messages=KILLED_AFTER)["arrived"]
+    return {f"lost of {KILLED_AFTER} after SIGKILL": KILLED_AFTER - arrived}
+
+
 _WITH_PAIRS = {"pairs": pairs, "steady": steady, "slow": slow, "offline": offline}
+_ALONE = {"idle": idle, "lost": lost}
+"""On a server of its own, and once: dear, and steadier than the others."""
+Kind = type[SecureChat] | type[Mosquitto] | type[Prosody]
+
+
+def start(kind: Kind, options: argparse.Namespace) -> Started:
+    """A server with room for the names that the loads use."""
+    return kind() if issubclass(kind, SecureChat) else kind(options.idle + WARM_LOGINS)
 
 
 def round_of(server: Started, what: set[str], options: argparse.Namespace) -> Figures:
@@ -194,16 +218,17 @@ def measure(options: argparse.Namespace) -> dict[str, list[Figures]]:
     for _ in range(options.runs):
         for kind in (SecureChat, *kinds):
             with on_core(0):
-                server = kind() if kind is SecureChat else kind(options.idle + WARM_LOGINS)  # type: ignore[call-arg]
+                server = start(kind, options)
             with server:
                 figures = round_of(server, what, options)
             runs.setdefault(server.name, []).append(figures)
-    if "idle" in what:  # dear, and steadier than the others: once
+    for name, take in _ALONE.items():
         for kind in (SecureChat, *kinds):
-            with on_core(0):
-                server = kind() if kind is SecureChat else kind(options.idle + WARM_LOGINS)  # type: ignore[call-arg]
-                with server:
-                    runs[server.name].append(idle(server, options))
+            if name in what:
+                with on_core(0):
+                    server = start(kind, options)
+                    with server:
+                        runs[server.name].append(take(server, options))
     return runs
 
 
