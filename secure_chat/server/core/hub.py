@@ -189,14 +189,16 @@ class Hub:
     def _one(self, session: Session, frame: Frame, now: float) -> None:
         if session.stage is Stage.IN and not self._draining:
             # The two headers that come with every message have a short way; see wire.py.
-            header = wire.read_pm(frame.header)
-            if header is not None:
-                self._route(session, header, frame.body, now)
-                return
-            seq = wire.read_ack(frame.header)
-            if seq is not None and not frame.body:
-                self._take_ack(session, seq)
-                return
+            if frame.body:
+                header = wire.read_pm(frame.header)
+                if header is not None:
+                    self._route(session, header, frame.body, now)
+                    return
+            else:
+                seq = wire.read_ack(frame.header)
+                if seq is not None:
+                    self._take_ack(session, seq)
+                    return
         message = decode_client_header(frame.header)
         if frame.body and not message.has_body:
             ref = getattr(message, "ref", None)
