@@ -42,7 +42,7 @@ class Files(Protocol):
 
         Nothing is overwritten, and nothing is there before all of it is authenticated; then the
         message's `Attachment` is SAVED with its path. Asked again, a file is fetched again.
-        Raises `NoSuchMessage`, `NoFile`, `FileIsOurs`, `FileUnusable` (no folder), `NoRoom`.
+        Raises `NoSuchMessage`, `NoFile`, `FileIsOurs`, `CannotWrite` (no folder), `NoRoom`.
         """
 
     def cancel_file(self, user_id: UserId, number: int) -> None:
@@ -52,7 +52,7 @@ class Files(Protocol):
         """
 
 
-class Engine(Protocol):
+class Engine(Files, Protocol):
     """The running client of one profile."""
 
     @property

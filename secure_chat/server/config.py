@@ -50,9 +50,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: Annotated[Path, Meta(description="the certificate's private key (PEM)")] = Path(
         "certs/server.key"
     )
-    data_dir: Annotated[Path, Meta(description="folder for the database and the lock")] = (
-        msgspec.field(default_factory=default_data_dir)
-    )
+    data_dir: Annotated[
+        Path, Meta(description="folder for the database, the sealed files and the lock")
+    ] = msgspec.field(default_factory=default_data_dir)
     registration: Annotated[
         Registration, Meta(description="who may make an account: anybody, the invited, nobody")
     ] = "invite"

@@ -18,13 +18,21 @@ from secure_chat.client.events import Event, Message, Safety
 from secure_chat.client.profile import Profile
 from secure_chat.client.vault import Vault, identity
 from secure_chat.client.vault.lock import ProfileLock
+from secure_chat.errors import Code
+from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import FIRST_DEVICE, DeviceAddress, UserId
 from secure_chat.protocol.invite import InviteLink, ServerAddress
 from secure_chat.protocol.messages import (
+    FEATURES,
     Accepted,
     Ack,
+    Blob,
+    BlobGet,
+    BlobHeld,
+    BlobPut,
     ClientMessage,
     Delivery,
+    Error,
     Hello,
     KemPrekey,
     Keys,
@@ -114,6 +122,8 @@ class SimServer:
 
     def __init__(self) -> None:
         self.accounts: dict[str, SimAccount] = {}
+        self.blobs: dict[bytes, bytes] = {}
+        self.refusing: Code | None = None  # why it takes no blobs
 
     def handle(self, name: str, message: ClientMessage, body: bytes) -> list[tuple[str, Item]]:
         """What is said to whom."""
@@ -130,8 +140,26 @@ class SimServer:
                 account.acked = max(account.acked, seq)
                 account.mailbox = [item for item in account.mailbox if item[0].seq > seq]
                 return []
+            case BlobPut():
+                return [(name, (self._hold(message, body), b""))]
+            case BlobGet():
+                return [(name, self._chunk(message))]
             case _:
                 return [(name, (self._answer(name, message), b""))]
+
+    def _hold(self, put: BlobPut, body: bytes) -> ServerMessage:
+        if self.refusing is not None:
+            return Error(self.refusing, "refused", put.ref)
+        held = self.blobs.setdefault(bytes(put.sha256), b"")
+        if len(held) == put.offset:
+            held = self.blobs[bytes(put.sha256)] = held + body
+        return BlobHeld(put.ref, len(held))
+
+    def _chunk(self, get: BlobGet) -> Item:
+        held = self.blobs.get(bytes(get.sha256))
+        if held is None:
+            return Error(Code.UNKNOWN_BLOB, "gone", get.ref), b""
+        return Blob(get.ref, len(held)), held[get.offset : get.offset + limits.BLOB_CHUNK]
 
     def _answer(self, name: str, message: ClientMessage) -> ServerMessage:
         match message:
@@ -182,6 +210,7 @@ class SimClient:
         self.up: deque[tuple[ClientMessage, bytes]] = deque()
         self.down: deque[Item] = deque()
         self.events: list[Event] = []
+        self.features = FEATURES
         self._now = 1000.0
         self._open()
 
@@ -212,7 +241,9 @@ class SimClient:
 
     def connect(self) -> None:
         self.connected = True
-        hello = Hello([1], [], SERVER_ID, Challenge(os.urandom(32)), "open", START_MS)
+        hello = Hello(
+            [1], list(self.features), SERVER_ID, Challenge(os.urandom(32)), "open", START_MS
+        )
         self.core.greeted(Greeting(hello, b"hello", bytes(32)), *self.clock())
         self.settle()
 
@@ -234,8 +265,13 @@ class SimClient:
         self.connected = self.entered = False
         self.up.clear()
         self.down.clear()
-        self.engine.stop()
+        self.stop()
         self._open()
+
+    def stop(self) -> None:
+        """As the system does at the end of a process: files are closed."""
+        self.core._transfers.disconnected()
+        self.engine.stop()
 
     def write(self, other: "SimClient", text: str) -> None:
         self.engine.send_text(other.name, text)
@@ -290,7 +326,7 @@ class Sim:
 
     def close(self) -> None:
         for client in self.clients.values():
-            client.engine.stop()
+            client.stop()
 
 
 def new_vault(folder: Path, name: str) -> None:

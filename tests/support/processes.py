@@ -103,12 +103,18 @@ class ServerProcess:
     """``python -m secure_chat.server`` on loopback, with a data folder that outlives a restart."""
 
     def __init__(
-        self, folder: Path, *, registration: str = "open", log_level: str = "info"
+        self,
+        folder: Path,
+        *,
+        registration: str = "open",
+        log_level: str = "info",
+        more: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
         self.registration = registration
         self.log_level = log_level
+        self._more = more
         self.port = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._certs = CertificateFiles(folder / "certs")
@@ -128,7 +134,7 @@ class ServerProcess:
     def _command(self) -> list[str]:
         return [
             *self._program(), "serve", *self._place(), "--key", str(self._certs.key),
-            "--registration", self.registration, "--log-level", self.log_level,
+            "--registration", self.registration, "--log-level", self.log_level, *self._more,
         ]  # fmt: skip
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from secure_chat.client.cli.change_arguments import ADD_CHANGES, number_value
+from secure_chat.client.cli.file_arguments import ADD_FILES
 from secure_chat.client.cli.grammar import (
     PROGRAM,
     Commands,
@@ -238,5 +239,5 @@ def _add_window(commands: "Commands[Parser]") -> None:
 _COMMANDS = (
     _add_register, _add_send, _add_listen, _add_users, _add_fingerprint, _add_verify,
     _add_accept_key, _add_export, _add_my_data, _add_delete_account, _add_profiles, _add_window,
-    *ADD_CHANGES, *ADD_PEOPLE,
+    *ADD_CHANGES, *ADD_FILES, *ADD_PEOPLE,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from secure_chat.client.api import Engine
-from secure_chat.client.cli import account, changes, output, people
+from secure_chat.client.cli import account, changes, files, output, people
 from secure_chat.client.cli.changes import given_text, message_number
 from secure_chat.client.cli.export import export
 from secure_chat.client.cli.language import words
@@ -252,6 +252,8 @@ Command = Callable[[Namespace, Backend], int]
 COMMANDS: dict[str, Command] = {
     "register": register,
     "send": send,
+    "send-file": files.send_file,
+    "save": files.save,
     "listen": listen,
     "users": users,
     "fingerprint": fingerprint,

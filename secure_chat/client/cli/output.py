@@ -10,10 +10,11 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 from secure_chat.client.cli.language import words
 from secure_chat.client.content.check import in_words
-from secure_chat.client.events import Message, MessageState, Safety
+from secure_chat.client.events import Attachment, FileState, Message, MessageState, Safety
 from secure_chat.protocol.encoding import b64url
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -106,6 +107,8 @@ def message_text(message: Message) -> str:
     who = words("you to {user_id}", user_id=message.user_id) if message.ours else message.user_id
     shown = words("(deleted)") if message.deleted else inert(message.text)
     first, *others = shown.split("\n")
+    if message.file is not None:
+        first = " ".join([file_words(message.file), *([first] if first else [])])
     marks = _marks(message)
     head = f"{when}  {who}: {first}{f'  [{marks}]' if marks else ''}"
     return "\n".join([head, *(_INDENT + line for line in others)])
@@ -127,7 +130,8 @@ def _marks(message: Message) -> str:
 def _content_marks(message: Message) -> list[str]:
     marks: list[str] = []
     if message.quoted is not None:
-        quoted = one_line(message.quoted.text)[:_QUOTE_SHOWN] or words("a message that is not here")
+        quoted = one_line(message.quoted.text or message.quoted.file_name)[:_QUOTE_SHOWN]
+        quoted = quoted or words("a message that is not here")
         marks.append(words("answers: {quoted}", quoted=quoted))
     if message.edited:
         marks.append(words("edited"))
@@ -137,6 +141,71 @@ def _content_marks(message: Message) -> list[str]:
         who = words("you") if reaction.ours else message.user_id
         marks.append(f"{who} {one_line(reaction.emoji)}")
     return marks
+
+
+def file_words(file: Attachment) -> str:
+    """A file in a line: its true name, its size, and where it is."""
+    facts = [one_line(file.name), size_words(file.size), file_state_words(file)]
+    if file.problem:
+        facts.append(one_line(file.problem))
+    return f"<{', '.join(facts)}>"
+
+
+def size_words(size: int) -> str:
+    """A size as people read it, in decimal units."""
+    if size < 1000:
+        return words("{n} bytes", n=size)
+    for unit, factor in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if size < factor * 999.5 or unit == "GB":
+            return words("{n:.3g} {unit}", n=size / factor, unit=unit)
+    raise AssertionError(size)
+
+
+def file_state_words(file: Attachment) -> str:
+    """Where a file is."""
+    names = {
+        FileState.PREPARING: words("being encrypted"),
+        FileState.UPLOADING: words("on its way to the server"),
+        FileState.SENT: words("sent"),
+        FileState.OFFERED: words("not fetched: secure-chat save"),
+        FileState.DOWNLOADING: words("being fetched"),
+        FileState.SAVED: words("saved as {path}", path=one_line(file.path)),
+    }
+    return names[file.state]
+
+
+class Progress:
+    """A line on a terminal that says how much of a file is there; elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+        self._on = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def show(self, done: int, total: int) -> None:
+        """So many bytes of all."""
+        if self._on:
+            said = words(
+                "{percent} %, {done} of {total}",
+                percent=100 * done // max(total, 1),
+                done=size_words(done),
+                total=size_words(total),
+            )
+            sys.stderr.write(f"\r{said.ljust(self._shown)}")
+            sys.stderr.flush()
+            self._shown = len(said)
+
+    def clear(self) -> None:
+        """Take the line away, before something else is written."""
+        if self._shown:
+            sys.stderr.write(f"\r{' ' * self._shown}\r")
+            sys.stderr.flush()
+            self._shown = 0
 
 
 def state_word(state: MessageState) -> str:
@@ -179,6 +248,8 @@ def message_facts(message: Message) -> dict[str, object]:
 
 def _content_facts(message: Message) -> dict[str, object]:
     facts: dict[str, object] = {}
+    if message.file is not None:
+        facts["file"] = _file_facts(message.file)
     if message.quoted is not None:
         quoted = message.quoted
         facts["answers"] = {
@@ -199,6 +270,20 @@ def _content_facts(message: Message) -> dict[str, object]:
         facts["timer"] = message.timer
     if message.expires:
         facts["expires"] = iso_time(message.expires)
+    return facts
+
+
+def _file_facts(file: Attachment) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "name": file.name,
+        "size": file.size,
+        "media_type": file.media_type,
+        "state": file.state.value,
+    }
+    if file.path:
+        facts["path"] = file.path
+    if file.problem:
+        facts["problem"] = file.problem
     return facts
 
 

@@ -25,10 +25,12 @@ from secure_chat.client.engine.core import (
     Wrote,
 )
 from secure_chat.client.engine.effects import remove, shown, vanish
+from secure_chat.client.engine.filing import FileIntents
 from secure_chat.client.engine.habits import HabitIntents
 from secure_chat.client.engine.intents import now_ms
 from secure_chat.client.engine.network import Network
 from secure_chat.client.engine.verifying import TrustIntents
+from secure_chat.client.engine.workshop import Workshop
 from secure_chat.client.engine.writing import Writer, Written, rename
 from secure_chat.client.events import Conversation as Line
 from secure_chat.client.events import (
@@ -36,6 +38,8 @@ from secure_chat.client.events import (
     Draft,
     Event,
     Message,
+    MessageChanged,
+    MessageRemoved,
     Person,
     Privacy,
     Version,
@@ -53,7 +57,7 @@ _STOP_SECONDS = 5.0
 _Result = TypeVar("_Result")
 
 
-class ChatEngine(TrustIntents, HabitIntents):
+class ChatEngine(TrustIntents, HabitIntents, FileIntents):
     """The running client of one profile, which it closes at the end."""
 
     def __init__(self, profile: Profile, random: Random = system_random) -> None:
@@ -62,7 +66,8 @@ class ChatEngine(TrustIntents, HabitIntents):
         self._random = random
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._emitting = threading.Lock()  # held from a commit until its events are in the queue
-        self._core = Core(profile, random)
+        self._workshop = Workshop(self._vault, random, self._change, self._publish, self._moved)
+        self._core = Core(profile, random, self._workshop.wake)
         self._network = Network(self._core, self._endpoint, self._publish)
         self._started = False
         with self._vault.write() as db:
@@ -80,10 +85,12 @@ class ChatEngine(TrustIntents, HabitIntents):
         if not self._started:
             self._started = True
             self._network.start()
+            self._workshop.start()
 
     def stop(self) -> None:
         """Disconnect, finish the vault's transactions, release the profile. Blocks up to 5 s."""
         if self._started:
+            self._workshop.stop(_STOP_SECONDS)
             self._network.stop(_STOP_SECONDS)
         self._profile.close()
 
@@ -245,6 +252,7 @@ class ChatEngine(TrustIntents, HabitIntents):
     def retry(self, user_id: UserId) -> None:
         """Try a halted outbox again."""
         self._network.post(WantsRetry(self._other(user_id)))
+        self._workshop.retry()
 
     # ------------------------------------------------------------ ourselves
 
@@ -340,11 +348,21 @@ class ChatEngine(TrustIntents, HabitIntents):
             with self._vault.write() as db:
                 result, events = change(db)
                 events = shown(db, events)
-            for event in events:
-                self._events.put(event)
+            self._put(events)
         return result
 
     def _publish(self, events: list[Event]) -> None:
         with self._emitting:
-            for event in events:
-                self._events.put(event)
+            self._put(events)
+
+    def _put(self, events: list[Event]) -> None:
+        for event in events:
+            self._events.put(event)
+        if any(_lost_a_file(event) for event in events):
+            self._workshop.wake()  # what lies sealed in the profile goes too
+
+
+def _lost_a_file(event: Event) -> bool:
+    if isinstance(event, MessageChanged):
+        return event.message.deleted
+    return isinstance(event, MessageRemoved)

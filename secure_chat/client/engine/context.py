@@ -41,6 +41,7 @@ class Context:
         self.user_id = user_id
         self.random = random
         self.online = False  # logged in
+        self.features: list[str] = []  # of the protocol, agreed on with this server
         self.ready = False  # and sure that this vault is not an old copy: see `KeyStock`
         self.now = 0.0
         self.now_ms = 0
@@ -146,6 +147,7 @@ class _Question(Struct, frozen=True):
     answered: Callable[[Any], None]
     refused: Callable[[Refused], None]
     patient: bool
+    body: bytes = b""
 
 
 class Requests:
@@ -165,18 +167,19 @@ class Requests:
         refused: Callable[[Refused], None],
         *,
         patient: bool = False,
+        body: bytes = b"",
     ) -> None:
         """Send ``build(ref)``; one of the two is called, unless the connection ends first.
 
         ``patient``: a refusal that passes (a limit, a busy server, a full disk) is no answer; the
         question is asked again when the server said.
         """
-        self._ask(_Question(build, expected, answered, refused, patient))
+        self._ask(_Question(build, expected, answered, refused, patient, body))
 
     def _ask(self, question: _Question) -> None:
         ref, self._next = self._next, self._next % (2**32 - 1) + 1
         self._waiting[ref] = question
-        self._context.send(question.build(ref))
+        self._context.send(question.build(ref), question.body)
 
     def answer(self, ref: int, message: Struct) -> None:
         """An answer arrived. Raises `UnexpectedAnswer` if nobody asked for it."""

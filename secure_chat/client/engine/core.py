@@ -22,6 +22,7 @@ from secure_chat.client.engine.outbox import Outbox
 from secure_chat.client.engine.owing import owe_session_lost
 from secure_chat.client.engine.people import Roster
 from secure_chat.client.engine.prekeys import KeyStock
+from secure_chat.client.engine.transfers import Chunk, Transfers
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.engine.typing import TypingKeeper
 from secure_chat.client.events import Event
@@ -41,6 +42,8 @@ from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.messages import (
     Accepted,
+    Blob,
+    BlobHeld,
     Bye,
     ClientMessage,
     Delivery,
@@ -90,6 +93,10 @@ class WantsRetry(Intent, frozen=True):
     """Try a halted outbox again."""
 
 
+class FilesMoved(Intent, frozen=True):
+    """A file was sealed, asked for, or given up."""
+
+
 class WantsServersData(Intent, frozen=True):
     """Ask what the server holds on us (``user_id`` is our own)."""
 
@@ -112,7 +119,7 @@ class Ending(Struct, frozen=True):
 class Core:
     """The client's whole behaviour on one account. Single-threaded."""
 
-    def __init__(self, profile: Profile, random: Random) -> None:
+    def __init__(self, profile: Profile, random: Random, wake_workshop: Callable[[], None]) -> None:
         self._vault = profile.vault
         self._context = Context(profile.vault, profile.user_id, random)
         self._requests = Requests(self._context)
@@ -122,6 +129,7 @@ class Core:
         self._roster = Roster(self._context, self._requests, self._trust)
         self._ourselves = Ourselves(self._context, self._requests)
         self._outbox = Outbox(self._context, self._requests, self._trust)
+        self._transfers = Transfers(self._context, self._requests, self._outbox, wake_workshop)
         self._typing = TypingKeeper(self._context, self._trust)
         self._expiry = Expiry(self._context)
         self._contents = Contents(self._context, self._trust, self._outbox, self._typing)
@@ -192,6 +200,9 @@ class Core:
                 self._outbox.wants_key(user_id)
             case WantsRetry(user_id=user_id):
                 self._outbox.retry(user_id)
+                self._transfers.retry()
+            case FilesMoved():
+                self._transfers.look()
             case WantsServersData():
                 self._ourselves.read()
             case WantsDeletion():
@@ -207,6 +218,7 @@ class Core:
         self._context.at(now, now_ms)
         self._requests.tick()
         self._outbox.tick()
+        self._transfers.tick()
         self._typing.tick()
         self._expiry.tick()
         if now >= self._housekeeping:
@@ -226,7 +238,7 @@ class Core:
         self._context.online = self._context.ready = False
         self._context.messages.clear()
         parts = (self._requests, self._stock, self._roster, self._outbox, self._inbox, self._typing)
-        for part in (*parts, self._ourselves):
+        for part in (*parts, self._ourselves, self._transfers):
             part.disconnected()
 
     def problem(self, error: SecureChatError) -> None:
@@ -248,7 +260,7 @@ class Core:
     def next_deadline(self) -> float:
         """When `tick` is to be called at the latest; monotonic seconds."""
         due = [self._housekeeping, self._outbox.next_retry or _NEVER]
-        due += [self._typing.due, self._expiry.due, self._requests.due]
+        due += [self._typing.due, self._expiry.due, self._requests.due, self._transfers.due]
         if self._context.online:
             silent = self._heard + limits.PING_SECONDS + _ANSWER_SECONDS
             due.append(silent if self._pinged else self._ping_due)
@@ -274,6 +286,8 @@ class Core:
                 self._inbox.deliver(message, body)
             case HeldData():
                 self._requests.answer(message.ref, data_page(message, body))
+            case Blob():
+                self._requests.answer(message.ref, Chunk(message, body))
             case Error():
                 self._refused(message)
             case _:
@@ -290,12 +304,13 @@ class Core:
             KeysLow: lambda message: self._stock.low(message.one_time, message.one_time_kem),
             Pong: lambda _: None,
             Ok: self._answered,
+            BlobHeld: self._answered,
             Users: self._answered,
             Keys: self._answered,
             Manifest: self._answered,
         }
 
-    def _answered(self, message: Ok | Users | Keys | Manifest) -> None:
+    def _answered(self, message: Ok | BlobHeld | Users | Keys | Manifest) -> None:
         self._requests.answer(message.ref, message)
 
     def _refused(self, error: Error) -> None:
@@ -372,6 +387,7 @@ class Core:
         self._context.ready = True
         self._turn_the_unanswered()
         self._outbox.pump_all()
+        self._transfers.look()
 
     def _keep_house(self) -> None:
         now_ms = self._context.now_ms

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import apsw
 
+from secure_chat.client.content.rules import Ref
 from secure_chat.client.engine.core import Core
 from secure_chat.client.engine.network import Network
-from secure_chat.client.engine.writing import Writer
-from secure_chat.client.events import ConversationChanged, Event, PeopleChanged
+from secure_chat.client.engine.writing import Writer, Written
+from secure_chat.client.events import ConversationChanged, Event, Message, PeopleChanged
 from secure_chat.client.vault import Vault, history
 from secure_chat.protocol.addresses import UserId
 
@@ -36,6 +37,14 @@ class Intents(ABC):
     @abstractmethod
     def _writer(self, db: apsw.Connection, user_id: UserId) -> Writer:
         """What writes in one conversation."""
+
+    @abstractmethod
+    def _write(self, user_id: UserId, write: Callable[[Writer], Written]) -> bytes:
+        """Something of ours, in the vault and on its way; its content id."""
+
+    @abstractmethod
+    def _line(self, db: apsw.Connection, user_id: UserId, number: int) -> tuple[Message, Ref]:
+        """A message that is here. Raises `NoSuchMessage`."""
 
     @abstractmethod
     def _change(self, change: Callable[[apsw.Connection], tuple[_Result, list[Event]]]) -> _Result:

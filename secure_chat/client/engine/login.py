@@ -16,7 +16,7 @@ from secure_chat.crypto.identity import new_account
 from secure_chat.errors import CODES, Code, ProtocolError, Refused, WrongServer
 from secure_chat.protocol import signing
 from secure_chat.protocol.addresses import DeviceName
-from secure_chat.protocol.messages import VERSION, Hello, Login, Register
+from secure_chat.protocol.messages import FEATURES, VERSION, Hello, Login, Register
 from secure_chat.protocol.wiretypes import InviteToken, ServerId, Signature
 
 
@@ -26,6 +26,11 @@ class Greeting(Struct, frozen=True):
     hello: Hello
     hello_bytes: bytes
     exporter: bytes
+
+    @property
+    def features(self) -> list[str]:
+        """The optional parts of the protocol that both ends know, as a login names them."""
+        return [one for one in self.hello.features if one in FEATURES]
 
 
 class Next(enum.Enum):
@@ -57,6 +62,7 @@ class Entry:
             raise ProtocolError(Code.UNSUPPORTED_VERSION)
         self._make_account(greeting.hello.server_id)
         context = self._context
+        context.features = greeting.features
         with context.vault.read() as db:
             standing = identity.standing(db)
         if standing.registered or standing.register_sent:
@@ -102,14 +108,14 @@ class Entry:
         signature = our.signing.sign(
             signing.login(
                 version=VERSION,
-                features=[],
+                features=greeting.features,
                 exporter=greeting.exporter,
                 hello=greeting.hello_bytes,
                 server_id=our.server_id,
                 device=our.address,
             )
         )
-        return Login(our.address.user_id, our.address.device, VERSION, [], signature)
+        return Login(our.address.user_id, our.address.device, VERSION, greeting.features, signature)
 
     def _register(self, greeting: Greeting) -> Register:
         account = self._context.account
@@ -119,7 +125,7 @@ class Entry:
         invite = self._invite()
         proof = signing.registration(
             version=VERSION,
-            features=[],
+            features=greeting.features,
             exporter=greeting.exporter,
             hello=greeting.hello_bytes,
             server_id=our.server_id,
@@ -135,7 +141,7 @@ class Entry:
             user_id=our.address.user_id,
             device=our.address.device,
             version=VERSION,
-            features=[],
+            features=greeting.features,
             account_key=our.account_key,
             manifest=our.manifest,
             manifest_signature=our.manifest_signature,

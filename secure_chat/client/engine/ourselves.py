@@ -90,7 +90,7 @@ class Ourselves:
         signature = account.signing.sign(
             signing.account_deletion(
                 version=VERSION,
-                features=[],
+                features=greeting.features,
                 exporter=greeting.exporter,
                 hello=greeting.hello_bytes,
                 server_id=our.server_id,

@@ -17,14 +17,17 @@ from secure_chat.client.events import (
     ChangeSent,
     ConversationChanged,
     Event,
+    FileState,
     Message,
     MessageAdded,
     MessageState,
     PeopleChanged,
     Strangers,
 )
-from secure_chat.client.vault import contacts, habits, history, outbox, talk
+from secure_chat.client.files.sealing import Chosen
+from secure_chat.client.vault import attached, contacts, habits, history, outbox, talk
 from secure_chat.client.vault.contacts import Contact
+from secure_chat.crypto.files import FileKey
 from secure_chat.crypto.rng import Random
 from secure_chat.errors import NoSuchMessage, NotYourMessage, TooManyEdits
 from secure_chat.protocol.addresses import UserId
@@ -64,6 +67,18 @@ class Writer:
         payload = content.Text(content.checked_text(text), self._view.timer().seconds, quote)
         return self._write(payload, ref)
 
+    def file(self, chosen: Chosen, caption: str, reply_to: int | None) -> Written:
+        """A file; its content is queued once it is on the server."""
+        ref = None if reply_to is None else self._line(reply_to)[1]
+        quote = None if ref is None else _reference(ref)
+        contact = self.admit()
+        self._introduce(contact)
+        key = FileKey.generate(self._random)  # another one is drawn when it is sealed
+        file = content.File(chosen.name, chosen.size, chosen.media_type, key, b"")
+        text = content.checked_text(caption) if caption else ""
+        payload = content.Text(text, self._view.timer().seconds, quote, file)
+        return self._write(payload, ref, send=False, source=str(chosen.path))
+
     def edit(self, number: int, text: str) -> Written:
         """Another text for a message of ours."""
         ref = self._own(number)
@@ -76,11 +91,17 @@ class Writer:
     def delete(self, number: int) -> Written:
         """Take a message of ours back; one that never left needs no words about it."""
         ref = self._own(number)
-        if outbox.was_sealed(self._db, self._user_id, ref.content_id):
+        if self._may_have_left(ref):
             return self._write(content.Delete(ref.content_id))
         written = self._write(content.Delete(ref.content_id), send=False)
         done = ChangeSent(self._user_id, written.content_id, MessageState.ACCEPTED)
         return Written(written.content_id, [*written.events, done])
+
+    def _may_have_left(self, ref: Ref) -> bool:
+        file = attached.get(self._db, self._user_id, ref)
+        if file is not None and file.state is not FileState.SENT:
+            return False
+        return outbox.was_sealed(self._db, self._user_id, ref.content_id)
 
     def react(self, number: int, emoji: str) -> Written:
         """Our reaction to a message, in place of the one before."""
@@ -178,12 +199,19 @@ class Writer:
     # ------------------------------------------------------------ all of them
 
     def _write(
-        self, payload: content.Payload, about: Ref | None = None, *, send: bool = True
+        self,
+        payload: content.Payload,
+        about: Ref | None = None,
+        *,
+        send: bool = True,
+        source: str = "",
     ) -> Written:
         """Apply a content of ours to the vault and queue it."""
         other = OURSELVES if about is None else about.author
         made = Content(self.new_id(), self._now, payload)
-        applier = Applier(self._db, self._user_id, self._now, self.new_id, online=self._online)
+        applier = Applier(
+            self._db, self._user_id, self._now, self.new_id, online=self._online, source=source
+        )
         for effect in rules.take(self._view, Sender(OURSELVES, Author(other)), made):
             applier.apply(effect, made)
         if send:

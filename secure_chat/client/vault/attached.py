@@ -75,20 +75,27 @@ def moving(db: apsw.Connection, state: FileState) -> list[Attached]:
     return [_attached(row) for row in rows]
 
 
-def hashes_in_use(db: apsw.Connection) -> set[bytes]:
-    """The hashes of all sealed bytes that are still needed here."""
-    rows = db.execute(
-        "SELECT sha256 FROM files WHERE state IN (?, ?)",
-        (FileState.UPLOADING.value, FileState.DOWNLOADING.value),
-    )
-    return {bytes(sha256) for (sha256,) in rows if isinstance(sha256, bytes)}
+def needed(db: apsw.Connection) -> set[str]:
+    """The names of all sealed files that are still of use here."""
+    moving_now = (FileState.UPLOADING, FileState.DOWNLOADING)
+    return {sealed_name(item) for state in moving_now for item in moving(db, state)}
 
 
-def sealed(db: apsw.Connection, user_id: UserId, ref: Ref, sha256: bytes) -> None:
+def sealed_path(profile: Path, item: Attached, sha256: bytes = b"") -> Path:
+    """Where the sealed bytes of a file lie; ``sha256`` when the row does not have it yet."""
+    return folder(profile) / sealed_name(item, sha256)
+
+
+def sealed_name(item: Attached, sha256: bytes = b"") -> str:
+    """What goes up and what comes down never share a file, whatever hash a peer names."""
+    return f"{(sha256 or item.file.sha256).hex()}.{'up' if item.ours else 'down'}"
+
+
+def sealed(db: apsw.Connection, user_id: UserId, ref: Ref, key: FileKey, sha256: bytes) -> None:
     """A file of ours has been sealed: it can go up."""
     db.execute(
-        f"UPDATE files SET sha256 = ?, state = ?, problem = '' WHERE {_OF}",  # noqa: S608
-        (sha256, FileState.UPLOADING.value, user_id, *_key(ref)),
+        f"UPDATE files SET key = ?, sha256 = ?, state = ?, problem = '' WHERE {_OF}",  # noqa: S608
+        (key.raw, sha256, FileState.UPLOADING.value, user_id, *_key(ref)),
     )
 
 

@@ -1,0 +1,441 @@
+"""Files between the profile's folder and the server, a few chunks at a time (PROTOCOL.md 13.3).
+
+Files are sealed before and opened after on another thread (`workshop`); here are only chunks of 48
+KiB, one upload and one download at a time. What the vault says is under way goes on with the next
+connection, where the server, or the file on our disk, ends.
+"""
+
+import contextlib
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+import apsw
+from msgspec import Struct
+
+from secure_chat.client import content
+from secure_chat.client.content import Reference, Text
+from secure_chat.client.engine.context import Context, Requests
+from secure_chat.client.engine.outbox import Outbox
+from secure_chat.client.events import (
+    ConversationChanged,
+    FileProgress,
+    FileState,
+    Message,
+    MessageChanged,
+    MessageState,
+)
+from secure_chat.client.vault import attached, contacts, history, outbox, talk
+from secure_chat.client.vault.attached import Attached
+from secure_chat.client.vault.files import make_private_folder, open_private_file
+from secure_chat.crypto.files import sealed_size
+from secure_chat.errors import (
+    CODES,
+    Code,
+    FileDamaged,
+    FileGone,
+    FilesNotOffered,
+    NoRoom,
+    ProfileUnwritable,
+    Refused,
+    SecureChatError,
+    UnexpectedAnswer,
+)
+from secure_chat.protocol import limits
+from secure_chat.protocol.messages import BLOBS, Blob, BlobGet, BlobHeld, BlobPut
+from secure_chat.protocol.wiretypes import BlobHash
+
+_PROGRESS_SECONDS: Final = 0.25
+_FIRST_WAIT: Final = 5.0
+_LONGEST_WAIT: Final = 300.0
+_REWINDS: Final = 20
+_SILENT: Final = {Code.RATE_LIMITED, Code.OVERLOADED}  # they pass without anybody noticing
+_NEVER: Final = float("inf")
+
+
+class Chunk(Struct, frozen=True):
+    """An answer to `blob_get` with its body."""
+
+    message: Blob
+    body: bytes
+
+
+class Window:
+    """How many chunks may be under way: fewer the longer the server takes to answer.
+
+    Messages of the same connection wait behind them, so that a slow line carries one at a time.
+    """
+
+    SMALLEST, LARGEST = 1, 4
+    QUICK, SLOW = 0.3, 1.0  # seconds
+
+    def __init__(self) -> None:
+        self.size = 2
+
+    def answered(self, seconds: float) -> None:
+        """A chunk's answer took so long."""
+        if seconds < self.QUICK:
+            self.size = min(self.LARGEST, self.size + 1)
+        elif seconds > self.SLOW:
+            self.size = max(self.SMALLEST, self.size // 2)
+
+
+class _Transfer:
+    """What up and down share: one file, its blob, and how far it is."""
+
+    def __init__(self, item: Attached, file: FileIO) -> None:
+        self.item = item
+        self.file = file
+        self.size = sealed_size(item.file.size)
+        self.blob = BlobHash(item.file.sha256)
+        self.window = Window()
+        self.next = 0  # where the next chunk begins
+        self.done = 0  # bytes that are certainly there
+        self.under_way = 0
+        self.told = 0.0
+
+    @property
+    def chunk(self) -> int:
+        """How long the next chunk is."""
+        return min(limits.BLOB_CHUNK, self.size - self.next)
+
+
+class _Upload(_Transfer):
+    def __init__(self, item: Attached, file: FileIO) -> None:
+        super().__init__(item, file)
+        self.rewound = False  # the server holds less than was sent
+        self.rewinds = 0
+
+
+class _Download(_Transfer):
+    def __init__(self, item: Attached, file: FileIO) -> None:
+        super().__init__(item, file)
+        self.early: dict[int, bytes] = {}  # chunks behind one that has not come
+
+
+class Transfers:
+    """Moves the files that the vault says are under way."""
+
+    def __init__(
+        self,
+        context: Context,
+        requests: Requests,
+        sending: Outbox,
+        wake_workshop: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._requests = requests
+        self._sending = sending
+        self._wake_workshop = wake_workshop
+        self._up: _Upload | None = None
+        self._down: _Download | None = None
+        self._failed: dict[bytes, float] = {}  # by hash: not before then, `_NEVER`: when asked
+        self._wait = _FIRST_WAIT
+
+    # ------------------------------------------------------------ when to look
+
+    def look(self) -> None:
+        """Begin what can begin; give up what nobody wants any more."""
+        context = self._context
+        if not context.ready:
+            return
+        with context.vault.read() as db:
+            up, down = (
+                attached.moving(db, state) for state in (FileState.UPLOADING, FileState.DOWNLOADING)
+            )
+        if self._up is not None and self._up.item.ref not in {item.ref for item in up}:
+            self._end_upload()
+        if self._down is not None and self._down.item.ref not in {item.ref for item in down}:
+            self._end_download()
+        if BLOBS not in context.features:
+            for item in (*up, *down):
+                self._give_up(item, FilesNotOffered())
+            return
+        if self._up is None and (first := self._first(up)) is not None:
+            self._begin_upload(first)
+        if self._down is None and (first := self._first(down)) is not None:
+            self._begin_download(first)
+
+    def _first(self, items: list[Attached]) -> Attached | None:
+        """The smallest that may be tried: nobody waits long for a small file behind a large one."""
+        now = self._context.now
+        ready = [item for item in items if self._failed.get(item.file.sha256, 0.0) <= now]
+        ready = [item for item in ready if not self._is_complete(item)]
+        return min(ready, key=lambda item: item.file.size, default=None)
+
+    def _is_complete(self, item: Attached) -> bool:
+        """Whether a download waits for the workshop alone."""
+        if item.ours:
+            return False
+        with contextlib.suppress(OSError):
+            return self._path(item).stat().st_size == sealed_size(item.file.size)
+        return False
+
+    def retry(self) -> None:
+        """A person asks for another try."""
+        self._failed.clear()
+        self._wait = _FIRST_WAIT
+        self.look()
+
+    @property
+    def due(self) -> float:
+        """When `tick` has something to do; monotonic seconds."""
+        return min(self._failed.values(), default=_NEVER)
+
+    def tick(self) -> None:
+        """What failed for a while is tried again."""
+        now = self._context.now
+        if self.due <= now:
+            self._failed = {name: at for name, at in self._failed.items() if at > now}
+            self.look()
+
+    def disconnected(self) -> None:
+        """All of it goes on with the next connection."""
+        self._end_upload()
+        self._end_download()
+        self._failed = {name: at for name, at in self._failed.items() if at < _NEVER}
+
+    def _path(self, item: Attached) -> Path:
+        return attached.sealed_path(self._context.vault.folder, item)
+
+    # ------------------------------------------------------------ up
+
+    def _begin_upload(self, item: Attached) -> None:
+        try:
+            file = FileIO(self._path(item))
+        except OSError:  # lost, with the profile's folder or by somebody: seal it again
+            with self._context.transaction() as db:
+                attached.move(db, item.user_id, item.ref, FileState.PREPARING)
+            self._wake_workshop()
+            return
+        self._show(item, MessageState.WAITING)
+        self._up = _Upload(item, file)
+        self._put(self._up, empty=True)
+
+    def _put(self, up: _Upload, *, empty: bool = False) -> None:
+        """Send a chunk, or ask how much is there."""
+        start = up.next
+        body = b"" if empty else self._read(up)
+        up.next += len(body)
+        up.under_way += 1
+        sent_at = self._context.now
+        self._requests.ask(
+            lambda ref: BlobPut(ref, up.blob, up.size, start),
+            BlobHeld,
+            lambda answer: self._held(up, answer.held, start + len(body), sent_at, asked=empty),
+            lambda refusal: self._put_refused(up, refusal),
+            body=body,
+        )
+
+    def _read(self, up: _Upload) -> bytes:
+        up.file.seek(up.next)
+        body = up.file.read(up.chunk)
+        if len(body) != up.chunk:
+            raise ProfileUnwritable(folder=self._path(up.item).parent, reason="a file was cut off")
+        return body
+
+    def _held(self, up: _Upload, held: int, expected: int, sent_at: float, *, asked: bool) -> None:
+        if up is not self._up:
+            return
+        up.under_way -= 1
+        if held > up.size:
+            raise UnexpectedAnswer(what="more of a file than there is")
+        up.window.answered(self._context.now - sent_at)
+        if held == up.size:
+            self._uploaded(up)
+            return
+        up.rewound = up.rewound or asked or held != expected
+        up.done = held
+        self._progress(up, FileState.UPLOADING)
+        if up is self._up:
+            self._go_on_up(up)
+
+    def _go_on_up(self, up: _Upload) -> None:
+        if up.rewound:
+            if up.under_way:
+                return  # whatever is still answered says where the server is
+            up.rewound = False
+            up.rewinds += up.next != up.done
+            up.next = up.done
+            if up.rewinds > _REWINDS:
+                self._end_upload()
+                self._fail(up.item, UnexpectedAnswer(what="a file that it keeps losing"), _NEVER)
+                return
+        while up.under_way < up.window.size and up.next < up.size:
+            self._put(up)
+
+    def _put_refused(self, up: _Upload, refusal: Refused) -> None:
+        if up is not self._up:
+            return
+        self._end_upload()
+        again = CODES[refusal.code].retry
+        self._fail(up.item, refusal, self._later(refusal) if again else _NEVER)
+        self.look()
+
+    def _uploaded(self, up: _Upload) -> None:
+        """The server has all of it on its disk: the message may name it."""
+        self._end_upload()
+        self._wait = _FIRST_WAIT
+        item = up.item
+        with self._context.transaction() as db:
+            if attached.get(db, item.user_id, item.ref) is not None:
+                attached.move(db, item.user_id, item.ref, FileState.SENT)
+                self._owe(db, item)
+        self._wake_workshop()
+        self._sending.pump(item.user_id)
+        self.look()
+
+    def _owe(self, db: apsw.Connection, item: Attached) -> None:
+        """Queue the content, with the words that stood there first: edits follow by themselves."""
+        line = history.by_number(db, item.number)
+        versions = talk.versions(db, item.user_id, item.ref)
+        quote = line.quoted
+        payload = Text(
+            versions[0].text if versions else line.text,
+            line.timer,
+            None if quote is None else Reference(quote.ours, content.ContentId(quote.content_id)),
+            item.file,
+        )
+        identity = contacts.get(db, item.user_id).identity
+        key = None if identity is None else identity.account_key
+        outbox.owe(db, item.user_id, item.ref.content_id, payload, key, line.time)
+        self._emit_changed(db, line)
+
+    def _end_upload(self) -> None:
+        if self._up is not None:
+            self._up.file.close()
+            self._up = None
+
+    # ------------------------------------------------------------ down
+
+    def _begin_download(self, item: Attached) -> None:
+        path = self._path(item)
+        make_private_folder(path.parent)
+        down = _Download(item, FileIO(open_private_file(path), "r+"))
+        down.done = down.file.seek(0, 2)
+        if down.done > down.size:
+            down.file.truncate(0)
+            down.done = 0
+        down.next = down.done
+        self._down = down
+        self._go_on_down(down)
+
+    def _go_on_down(self, down: _Download) -> None:
+        while down.under_way < down.window.size and down.next < down.size:
+            start, length = down.next, down.chunk
+            down.next += length
+            down.under_way += 1
+            self._get(down, start, length)
+
+    def _get(self, down: _Download, start: int, length: int) -> None:
+        sent_at = self._context.now
+        self._requests.ask(
+            lambda ref: BlobGet(ref, down.blob, start),
+            Chunk,
+            lambda chunk: self._came(down, start, length, chunk, sent_at),
+            lambda refusal: self._get_refused(down, refusal),
+            patient=True,
+        )
+
+    def _came(self, down: _Download, start: int, length: int, chunk: Chunk, sent_at: float) -> None:
+        if down is not self._down:
+            return
+        down.under_way -= 1
+        down.window.answered(self._context.now - sent_at)
+        if chunk.message.size != down.size or len(chunk.body) != length:
+            self._down_failed(down, FileDamaged())
+            return
+        down.early[start] = chunk.body
+        try:
+            while (body := down.early.pop(down.done, None)) is not None:
+                down.file.seek(down.done)
+                down.file.write(body)
+                down.done += len(body)
+        except OSError:
+            self._down_failed(down, NoRoom(folder=self._path(down.item).parent, needed=down.size))
+            return
+        self._progress(down, FileState.DOWNLOADING)
+        if down is not self._down:
+            return
+        if down.done == down.size:
+            self._end_download()
+            self._wake_workshop()
+            self.look()
+        else:
+            self._go_on_down(down)
+
+    def _get_refused(self, down: _Download, refusal: Refused) -> None:
+        if down is not self._down:
+            return
+        gone = refusal.code is Code.UNKNOWN_BLOB
+        self._down_failed(down, FileGone(user_id=down.item.user_id) if gone else refusal)
+
+    def _down_failed(self, down: _Download, error: SecureChatError) -> None:
+        self._end_download()
+        self._give_up(down.item, error)
+        self.look()
+
+    def _end_download(self) -> None:
+        if self._down is not None:
+            self._down.file.close()
+            self._down = None
+
+    # ------------------------------------------------------------ what is told
+
+    def _progress(self, moving: _Transfer, state: FileState) -> None:
+        """Now and then, how far it is; and whether anybody still wants it."""
+        if self._context.now - moving.told < _PROGRESS_SECONDS and moving.done < moving.size:
+            return
+        moving.told = self._context.now
+        item = moving.item
+        with self._context.vault.read() as db:
+            known = attached.get(db, item.user_id, item.ref)
+        if known is None or known.state is not state:
+            self.look()  # it was deleted, disappeared, or the person stopped it
+            return
+        self._context.emit(
+            FileProgress(
+                item.user_id, item.number, item.ref.content_id, state, moving.done, moving.size
+            )
+        )
+
+    def _give_up(self, item: Attached, error: SecureChatError) -> None:
+        """A file of ours waits for the person; one of theirs is only offered again."""
+        if item.ours:
+            self._fail(item, error, _NEVER)
+            return
+        with self._context.transaction() as db:
+            attached.move(db, item.user_id, item.ref, FileState.OFFERED, problem=str(error))
+            self._emit_changed(db, history.by_number(db, item.number))
+        self._wake_workshop()
+        self._context.problem(error, item.user_id)
+
+    def _later(self, refusal: Refused) -> float:
+        wait = max(refusal.retry_after or 0.0, 0.0 if refusal.code in _SILENT else self._wait)
+        if refusal.code not in _SILENT:
+            self._wait = min(self._wait * 2, _LONGEST_WAIT)
+        return self._context.now + max(wait, 0.1)
+
+    def _fail(self, item: Attached, error: SecureChatError, again: float) -> None:
+        """A file of ours waits, for a time or for the person, and says why."""
+        if self._failed.get(item.file.sha256) == again:
+            return
+        self._failed[item.file.sha256] = again
+        if isinstance(error, Refused) and error.code in _SILENT:
+            return
+        self._show(item, MessageState.HELD, str(error))
+        self._context.problem(error, item.user_id)
+
+    def _show(self, item: Attached, state: MessageState, problem: str = "") -> None:
+        waiting = (MessageState.WAITING, MessageState.HELD)
+        with self._context.transaction() as db:
+            changed = history.set_state(
+                db, item.user_id, item.ref.content_id, state, problem, only_from=waiting
+            )
+            if changed is not None:
+                self._emit_changed(db, changed)
+
+    def _emit_changed(self, db: apsw.Connection, line: Message) -> None:
+        self._context.emit(MessageChanged(history.by_number(db, line.number)))
+        self._context.emit(ConversationChanged(history.conversation(db, line.user_id)))
