@@ -1,4 +1,4 @@
-"""Write the tables of PROTOCOL.md from the code: messages, error codes and limits.
+"""Write the tables of PROTOCOL.md from the code: messages, error codes, limits and rates.
 
     python3 scripts/protocol_tables.py            rewrite the tables in place
     python3 scripts/protocol_tables.py --check    exit 1 if a table is out of date
@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from secure_chat.errors import CODES
 from secure_chat.protocol import limits, messages
 from secure_chat.protocol.wiretypes import Binary
+from secure_chat.server.core import settings
+from secure_chat.server.net import settings as edge
 
 PROTOCOL = Path(__file__).resolve().parent.parent / "PROTOCOL.md"
 _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -101,12 +103,37 @@ def limit_table() -> str:
     return "\n".join(rows)
 
 
+def rate_table() -> str:
+    """Every token bucket of the server's core, with the sentence below it."""
+    rows = ["| rate | a second | at once | of what |", "|---|---|---|---|"]
+    pattern = re.compile(r'^    (\w+): Rate = [^\n]*\n    """(.+?)"""', re.MULTILINE | re.DOTALL)
+    for name, meaning in pattern.findall(inspect.getsource(settings)):
+        rate = getattr(settings.Settings(), name)
+        often = rate.per_second >= 0.1
+        shown = f"{rate.per_second:g}" if often else f"1 in {1 / rate.per_second:g}"
+        rows.append(f"| `{name}` | {shown} | {rate.burst:,} | {' '.join(meaning.split())} |")
+    return "\n".join(rows)
+
+
+def connection_table() -> str:
+    """Every bound of the server's edge with the comment beside it."""
+    rows = ["| bound | value | note |", "|---|---|---|"]
+    for line in inspect.getsource(edge).splitlines():
+        found = re.match(r"    ([a-z_]+): \w+ = [^#]+(?:# (.*))?$", line)
+        if found:
+            value = getattr(edge.EdgeSettings(), found[1])
+            rows.append(f"| `{found[1]}` | {value:,} | {found[2] or ''} |")
+    return "\n".join(rows)
+
+
 TABLES = {
     "client": lambda: message_table(messages.ClientMessage),
     "server": lambda: message_table(messages.ServerMessage),
     "parts": part_table,
     "errors": error_table,
     "limits": limit_table,
+    "rates": rate_table,
+    "connections": connection_table,
 }
 
 

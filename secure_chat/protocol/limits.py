@@ -62,9 +62,11 @@ CLOCK_SKEW: Final = DAY
 
 # Delivery
 UNACKNOWLEDGED: Final = 256  # deliveries in flight on a connection
-MAILBOX_MESSAGES: Final = 10_000
+MAILBOX_MESSAGES: Final = 20_000
 MAILBOX_BYTES: Final = 64 * KIB * KIB
-MAILBOX_MESSAGES_PER_SENDER: Final = 4_000
+MAILBOX_MESSAGES_PER_SENDER: Final = 4_000  # an account, and never more than what is still free
+MAILBOX_BYTES_PER_SENDER: Final = 24 * KIB * KIB  # likewise
+MESSAGE_TOKEN: Final = 4 * KIB  # a message counts once in its sender's rate for each of these begun
 SEEN_IDS_SECONDS: Final = 40 * DAY
 
 # Ratchet

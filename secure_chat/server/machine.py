@@ -1,5 +1,6 @@
 """What the machine says of this process and its disk."""
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -35,3 +36,13 @@ def file_bytes(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files as far as this account may: each connection takes one."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # macOS names a limit that it does not take
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

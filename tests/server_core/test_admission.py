@@ -31,6 +31,7 @@ from tests.server_core.support import (
     Person,
     World,
     login_message,
+    pm,
     register_message,
 )
 
@@ -126,6 +127,10 @@ def test_attack_10_login_answers_alike_in_the_same_time(
     world = make_world(Settings(registration="open", logins=Rate(1e6, 1e6)))
     alice = world.person("alice")
     stranger = Person(world, "stranger")
+    busy = world.person("busy")  # a full mailbox must not show either
+    busy.peer.hang_up()
+    alice.peer.send(*(pm("busy/main", b"x", n) for n in range(1, 3_500)))
+    assert len(alice.peer.news()) == 3_499
 
     def login(user_id: str, device: str, sign_as: Person) -> tuple[object, str, float]:
         peer = world.connect()
@@ -142,6 +147,7 @@ def test_attack_10_login_answers_alike_in_the_same_time(
 
     cases = {
         "wrong signature": ("alice", "main", stranger),
+        "wrong signature, mail waits": ("busy", "main", stranger),
         "unknown account": ("stranger", "main", stranger),
         "unknown device": ("alice", "phone", alice),
         "impossible name": ("x", "main", stranger),

@@ -10,7 +10,15 @@ from sqlalchemy import event
 from secure_chat.errors import Code
 from secure_chat.protocol import limits
 from secure_chat.protocol.frames import Frame
-from secure_chat.protocol.messages import Accepted, Delivery, Error, Ok, Welcome, encode_header
+from secure_chat.protocol.messages import (
+    Accepted,
+    Delivery,
+    Error,
+    Message,
+    Ok,
+    Welcome,
+    encode_header,
+)
 from secure_chat.server.core.mailbox import RESERVE
 from secure_chat.server.core.recent import RecentIds
 from secure_chat.server.core.settings import Rate, Settings
@@ -307,9 +315,9 @@ def test_attack_17_a_flood_of_one_sender_leaves_room_for_others(
 ) -> None:
     """A sender meets its quota, the mailbox its bounds, each said; others still deliver."""
     world = make_world(
-        Settings(registration="open", mailbox_messages=8, mailbox_messages_per_sender=5)
+        Settings(registration="open", mailbox_messages=10, mailbox_messages_per_sender=5)
     )
-    alice, bob, carol = world.person("alice"), world.person("bob"), world.person("carol")
+    alice, bob, carol, dave = (world.person(name) for name in ("alice", "bob", "carol", "dave"))
     bob.peer.hang_up()
     for n in range(1, 8):
         alice.peer.send(pm("bob/main", b"flood", n))
@@ -320,30 +328,85 @@ def test_attack_17_a_flood_of_one_sender_leaves_room_for_others(
     alice.peer.expect(Accepted)
     carol.peer.send(*(pm("bob/main", b"news", n) for n in range(1, 5)))
     news = [m for m, _ in carol.peer.news()]
-    assert [type(m) for m in news] == [Accepted] * 3 + [Error]
+    assert [type(m) for m in news] == [Accepted] * 3 + [Error]  # no more than what is left
     assert isinstance(news[-1], Error)
-    assert news[-1].code is Code.MAILBOX_FULL
+    assert news[-1].code is Code.QUOTA_EXCEEDED
+    dave.peer.send(*(pm("bob/main", b"at last", n) for n in range(1, 3)))
+    assert [type(m) for m, _ in dave.peer.news()] == [Accepted, Error]
     world.restart()
     for person in (alice, carol):
         person.login()
-    carol.peer.send(pm("bob/main", b"more"))
-    assert carol.peer.expect(Error).code is Code.MAILBOX_FULL  # counted again from the disk
+        person.peer.send(pm("bob/main", b"more"))
+        assert person.peer.expect(Error).code is Code.QUOTA_EXCEEDED  # counted from the disk
     bob.login()
     got = bob.peer.deliveries()
-    assert len(got) == 8
+    assert len(got) == 9
     bob.peer.send(ack(got[-1][0]))
     carol.peer.send(pm("bob/main", b"after"))
     assert [body for _, body in bob.peer.deliveries()] == [b"after"]
 
 
-def test_a_mailbox_is_bounded_in_bytes(make_world: Callable[..., World]) -> None:
-    """Few large messages fill a mailbox as many small ones do."""
-    world = make_world(Settings(registration="open", mailbox_bytes=100_000))
+def test_attack_17_many_accounts_leave_room_for_one_more(
+    make_world: Callable[..., World],
+) -> None:
+    """Nobody has more waiting than there is room: eight flooders do not fill a mailbox."""
+    settings = Settings(
+        registration="open",
+        mailbox_messages=300,
+        mailbox_messages_per_sender=100,
+        requests=Rate(1e6, 1e6),
+    )
+    world = make_world(settings)
+    bob = world.person("bob")
+    bob.peer.hang_up()
+    for name in ("ann", "bea", "cleo", "dora", "ella", "fay", "gwen", "hope"):
+        flooder = world.person(name)
+        flooder.peer.send(*(pm("bob/main", b"flood", n) for n in range(1, 120)))
+    honest = world.person("honest")
+    honest.peer.send(pm("bob/main", b"hello"))
+    honest.peer.expect(Accepted)
+
+
+def test_attack_17_an_account_has_one_quota_for_all_its_devices(
+    make_world: Callable[..., World],
+) -> None:
+    """Sixteen devices of one account fill a mailbox no further than one."""
+    settings = Settings(registration="open", mailbox_messages=100, mailbox_messages_per_sender=3)
+    world = make_world(settings)
     alice, bob = world.person("alice"), world.person("bob")
     bob.peer.hang_up()
-    alice.peer.send(*(pm("bob/main", bytes(40_000)) for _ in range(3)))
-    kinds = [type(m) for m, _ in alice.peer.news()]
-    assert sorted(kinds, key=str) == [Accepted, Accepted, Error]
+    alice.peer.send(*(pm("bob/main", b"x", n) for n in range(1, 4)))
+    mailbox = world.hub._post.mailboxes.known["bob/main"]
+    assert mailbox.refusal(b"alice/phone", 1, settings) is Code.QUOTA_EXCEEDED
+    assert mailbox.refusal(b"alicia/main", 1, settings) is None
+    world.restart()
+    assert [type(m) for m, _ in carol_writes(world)] == [Accepted]
+    mailbox = world.hub._post.mailboxes.known["bob/main"]
+    assert mailbox.refusal(b"alice/phone", 1, settings) is Code.QUOTA_EXCEEDED
+
+
+def carol_writes(world: World) -> list[tuple[Message, bytes]]:
+    """So that the mailbox of Bob is loaded."""
+    carol = world.person("carol")
+    carol.peer.send(pm("bob/main", b"x"))
+    return carol.peer.news()
+
+
+def test_attack_17_few_large_messages_leave_room_for_others(
+    make_world: Callable[..., World],
+) -> None:
+    """Large messages fill a mailbox as many small ones do, and meet a quota as they do."""
+    world = make_world(Settings(registration="open", mailbox_bytes=200_000))
+    alice, bob, carol = world.person("alice"), world.person("bob"), world.person("carol")
+    bob.peer.hang_up()
+    alice.peer.send(*(pm("bob/main", bytes(40_000)) for _ in range(5)))
+    news = [m for m, _ in alice.peer.news()]
+    assert [type(m) for m in news] == [Accepted] * 3 + [Error] * 2
+    assert all(m.code is Code.QUOTA_EXCEEDED for m in news if isinstance(m, Error))
+    carol.peer.send(pm("bob/main", bytes(40_000)))
+    carol.peer.expect(Accepted)
+    carol.peer.send(pm("bob/main", bytes(50_000)))
+    assert carol.peer.expect(Error).code is Code.MAILBOX_FULL
 
 
 def test_too_many_messages_are_limited_with_a_time_to_wait(

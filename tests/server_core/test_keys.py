@@ -26,6 +26,7 @@ GENEROUS = Settings(
     registration="open",
     bundles=Rate(1e6, 1e6),
     one_time_keys=Rate(1e6, 1e6),
+    one_time_keys_of_address=Rate(1e6, 1e6),
     requests=Rate(1e6, 1e6),
 )
 
@@ -94,6 +95,23 @@ def test_attack_23_one_account_cannot_drain_a_stock(world: World) -> None:
     carol = world.person("carol")
     carol.peer.send(KeysGet(1, "bob/main"))
     assert carol.peer.expect(Keys).one_time is not None
+
+
+def test_attack_23_accounts_made_for_it_cannot_drain_a_stock(world: World) -> None:
+    """Twenty accounts of one address use up no more than that address may; others still get one."""
+    bob = world.person("bob")
+    bob.publish(100, kem=100)
+    taken = 0
+    for number in range(20):
+        sybil = world.person(f"sybil{number}")
+        for start in range(0, 60, 20):
+            sybil.peer.send(*(KeysGet(n, "bob/main") for n in range(start, start + 20)))
+        taken += sum(isinstance(m, Keys) and m.one_time is not None for m, _ in sybil.peer.news())
+    assert taken == world.settings.one_time_keys_of_address.burst
+    carol = world.connect("198.51.100.7")
+    carol.register(Person(world, "carol"))
+    carol.send(KeysGet(1, "bob/main"))
+    assert carol.expect(Keys).one_time is not None
 
 
 def test_a_low_stock_is_told_once_until_keys_come(make_world: Callable[..., World]) -> None:

@@ -234,7 +234,9 @@ def serving(
 class RawClient:
     """A TLS client from the standard library, which knows nothing of secure_chat's own code."""
 
-    def __init__(self, address: tuple[str, int], *, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self, address: tuple[str, int], *, receive_buffer: int | None = None, source: str = ""
+    ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # the server is under test here, not this client
@@ -243,6 +245,8 @@ class RawClient:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         plain.settimeout(10)
         try:
+            if source:
+                plain.bind((source, 0))
             plain.connect(address)
             self.sock = context.wrap_socket(plain)
         except BaseException:

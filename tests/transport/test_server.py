@@ -175,7 +175,7 @@ def test_a_failing_core_costs_one_connection(identity: Identity) -> None:
 # ---------------------------------------------------------------- slow peers
 
 
-def test_a_slow_reader_is_evicted_and_others_do_not_notice(identity: Identity) -> None:
+def test_attack_18_a_slow_reader_is_evicted_and_others_do_not_notice(identity: Identity) -> None:
     """A peer that does not read is told `slow_reader` and closed; another's answers stay fast."""
     settings = EdgeSettings(slow_buffer=100_000, slow_seconds=0.5)
     body = b"z" * 60_000
@@ -204,6 +204,56 @@ def test_a_slow_reader_is_evicted_and_others_do_not_notice(identity: Identity) -
         eventually(lambda: running.server.connections == 0)
 
 
+@pytest.mark.parametrize("reads", [0, 1], ids=["nothing", "a byte now and then"])
+def test_attack_18_who_takes_nothing_is_evicted_however_little_waits(
+    identity: Identity, reads: int
+) -> None:
+    """A peer that lets a few bytes wait for ever holds them, and a descriptor, for no longer."""
+    settings = EdgeSettings(stalled_seconds=0.6)
+    with serving(identity, settings) as running, RawClient(running.address) as slow:
+        slow.send(LIST)
+        with RawClient(running.address) as other:
+            eventually(lambda: len(running.core.open) == 2)
+            connection = running.core.open[0]
+            deadline = time.monotonic() + 20
+            while running.core.closed_count == 0:
+                assert time.monotonic() < deadline, "the peer was kept"
+                assert connection.buffered < settings.slow_buffer
+                while not connection.buffered and running.core.closed_count == 0:
+                    # The system's own buffers grow for a while.
+                    running.on_loop(lambda: connection.send(encode_frame(PONG, bytes(20_000))))
+                if reads:
+                    slow.sock.recv(reads)
+                time.sleep(0.02)
+            other.send(PING)
+            other.frame()
+            assert other.frame() is not None
+
+
+def test_attack_5_one_address_cannot_have_all_connections(identity: Identity) -> None:
+    """Above its share an address is told that the server is busy; another gets in."""
+    settings = EdgeSettings(connections_per_address=3)
+    with serving(identity, settings) as running:
+        known = [RawClient(running.address) for _ in range(3)]
+        for client in known:
+            client.send(LIST)
+            client.frame()
+            client.frame()
+        with RawClient(running.address) as one_too_many:
+            bye = one_too_many.bye()
+        assert bye is not None
+        assert bye.code is Code.OVERLOADED
+        assert bye.retry_after
+        with RawClient(running.address, source="127.0.0.2") as elsewhere:
+            assert elsewhere.frame() is not None
+        known.pop().close()
+        eventually(lambda: running.server.connections == 2)
+        with RawClient(running.address) as again:
+            assert again.frame() is not None
+        for client in known:
+            client.close()
+
+
 def test_a_steady_reader_of_a_long_queue_is_kept(identity: Identity) -> None:
     """A long queue alone is no fault: who keeps reading gets all of it."""
     settings = EdgeSettings(slow_buffer=50_000, slow_seconds=0.3, slow_progress=10_000)
@@ -228,7 +278,7 @@ def test_a_steady_reader_of_a_long_queue_is_kept(identity: Identity) -> None:
         assert last.header == PONG
 
 
-def test_a_queue_above_the_largest_buffer_ends_at_once(identity: Identity) -> None:
+def test_attack_18_a_queue_above_the_largest_buffer_ends_at_once(identity: Identity) -> None:
     """Memory for one peer is bounded even within the time that slow readers have."""
     settings = EdgeSettings(slow_buffer=100_000, slow_seconds=60, largest_buffer=8_000_000)
     with serving(identity, settings) as running, RawClient(running.address) as client:

@@ -12,7 +12,7 @@ from types import FrameType
 from secure_chat import __version__
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
-from secure_chat.server import app, interpreter, links, logs
+from secure_chat.server import app, interpreter, links, logs, machine
 from secure_chat.server.commands import invite
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config
@@ -32,6 +32,7 @@ def command(operations: app.Operations) -> Command:
 def _run(operations: app.Operations, config: Config, _options: Namespace) -> int:
     """Run a server until SIGINT or SIGTERM; the exit code is 1 if it failed while running."""
     logs.start(config.log_level, config.log_format)
+    machine.allow_many_files()
     stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -181,7 +181,8 @@ class Admission:
 
         def job(connection: Connection) -> Code | Found:
             address = _address_of(asked)
-            state = mail.load_device(connection, address.user_id, address.device)
+            # Not into the mailbox yet: how long that takes would say that there is one.
+            state = mail.load_device(connection, address.user_id, address.device, loads=False)
             usable = state is not None and not state.revoked
             signed = signing.login(
                 version=asked.version,
@@ -200,6 +201,7 @@ class Admission:
                 return Code.LOGIN_REFUSED
             if state.disabled:  # told only to whoever holds the key
                 return Code.ACCOUNT_DISABLED
+            state = mail.with_loads(connection, state)
             return Found(state, keys.stock(connection, state.device_id))
 
         return job

@@ -15,18 +15,21 @@ class Buckets:
         self._burst, self._per_second = rate.burst, rate.per_second
         self._levels: dict[Hashable, list[float]] = {}  # tokens, at what time
 
-    def take(self, key: Hashable, now: float) -> float:
-        """Take a token: 0 if there was one, else the seconds until there is."""
+    def take(self, key: Hashable, now: float, cost: float = 1) -> float:
+        """Take ``cost`` tokens: 0 if they were there, else the seconds until they are.
+
+        A cost above the burst is never met.
+        """
         bucket = self._levels.get(key) or self._new(key, now)
         if bucket is None:
             return 1.0
         if now != bucket[1]:
             bucket[0] = min(self._burst, bucket[0] + (now - bucket[1]) * self._per_second)
             bucket[1] = now
-        if bucket[0] >= 1:
-            bucket[0] -= 1
+        if bucket[0] >= cost:
+            bucket[0] -= cost
             return 0
-        return (1 - bucket[0]) / self._per_second if self._per_second else 3600.0
+        return (cost - bucket[0]) / self._per_second if self._per_second else 3600.0
 
     def _new(self, key: Hashable, now: float) -> list[float] | None:
         """A full bucket, or None if there are too many busy keys: nobody else gets in then."""

@@ -52,6 +52,7 @@ class Directory:
         self._mailboxes = mailboxes
         self.bundles = Buckets(settings.bundles)
         self.one_time = Buckets(settings.one_time_keys)
+        self.one_time_of_address = Buckets(settings.one_time_keys_of_address)
 
     # ------------------------------------------------------------ the list
 
@@ -116,9 +117,13 @@ class Directory:
         except BadAddress:
             session.refuse(Code.UNKNOWN_USER, ref=asked.ref)
             return
-        # Nobody drains a stock alone: beyond its share an account gets the last-resort key, whose
-        # use both sides see.
-        one_time = not self.one_time.take((session.account_id, str(address)), now)
+        # Nobody drains a stock, alone or with accounts made for it: beyond their share they get the
+        # last-resort key, whose use both sides see.
+        to = str(address)
+        one_time = not (
+            self.one_time.take((session.account_id, to), now)
+            or self.one_time_of_address.take((session.network, to), now)
+        )
 
         def job(connection: Connection) -> Code | Claimed:
             return keys.claim(connection, address.user_id, address.device, one_time=one_time)

@@ -46,7 +46,7 @@ from secure_chat.server.core.directory import Directory
 from secure_chat.server.core.openbook import OpenBook
 from secure_chat.server.core.post import Post, check_body
 from secure_chat.server.core.presence import PresenceBoard
-from secure_chat.server.core.session import ENDED, Session, Stage
+from secure_chat.server.core.session import CALM_SECONDS, ENDED, Session, Stage
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.interfaces import Connection, Loop
@@ -124,8 +124,9 @@ class Hub:
             )
         )
         self._sessions[connection] = Session(
-            connection, hello, now, self._leave, self._store.counters.refusals
-        )
+            connection, hello, now, self._leave, self._store.counters.refusals,
+            self._settings.refusals_of_strangers.burst,
+        )  # fmt: skip
         connection.send(encode_frame(hello))
         if self._draining:
             self._sessions[connection].end(Code.SHUTTING_DOWN)
@@ -137,6 +138,10 @@ class Hub:
         if session is None or session.stage is Stage.LEAVING:
             return
         session.heard_at = now
+        session.frames += len(frames)
+        if session.frames > self._settings.frames.burst:
+            session.end(Code.RATE_LIMITED, retry_after=CALM_SECONDS)
+            return
         for frame in frames:
             try:
                 self._one(session, frame, now)
@@ -282,7 +287,7 @@ class Hub:
             earlier.end(Code.REPLACED)
         state = found.state
         address = DeviceAddress(UserId(state.user_id), DeviceName(state.device))
-        session.enter(address, state.account_id, state.device_id)
+        session.enter(address, state.account_id, state.device_id, self._settings.refusals.burst)
         session.connection.logged_in()
         self._store.counters.logins += 1
         session.say(welcome(found, mailbox.acked, self._clock()))
@@ -308,11 +313,17 @@ class Hub:
 
     def _scan(self, now: float) -> None:
         """Who did not log in, or said nothing for too long."""
-        if now - self._scanned_at < _SCAN_SECONDS:
+        elapsed = now - self._scanned_at
+        if elapsed < _SCAN_SECONDS:
             return
         self._scanned_at = now
         settings = self._settings
         for session in list(self._sessions.values()):
+            if session.frames:
+                session.frames = max(0.0, session.frames - settings.frames.per_second * elapsed)
+            if session.refusals:
+                rate = settings.refusals if session.device_id else settings.refusals_of_strangers
+                session.refusals = max(0.0, session.refusals - rate.per_second * elapsed)
             if session.stage is Stage.IN:
                 if now - session.heard_at > settings.idle_seconds:
                     session.end(Code.IDLE_TIMEOUT)
@@ -326,6 +337,7 @@ class Hub:
             self._admission.registrations,
             self._directory.bundles,
             self._directory.one_time,
+            self._directory.one_time_of_address,
             self.book.pages,
             self._blobs.rate,
         ):

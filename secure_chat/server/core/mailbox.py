@@ -109,7 +109,9 @@ class Mailbox:
         self.reading = False
         self.count = sum(load.messages for load in state.loads)
         self.size = sum(load.size for load in state.loads)
-        self.senders = {load.sender.encode(): load.messages for load in state.loads}
+        self.senders: dict[bytes, tuple[int, int]] = {}  # messages and bytes of each account
+        for load in state.loads:
+            self._count(load.sender.encode(), load.messages, load.size)
         self.told_low = False
         self.used_at = 0.0
 
@@ -144,11 +146,22 @@ class Mailbox:
         )
 
     def refusal(self, sender: bytes, size: int, settings: Settings) -> Code | None:
-        """Why the disk takes no more for this mailbox, if so."""
-        if self.senders.get(sender, 0) >= settings.mailbox_messages_per_sender:
-            return Code.QUOTA_EXCEEDED
-        if self.count >= settings.mailbox_messages or self.size + size > settings.mailbox_bytes:
+        """Why the disk takes no more for this mailbox, if so.
+
+        Nobody may have more waiting than there is room left: however many fill a mailbox, there is
+        a place for whoever has nothing in it yet.
+        """
+        free, free_bytes = (
+            settings.mailbox_messages - self.count,
+            settings.mailbox_bytes - self.size,
+        )
+        if free <= 0 or size > free_bytes:
             return Code.MAILBOX_FULL
+        messages, waiting = self.senders.get(_account_of(sender), (0, 0))
+        if messages >= min(settings.mailbox_messages_per_sender, free):
+            return Code.QUOTA_EXCEEDED
+        if waiting + size > min(settings.mailbox_bytes_per_sender, free_bytes):
+            return Code.QUOTA_EXCEEDED
         return None
 
     def add(self, entry: Entry) -> None:
@@ -157,7 +170,7 @@ class Mailbox:
             entry.counted = True
             self.count += 1
             self.size += entry.size
-            self.senders[entry.sender] = self.senders.get(entry.sender, 0) + 1
+            self._count(entry.sender, 1, entry.size)
 
     def remove(self, entry: Entry) -> None:
         """Count a message no more."""
@@ -165,11 +178,16 @@ class Mailbox:
             entry.counted = False
             self.count -= 1
             self.size -= entry.size
-            left = self.senders.get(entry.sender, 1) - 1
-            if left:
-                self.senders[entry.sender] = left
-            else:
-                self.senders.pop(entry.sender, None)
+            self._count(entry.sender, -1, -entry.size)
+
+    def _count(self, sender: bytes, messages: int, size: int) -> None:
+        """An account counts with all its devices."""
+        account = _account_of(sender)
+        before, bytes_before = self.senders.get(account, (0, 0))
+        if before + messages > 0:
+            self.senders[account] = (before + messages, bytes_before + size)
+        else:
+            self.senders.pop(account, None)
 
     def acknowledge(self, seq: int) -> list[Entry] | None:
         """Take an acknowledgement: what is done now; None: no such sequence was ever sent."""
@@ -226,3 +244,8 @@ class Mailbox:
     def idle(self) -> bool:
         """Whether nothing would be lost by forgetting this object."""
         return self.session is None and not self.writing and not self.reading
+
+
+def _account_of(sender: bytes) -> bytes:
+    """``user_id`` of ``user_id/device``."""
+    return sender.partition(b"/")[0]

@@ -71,7 +71,8 @@ class Post:
 
     def pm(self, session: Session, header: PmHeader, body: bytes, now: float) -> None:
         """A client sends a message."""
-        wait = self._rate.take(session.account_id, now)
+        cost = 1 + len(body) // limits.MESSAGE_TOKEN
+        wait = self._rate.take(session.account_id, now, cost)
         if wait:
             self._refuse(session, header, Code.RATE_LIMITED, wait)
             return

@@ -27,6 +27,9 @@ class Stage(Enum):
     GONE = auto()
 
 
+CALM_SECONDS: Final = 10.0
+"""The ``retry_after`` of a connection that is closed because it asks for too much."""
+
 ENDED: Final = (Stage.LEAVING, Stage.GONE)  # no set: an Enum's hash costs more than two looks
 """Stages in which nothing that the session asked for is done any more."""
 
@@ -44,11 +47,14 @@ class Session:
         "connection",
         "device_id",
         "features",
+        "frames",
         "heard_at",
         "hello",
         "jobs",
         "network",
         "opened_at",
+        "patience",
+        "refusals",
         "stage",
         "stamp",
         "uploads",
@@ -62,6 +68,7 @@ class Session:
         now: float,
         leave: "Callable[[Session], None]",
         refusals: Counter[Code],
+        patience: float,
     ) -> None:
         self.connection = connection
         self._leave = leave
@@ -74,6 +81,9 @@ class Session:
         self.heard_at = now
         self.features: list[str] = []  # as the login asked for them
         self.jobs = 0
+        self.frames = 0.0  # lately; see `Hub.received`
+        self.refusals = 0.0  # likewise
+        self.patience = patience  # how many there may be
         self.uploads: dict[BlobHash, int] = {}  # the size of blobs that may come
         self.chunks = 0  # of blobs, on their way from or to the disk
         self.watching = False
@@ -82,9 +92,12 @@ class Session:
         self.address: DeviceAddress | None = None
         self.stamp = b""  # the address, as deliveries carry it
 
-    def enter(self, address: DeviceAddress, account_id: int, device_id: int) -> None:
+    def enter(
+        self, address: DeviceAddress, account_id: int, device_id: int, patience: float
+    ) -> None:
         """Log the device in."""
         self.stage = Stage.IN
+        self.patience = patience
         self.address = address
         self.account_id = account_id
         self.stamp = str(address).encode()
@@ -118,6 +131,10 @@ class Session:
     ) -> None:
         """Answer a request with an error; a code that closes is said as ``bye``."""
         if self.stage is Stage.GONE:
+            return
+        self.refusals += 1
+        if self.refusals > self.patience:
+            self.end(Code.RATE_LIMITED, retry_after=CALM_SECONDS)
             return
         info = CODES[code]
         message = detail or info.message

@@ -26,6 +26,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mailbox_messages: int = limits.MAILBOX_MESSAGES
     mailbox_bytes: int = limits.MAILBOX_BYTES
     mailbox_messages_per_sender: int = limits.MAILBOX_MESSAGES_PER_SENDER
+    mailbox_bytes_per_sender: int = limits.MAILBOX_BYTES_PER_SENDER
     unacknowledged: int = limits.UNACKNOWLEDGED
 
     blob_size: int = 100 * (limits.MIB + 256)
@@ -40,7 +41,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Of one account: everything but messages, acknowledgements and pings."""
 
     messages: Rate = Rate(1_000, 4_000)
-    """Of one account."""
+    """Of one account, 4 KiB each; a longer one counts as several."""
+
+    frames: Rate = Rate(4_000, 20_000)
+    """Of one connection, of any kind: one that sends more is closed."""
+
+    refusals: Rate = Rate(50, 1_000)
+    """That one connection may provoke: one that asks for more is closed."""
+
+    refusals_of_strangers: Rate = Rate(1, 20)
+    """The same before the login."""
 
     blob_chunks: Rate = Rate(1_000, 4_000)
     """Of 48 KiB each, that one account may bring and fetch."""
@@ -50,6 +60,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     one_time_keys: Rate = Rate(1 / 600, 20)
     """One-time keys of one device that one account may use up; then it gets the last-resort key."""
+
+    one_time_keys_of_address: Rate = Rate(1 / 120, 40)
+    """One-time keys of one device that the accounts of one address may use up together."""
 
     registrations: Rate = Rate(0.2, 200)
     """From one address (IPv6: from one /64)."""

@@ -165,6 +165,9 @@ class Handshakes(threading.Thread):
             try:
                 sock.settimeout(0)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if hasattr(socket, "TCP_USER_TIMEOUT"):  # what the system holds for it waits too
+                    patience = int(self._settings.unread_seconds * 1000)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
             except OSError:
                 sock.close()  # it was reset between accept and here
                 continue

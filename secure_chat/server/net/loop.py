@@ -9,7 +9,7 @@ import logging
 import selectors
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -21,6 +21,7 @@ from secure_chat.server.net.connection import State, TlsConnection
 from secure_chat.server.net.handshake import Established
 from secure_chat.server.net.settings import EdgeSettings
 from secure_chat.server.net.waiting import Waiting
+from secure_chat.server.networks import network_of
 from secure_chat.wake import Waker
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class IoThread(threading.Thread):
             per_address=settings.strangers_per_address,
             seconds=settings.login_seconds,
         )
+        self._by_address: Counter[str] = Counter()
         self._leaving: dict[TlsConnection, float] = {}  # and until when they may linger
         self._slow: dict[TlsConnection, tuple[float, int]] = {}  # since when, `taken` then
         self._left: list[TlsConnection] = []  # ended in this turn; the core is to be told
@@ -211,10 +213,15 @@ class IoThread(threading.Thread):
             return
         connection = TlsConnection(established, self)
         self._selector.register(connection, _READ, connection)
-        if len(self._connections) >= self._settings.connections:
+        address = network_of(connection.peer)
+        if (
+            len(self._connections) >= self._settings.connections
+            or self._by_address[address] >= self._settings.connections_per_address
+        ):
             connection.close(Code.OVERLOADED, retry_after=_BUSY)
             return
         self._connections.add(connection)
+        self._by_address[address] += 1
         for oldest in self._strangers.add(connection, connection.peer, self._now):
             oldest.close(Code.OVERLOADED, retry_after=_BUSY)
         try:
@@ -237,6 +244,10 @@ class IoThread(threading.Thread):
         self._slow.pop(connection, None)
         if connection in self._connections:
             self._connections.remove(connection)
+            address = network_of(connection.peer)
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]
             self._left.append(connection)
 
     def _end(self, connection: TlsConnection) -> None:
@@ -261,7 +272,7 @@ class IoThread(threading.Thread):
         except ConnectionLost:
             self._end(connection)
             return
-        if connection.buffered > self._settings.slow_buffer and connection.state is _OPEN:
+        if connection.state is _OPEN:
             self._slow.setdefault(connection, (self._now, connection.taken))
             if connection.buffered > self._settings.largest_buffer:
                 self._evict(connection)
@@ -269,10 +280,18 @@ class IoThread(threading.Thread):
     def _look_at_slow(self) -> None:
         settings = self._settings
         for connection, (since, taken) in list(self._slow.items()):
-            if connection.buffered <= settings.slow_buffer:
+            waited = self._now - since
+            if not connection.buffered:
                 del self._slow[connection]
-            elif self._now - since >= settings.slow_seconds:
+            elif connection.buffered > settings.slow_buffer:
+                if waited < settings.slow_seconds:
+                    continue
                 if connection.taken - taken < settings.slow_progress:
+                    self._evict(connection)
+                else:
+                    self._slow[connection] = (self._now, connection.taken)
+            elif waited >= settings.stalled_seconds:
+                if connection.taken == taken:
                     self._evict(connection)
                 else:
                     self._slow[connection] = (self._now, connection.taken)

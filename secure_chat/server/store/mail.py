@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import (
     BindParameter,
@@ -141,17 +142,30 @@ _known = (
 )
 
 
-def load_device(connection: Connection, user_id: str, device: str) -> DeviceState | None:
-    """A device with its mailbox, or None if there is none of that name."""
+def load_device(
+    connection: Connection, user_id: str, device: str, *, loads: bool = True
+) -> DeviceState | None:
+    """A device with its mailbox, or None if there is none of that name.
+
+    Without ``loads`` its mailbox is not looked into, which takes as long as it is full.
+    """
     row = connection.execute(_device_state, {"user_id": user_id, "device": device}).one_or_none()
     if row is None:
         return None
     device_id, account_id, user, name, key, disabled, revoked, counter, reserved, acked, tail = row
-    loads = connection.execute(_loads, {"device_id": device_id}).all() if tail else []
-    return DeviceState(
+    state = DeviceState(
         device_id, account_id, user, name, key, disabled, revoked, counter,
-        max(reserved, acked, tail), acked, tail, [SenderLoad(*load) for load in loads],
+        max(reserved, acked, tail), acked, tail, [],
     )  # fmt: skip
+    return with_loads(connection, state) if loads else state
+
+
+def with_loads(connection: Connection, state: DeviceState) -> DeviceState:
+    """A device as `load_device` gives it, with what each sender has waiting."""
+    if not state.tail:
+        return state
+    rows = connection.execute(_loads, {"device_id": state.device_id})
+    return msgspec.structs.replace(state, loads=[SenderLoad(*row) for row in rows])
 
 
 def page(connection: Connection, device_id: int, after: int, before: int, most: int,

@@ -1,0 +1,78 @@
+"""A connection that only makes work is ended, with the reason and a time to come again."""
+
+from collections.abc import Callable
+
+import pytest
+
+from secure_chat.errors import Code
+from secure_chat.protocol.frames import Frame
+from secure_chat.protocol.messages import Error, Ping, Pong, encode_header
+from secure_chat.server.core.settings import Rate, Settings
+from tests.server_core.support import World, pm
+
+NONSENSE = {
+    "unknown type": Frame(b'{"type":"dance"}', b""),
+    "unknown field": Frame(b'{"type":"ping","loud":true}', b""),
+    "a body that is none": Frame(b'{"type":"ping"}', b"x"),
+    "an acknowledgement of nothing": Frame(b'{"type":"ack","seq":7}', b""),
+    "a room": Frame(b'{"type":"chat","id":"AAAAAAAAAAAAAAAAAAAAAA","room":"x"}', b""),
+}
+
+
+@pytest.mark.parametrize("kind", NONSENSE)
+def test_attack_5_a_stranger_gets_few_answers(world: World, kind: str) -> None:
+    """Before the login a score of refusals, or one that closes at once."""
+    stranger = world.connect()
+    stranger.raw(*[NONSENSE[kind]] * 1_000)
+    assert len(stranger.news()) <= world.settings.refusals_of_strangers.burst
+    assert stranger.connection.bye in {Code.RATE_LIMITED, Code.NOT_LOGGED_IN}
+    if stranger.connection.bye is Code.RATE_LIMITED:
+        assert stranger.connection.retry_after
+
+
+@pytest.mark.parametrize("kind", NONSENSE)
+def test_attack_17_nonsense_without_end_ends_the_connection(world: World, kind: str) -> None:
+    """After the login a thousand; mistakes now and then are forgiven; nobody else is concerned."""
+    alice, bob = world.person("alice"), world.person("bob")
+    for _ in range(30):
+        alice.peer.raw(*[NONSENSE[kind]] * 50)
+        world.advance(1)
+        assert not alice.peer.connection.bye
+    alice.peer.news()
+    alice.peer.raw(*[NONSENSE[kind]] * 5_000)
+    assert alice.peer.connection.bye is Code.RATE_LIMITED
+    assert alice.peer.connection.retry_after
+    assert len(alice.peer.news()) <= world.settings.refusals.burst
+    bob.peer.send(Ping())
+    bob.peer.expect(Pong)
+    alice.login()
+
+
+def test_attack_17_frames_without_end_end_the_connection(make_world: Callable[..., World]) -> None:
+    """Pings are no refusals, and yet there is an end to them; a steady stream is served."""
+    world = make_world(Settings(registration="open", frames=Rate(100, 500)))
+    alice = world.person("alice")
+    ping = Frame(encode_header(Ping()), b"")
+    for _ in range(20):
+        alice.peer.raw(*[ping] * 100)
+        world.advance(1)
+    assert len(alice.peer.news()) == 2_000
+    for _ in range(6):
+        alice.peer.raw(*[ping] * 100)
+    assert alice.peer.connection.bye is Code.RATE_LIMITED
+    assert alice.peer.connection.retry_after
+
+
+def test_attack_17_large_messages_count_for_several(make_world: Callable[..., World]) -> None:
+    """A sender's rate bounds its bytes as well: 60 KiB count as 16 messages."""
+    world = make_world(Settings(registration="open", messages=Rate(10, 100)))
+    alice, bob = world.person("alice"), world.person("bob")
+    bob.peer.hang_up()
+    alice.peer.send(*(pm("bob/main", bytes(61_000)) for _ in range(10)))
+    news = [m for m, _ in alice.peer.news()]
+    refused = [m for m in news if isinstance(m, Error)]
+    assert len(news) - len(refused) == 100 // 15
+    assert all(m.code is Code.RATE_LIMITED and m.retry_after for m in refused)
+    world.advance(max(m.retry_after or 0 for m in refused))
+    alice.peer.send(pm("bob/main", bytes(61_000)))
+    assert not isinstance(alice.peer.news()[0][0], Error)
