@@ -40,9 +40,9 @@ class Step(NamedTuple):
     shown: str
 
 
-def transcripts() -> list[list[Step]]:
+def transcripts(name: str = "README.md") -> list[list[Step]]:
     """Every console block of the README."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [
         [
@@ -147,6 +147,11 @@ def test_the_readme_opens_with_a_transcript() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert 0 < text.index("```console") < text.index("\n## ")
     assert sum(map(len, transcripts())) >= 8
+
+
+def test_the_persian_readme_shows_the_same_transcripts() -> None:
+    """What is shown to readers of Persian is what was tried."""
+    assert transcripts("README.fa.md") == transcripts()
 
 
 def test_every_file_that_the_documents_name_is_there() -> None:
