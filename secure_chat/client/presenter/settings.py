@@ -1,6 +1,7 @@
 """What the window remembers between starts: nothing about people or messages."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,9 @@ CHOICES: Final = {
     "calendar": CALENDARS,
 }
 """What each setting that is a word may be; anything else in the file is not believed."""
+GEOMETRY: Final = re.compile(r"(\d{3,5})x(\d{3,5})\+(-?\d{1,5})\+(-?\d{1,5})")
+"""Width, height, left and upper edge of a window."""
+_WIDEST = 2_000
 _SWITCHES: Final = ("panel_open",)
 
 
@@ -40,6 +44,8 @@ class Settings:
     digits: str = AUTO
     calendar: str = AUTO
     panel_open: bool = True
+    geometry: str = ""  # size and place of the window, as Tk writes them
+    side_width: int = 270  # of the people's column, in design pixels
     path: Path | None = field(default=None, compare=False)
 
     @classmethod
@@ -53,6 +59,11 @@ class Settings:
         for name in _SWITCHES:
             if isinstance(saved.get(name), bool):
                 setattr(settings, name, saved[name])
+        geometry, side = saved.get("geometry"), saved.get("side_width")
+        if isinstance(geometry, str) and GEOMETRY.fullmatch(geometry):
+            settings.geometry = geometry
+        if isinstance(side, int) and 0 < side < _WIDEST:
+            settings.side_width = side
         return settings
 
     @property

@@ -250,6 +250,7 @@ def forget(db: apsw.Connection, user_id: UserId) -> None:
     """No line of ours stays in a conversation; what is late takes no kept place any more."""
     db.execute("DELETE FROM messages WHERE user_id = ? AND notice <> ''", (user_id,))
     db.execute("DELETE FROM missing WHERE user_id = ?", (user_id,))
+    db.execute("DELETE FROM drafts WHERE user_id = ?", (user_id,))
 
 
 def refs(db: apsw.Connection, user_id: UserId) -> list[tuple[int, Ref]]:

@@ -10,7 +10,7 @@ from secure_chat.client.api import Engine
 from secure_chat.client.i18n import LANGUAGES, system_language
 from secure_chat.client.presenter.accounts import Accounts
 from secure_chat.client.presenter.chat import Chat
-from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.presenter.settings import GEOMETRY, Options, Settings
 from secure_chat.client.presenter.signin import Field, SignIn, Stage
 from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.editing import make_fields_comfortable
@@ -76,6 +76,11 @@ class App:
             return
         self._stopping = True
         self.root.after_cancel(self._clock)
+        if isinstance(self.screen, ChatView) and self.chat is not None:
+            self.screen.conversation.keep_draft()
+            self.chat.close()
+        self._settings.geometry = self.root.geometry()
+        self._settings.save()
         self.root.destroy()
 
     # ------------------------------------------------------------ screens
@@ -85,6 +90,8 @@ class App:
         width = min(ui.px(_SIZE[0]), root.winfo_screenwidth() * 95 // 100)
         height = min(ui.px(_SIZE[1]), root.winfo_screenheight() * 90 // 100)
         root.geometry(f"{width}x{height}")
+        if remembered := on_screen(self._settings.geometry, root):
+            root.geometry(remembered)
         root.minsize(min(width, ui.px(_SMALLEST[0])), min(height, ui.px(_SMALLEST[1])))
 
     def _show(self) -> None:
@@ -158,7 +165,11 @@ class App:
         self.chat.poll(self._signin.seen)
         self._show()
         if isinstance(self.screen, ChatView):
-            self.screen.search.focus_set()
+            if self.chat.resume():
+                self.screen.refresh()
+                self.screen.conversation.focus_composer()
+            else:
+                self.screen.search.focus_set()
 
     def _look(self) -> None:
         """Whether any widget of ours has the keyboard: then the person looks at this window."""
@@ -188,6 +199,18 @@ class App:
         elif isinstance(self.screen, SignInView):
             self._signin.mistakes[Field.WHOLE] = text
             self.screen.refresh()
+
+
+def on_screen(geometry: str, root: tk.Tk) -> str:
+    """A remembered place, moved so that it lies on this screen; nothing if it does not fit."""
+    found = GEOMETRY.fullmatch(geometry)
+    if found is None:
+        return ""
+    width, height, x, y = (int(part) for part in found.groups())
+    across, down = root.winfo_screenwidth(), root.winfo_screenheight()
+    if width > across or height > down:
+        return ""
+    return f"{width}x{height}+{max(0, min(x, across - width))}+{max(0, min(y, down - height))}"
 
 
 def language_of(options: Options) -> str:

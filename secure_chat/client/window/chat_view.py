@@ -4,6 +4,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from secure_chat.client.presenter.chat import Chat, Part
+from secure_chat.client.presenter.rows import ResultRow
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.timeline import Change, Reset
 from secure_chat.client.window import sheets
@@ -15,6 +16,7 @@ from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
 _NARROW = 880  # design pixels
+_NARROWEST_SIDE, _WIDEST_SIDE = 180, 460
 
 
 class ChatView(tk.Frame):
@@ -35,8 +37,15 @@ class ChatView(tk.Frame):
         self._narrow = self._panel_in_narrow = False
         self._main = ui.frame(self, ui.colors.line)
         self._main.pack(fill="both", expand=True)
-        self.side = SideView(self._main, ui, chat, self.select, corner)
-        self.side.pack(side=ui.start, fill="y", padx=(0, 1) if ui.start == "left" else (1, 0))
+        self.side = SideView(self._main, ui, chat, self.select, corner, self.open_at)
+        self.side.people.canvas.configure(width=self._side_width(settings.side_width))
+        self.side.pack(side=ui.start, fill="y")
+        self._sash = tk.Frame(
+            self._main, width=ui.px(3), background=ui.colors.line, cursor="sb_h_double_arrow"
+        )
+        self._sash.bind("<B1-Motion>", self._on_sash)
+        self._sash.bind("<ButtonRelease-1>", lambda _: settings.save())
+        self._sash.pack(side=ui.start, fill="y")
         self.conversation = ConversationView(
             self._main, ui, chat,
             on_change=self.refresh, on_panel=self.toggle_panel, on_compare=self.compare,
@@ -83,6 +92,13 @@ class ChatView(tk.Frame):
         self.refresh()
         self.composer.text.focus_set()
 
+    def open_at(self, row: ResultRow) -> None:
+        """Go to a message that was found."""
+        self.conversation.keep_draft()
+        if not self._chat.open_at(row.user_id, row.number):
+            self._chat.report(self._ui.words("The message is not here any more."))
+        self.refresh()
+
     def _step(self, step: int) -> str:
         self.conversation.keep_draft()
         self._chat.select_next(step)
@@ -123,6 +139,18 @@ class ChatView(tk.Frame):
             self._settings.save()
         self._show_panel()
         return "break"
+
+    def _side_width(self, wanted: int) -> int:
+        """The width of the people's column in pixels, for one in design pixels."""
+        return self._ui.px(max(_NARROWEST_SIDE, min(wanted, _WIDEST_SIDE)))
+
+    def _on_sash(self, event: "tk.Event[tk.Misc]") -> None:
+        """The line beside the people is pulled."""
+        inside = event.x_root - self._main.winfo_rootx()
+        if self._ui.words.rtl:
+            inside = self._main.winfo_width() - inside
+        self._settings.side_width = round(inside / self._ui.px(100) * 100)
+        self.people.canvas.configure(width=self._side_width(self._settings.side_width))
 
     def _on_resize(self, event: "tk.Event[tk.Misc]") -> None:
         """A narrow window keeps its room for the conversation; the panel comes when asked for."""

@@ -5,9 +5,13 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.rows import ResultRow
 from secure_chat.client.window.people_list import PeopleList
+from secure_chat.client.window.results_list import ResultsList
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
+
+_PEOPLE_BESIDE_RESULTS = 4
 
 
 class SideView(tk.Frame):
@@ -20,6 +24,7 @@ class SideView(tk.Frame):
         chat: Chat,
         on_choose: Callable[[UserId], object],
         corner: Callable[[tk.Misc], tk.Frame],
+        on_result: Callable[[ResultRow], object],
     ) -> None:
         super().__init__(parent, background=ui.colors.ground, borderwidth=0)
         self._ui, self._chat, self._on_choose = ui, chat, on_choose
@@ -32,10 +37,13 @@ class SideView(tk.Frame):
         self._secured.pack(anchor=ui.start_anchor, padx=ui.px(16))
         self.search = ttk.Entry(self, font=ui.fonts["text"])
         self.search.pack(fill="x", padx=ui.px(12), pady=(ui.px(10), ui.px(6)))
-        self._search_hint = self._hint_in(self.search, ui.words("Search people"))
+        self._search_hint = self._hint_in(self.search, ui.words("Search people and messages"))
         corner(self).pack(side="bottom", fill="x", padx=ui.px(8), pady=ui.px(6))
         self.people = PeopleList(self, ui, on_choose)
         self.people.pack(fill="both", expand=True)
+        self.results = ResultsList(self, ui, on_result)
+        self._on_result = on_result
+        self._arranged_for = -1
         self.search.bind("<KeyRelease>", lambda _: self._on_search())
         self.search.bind("<Return>", lambda _: self._on_search_return())
         self.search.bind("<Escape>", lambda _: self._clear_search())
@@ -57,10 +65,12 @@ class SideView(tk.Frame):
         self.show_people()
 
     def _on_search_return(self) -> None:
-        rows = self._chat.people
+        rows, found = self._chat.people, self._chat.found
         if rows:
             self._clear_search()
             self._on_choose(rows[0].user_id)
+        elif found:
+            self._on_result(found[0])
 
     def _clear_search(self) -> None:
         self.search.delete(0, "end")
@@ -70,8 +80,27 @@ class SideView(tk.Frame):
 
     def show_people(self) -> None:
         """The list, as the presenter has it now."""
-        self.people.show(self._chat.people, self._chat.people_hint)
+        rows, found = self._chat.people, self._chat.found
+        self.people.show(rows, self._chat.people_hint)
+        self.results.show(found)
+        self._arrange(len(rows) if found else -1)
         self._place_hint()
+
+    def _arrange(self, people: int) -> None:
+        """Beside messages that were found the people take no more room than they need."""
+        if people == self._arranged_for:
+            return
+        self._arranged_for = people
+        self.people.pack_forget()
+        self.results.pack_forget()
+        if people < 0:
+            self.people.pack(fill="both", expand=True)
+            return
+        if people:
+            shown = min(people, _PEOPLE_BESIDE_RESULTS)
+            self.people.canvas.configure(height=shown * self._ui.px(58))
+            self.people.pack(fill="x")
+        self.results.pack(fill="both", expand=True)
 
     def show_secured(self) -> None:
         """How the connection is protected."""
