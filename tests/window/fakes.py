@@ -60,6 +60,8 @@ class FakeEngine(HabitCalls, ContentCalls):
         self.trust: dict[UserId, Trust] = {}
         self.unread: dict[UserId, int] = {}
         self.timers: dict[UserId, int] = {}
+        self.found: list[Message] | None = None  # what every search answers
+        self.answered: list[int] = []  # the messages that were answered
         self.started = self.stopped = False
         self.answer_to_start: Event | None = ConnectionChanged(
             ConnectionState.ONLINE, tls_group="X25519MLKEM768"
@@ -105,6 +107,8 @@ class FakeEngine(HabitCalls, ContentCalls):
         return page_of(known, before, limit, after)
 
     def search(self, text: str, limit: int = 50) -> list[Message]:
+        if self.found is not None:
+            return self.found
         found = [m for all_of_them in self.messages.values() for m in all_of_them if text in m.text]
         return sorted(found, key=lambda m: -m.time)[:limit]
 
@@ -125,6 +129,8 @@ class FakeEngine(HabitCalls, ContentCalls):
         size = len(text.encode())
         if size > limits.TEXT:
             raise TextTooLong(size=size, limit=limits.TEXT)
+        if reply_to is not None:
+            self.answered.append(reply_to)
         return self.say(user_id, text, ours=True).content_id
 
     def safety(self, user_id: UserId) -> Safety | None:

@@ -142,6 +142,16 @@ def drawn_texts(app: App) -> list[str]:
     return [item_option(canvas, item, "text") for item in items(canvas, "text")]
 
 
+def all_texts(widget: tk.Misc) -> list[str]:
+    """The texts of all labels and buttons under a widget that are on the screen."""
+    found = []
+    for child in widget.winfo_children():
+        if "text" in child.keys() and child.winfo_ismapped():  # noqa: SIM118 - a Tk method
+            found.append(str(child.cget("text")))
+        found += all_texts(child)
+    return found
+
+
 def items(canvas: tk.Canvas, kind: str) -> list[int]:
     """The items of one kind that are drawn now."""
     return [i for i in canvas.find_all() if canvas.tk.call(str(canvas), "type", i) == kind]

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import tkinter as tk
 from pathlib import Path
 
 import pytest
@@ -24,20 +23,18 @@ from secure_chat.errors import Code, ConnectFailed, Refused
 from secure_chat.protocol.addresses import UserId
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
 from tests.window.scenes import BOB, PROFILE, signed_in, talking_to_bob
-from tests.window.stage import Stage, chat_view, drawn_texts, item_option, items, signin_view
+from tests.window.stage import (
+    Stage,
+    all_texts,
+    chat_view,
+    drawn_texts,
+    item_option,
+    items,
+    signin_view,
+)
 
 pytestmark = pytest.mark.window
 LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
-
-
-def all_texts(widget: tk.Misc) -> list[str]:
-    """The texts of all labels and buttons under a widget that are on the screen."""
-    found = []
-    for child in widget.winfo_children():
-        if "text" in child.keys() and child.winfo_ismapped():  # noqa: SIM118 - a Tk method
-            found.append(str(child.cget("text")))
-        found += all_texts(child)
-    return found
 
 
 # ---------------------------------------------------------------- signing in

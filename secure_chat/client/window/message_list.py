@@ -25,6 +25,7 @@ from secure_chat.client.window.ui import Ui
 _KEPT_LAYOUTS = 400
 _EARLIER_BEFORE = 12  # rows before the edge of the view from which another page is asked for
 _WHEEL_LINES = 3
+_NEAR_TOP, _WITH_CONTEXT = 0.08, 0.33  # of the view's height
 _SHIFT, _CONTROL = 1, 4
 
 
@@ -60,6 +61,7 @@ class MessageList(tk.Frame):
         self._due: str | None = None
         self._laid_out_for = 0  # the width of all layouts
         self._viewed = -1
+        self._goal: tuple[str, float] | None = None  # a row, and how far down it is wanted
         self._build()
 
     def _build(self) -> None:
@@ -136,9 +138,7 @@ class MessageList(tk.Frame):
                 self._layouts.clear()
                 self._current, self._viewed = None, -1
                 view.show(map(self._estimate, self._rows))
-                index = self._index_of(anchor)
-                if index is not None:
-                    view.scroll_to(view.heights.top(index) - self._ui.px(40))
+                self._goal = (anchor, _NEAR_TOP) if anchor else None
             case Prepended(count=count):
                 view.prepend([self._estimate(row) for row in self._rows[:count]])
             case Appended(count=count, ours=ours):
@@ -183,9 +183,8 @@ class MessageList(tk.Frame):
         view = self._view
         if len(view.heights) != len(self._rows):
             self._rearrange(None)
-        if index not in view.visible()[1:-1]:
-            view.at_end = False
-            view.scroll_to(view.heights.top(index) - view.height // 3)
+        if self._goal is not None or index not in view.visible()[1:-1]:
+            self._goal = key, _WITH_CONTEXT
         self.canvas.focus_set()
 
     def _estimate(self, row: Row) -> int:
@@ -217,6 +216,7 @@ class MessageList(tk.Frame):
         self._due = None
         canvas, view = self.canvas, self._view
         view.height = max(canvas.winfo_height() - 4, 1)
+        self._reach_goal()
         self._measure_visible()
         if view.top + view.height >= view.heights.total:
             view.at_end = True  # there is room for all of it
@@ -251,6 +251,19 @@ class MessageList(tk.Frame):
         if last != self._viewed:
             self._viewed = last
             self.after_idle(self._reader.viewed, last)
+
+    def _reach_goal(self) -> None:
+        """Have a row where it is wanted, whatever the heights around it turn out to be."""
+        if self._goal is None or not self.canvas.winfo_viewable():
+            return
+        (key, share), self._goal = self._goal, None
+        index, view = self._index_of(key), self._view
+        if index is None:
+            return
+        for _ in range(3):
+            view.at_end = False
+            view.scroll_to(view.heights.top(index) - round(view.height * share))
+            self._measure_visible()
 
     def _measure_visible(self) -> None:
         """Replace estimates by real heights until the view stands on measured rows only."""

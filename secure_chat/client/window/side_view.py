@@ -60,9 +60,13 @@ class SideView(tk.Frame):
 
     # ------------------------------------------------------------ searching
 
-    def _on_search(self) -> None:
-        self._chat.find(self.search.get())
+    def ask(self, text: str) -> None:
+        """Look for people of this name and messages with these words."""
+        self._chat.find(text)
         self.show_people()
+
+    def _on_search(self) -> None:
+        self.ask(self.search.get())
 
     def _on_search_return(self) -> None:
         rows, found = self._chat.people, self._chat.found
