@@ -440,6 +440,12 @@ class BadHostName(LocalError):
     template = "{host!r} is neither a host name nor an IP address."
 
 
+class RotationRefused(LocalError):
+    """The server's certificate was not replaced; nothing was changed."""
+
+    template = "The certificate was not replaced: {reason}."
+
+
 class CertificatesExist(LocalError):
     """Files that would be overwritten by new certificates."""
 

@@ -59,7 +59,7 @@ def server_context(cert: Path, key: Path) -> SSL.Context:
     Raises `BadCertificateFile`.
     """
     chain = load_certificates(cert)
-    private = _load_key(key)
+    private = load_key(key)
     if _spki(chain[0]) != private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     ):
@@ -121,7 +121,8 @@ _Key = (
 )
 
 
-def _load_key(path: Path) -> _Key:
+def load_key(path: Path) -> _Key:
+    """The private key of a PEM file. Raises `BadCertificateFile`."""
     data = _read(path)
     try:
         key = serialization.load_pem_private_key(data, None)

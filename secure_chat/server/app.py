@@ -5,15 +5,19 @@ itself has no option that could look into what it carries.
 """
 
 import logging
+import threading
 from typing import Self
+
+from OpenSSL import SSL
 
 from secure_chat import tls
 from secure_chat.errors import DataFolderUnusable
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.limits import DAY, MIB
+from secure_chat.server import logs
 from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
-from secure_chat.server.config import Config
+from secure_chat.server.config import Config, reloaded
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Settings, blob_size_of
 from secure_chat.server.interfaces import Core, Loop
@@ -34,6 +38,7 @@ class Server:
         Raises `BadCertificateFile`, `DataFolderInUse`, `DataFolderTooNew`, `DataFolderUnusable`.
         """
         self.config = config
+        self._reloading = threading.Lock()
         self._operations = operations
         tls.server_context(config.cert, config.key)  # a bad one is said before anything is opened
         self._admin: AdminServer | None = None
@@ -41,7 +46,7 @@ class Server:
         try:
             self.net = NetServer(
                 (config.host, config.port),
-                lambda: tls.server_context(config.cert, config.key),
+                self._context,
                 self.make_core,
                 counters=self.store.counters,
             )
@@ -53,6 +58,31 @@ class Server:
         """The core that the network serves."""
         self.hub = Hub(self.store, loop, core_settings(self.config))
         return self.hub
+
+    def _context(self) -> SSL.Context:
+        """For new connections: from the files of now."""
+        return tls.server_context(self.config.cert, self.config.key)
+
+    def reload(self, new: Config) -> None:
+        """Follow other settings, and read the certificate anew for new connections.
+
+        Those that stand go on as they are. Raises `BadCertificateFile`; nothing is changed then.
+        Thread-safe; not for the I/O thread.
+        """
+        with self._reloading:
+            before = self.config
+            self.config, changed, waiting = reloaded(before, new)
+            try:
+                self.net.reload()
+            except BaseException:
+                self.config = before
+                raise
+            settings = core_settings(self.config)
+            self.net.call_soon(lambda: self.hub.reconfigure(settings))
+            logs.start(self.config.log_level, self.config.log_format)
+        log.info("reloaded: %s", ", ".join(["the certificate", *changed]))
+        if waiting:
+            log.warning("these settings are followed after a restart: %s", ", ".join(waiting))
 
     def start(self) -> None:
         """Listen, and open the operator's door. Raises `ListenFailed`, `DataFolderUnusable`."""

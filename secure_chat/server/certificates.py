@@ -5,10 +5,12 @@ server certificates directly below itself. Clients that came by an invite link t
 hash of the server's public key); the authority is for those that check names instead.
 """
 
+import contextlib
 import datetime as dt
 import ipaddress
 import os
 import re
+import stat
 from pathlib import Path
 
 from cryptography import x509
@@ -86,12 +88,12 @@ def generate(
     now = now or dt.datetime.now(dt.UTC)
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, now)
-    certificate = _server(key, names, days, authority, authority_key, now)
+    certificate = server_certificate(key, names, days, authority, authority_key, now)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(files.authority_key, _private(authority_key), 0o600, force=force)
-    _write(files.key, _private(key), 0o600, force=force)
-    _write(files.authority, authority.public_bytes(Form.PEM), 0o644, force=force)
-    _write(files.certificate, certificate.public_bytes(Form.PEM), 0o644, force=force)
+    write_file(files.authority_key, private_pem(authority_key), 0o600, force=force)
+    write_file(files.key, private_pem(key), 0o600, force=force)
+    write_file(files.authority, authority.public_bytes(Form.PEM), 0o644, force=force)
+    write_file(files.certificate, certificate.public_bytes(Form.PEM), 0o644, force=force)
     return spki_pin(certificate)
 
 
@@ -122,7 +124,7 @@ def _authority(key: ec.EllipticCurvePrivateKey, now: dt.datetime) -> x509.Certif
     )
 
 
-def _server(
+def server_certificate(
     key: ec.EllipticCurvePrivateKey,
     names: tuple[x509.GeneralName, ...],
     days: int,
@@ -130,6 +132,7 @@ def _server(
     authority_key: ec.EllipticCurvePrivateKey,
     now: dt.datetime,
 ) -> x509.Certificate:
+    """A certificate of a server that is called by ``names``, for ``days`` from ``now`` on."""
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     return (
         _builder(key, _name("secure_chat server"), authority.subject, now, days)
@@ -182,12 +185,16 @@ def _usage(*, certificate_sign: bool) -> x509.KeyUsage:
     )
 
 
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key as PEM, without a password: the server starts by itself."""
     return key.private_bytes(Form.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _write(path: Path, data: bytes, mode: int, *, force: bool) -> None:
-    """Write a file that has its mode from the first moment and appears whole or not at all."""
+def write_file(path: Path, data: bytes, mode: int, *, force: bool) -> None:
+    """Write a file that has its mode from the first moment and appears whole or not at all.
+
+    With ``force`` it takes the place, the owner and the mode of what is there. Raises OSError.
+    """
     target = path.with_name(path.name + ".new") if force else path
     target.unlink(missing_ok=True) if force else None
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -196,4 +203,16 @@ def _write(path: Path, data: bytes, mode: int, *, force: bool) -> None:
         file.flush()
         os.fsync(handle)
     if force:
+        _like(target, path)
         target.replace(path)
+
+
+def _like(new: Path, old: Path) -> None:
+    """A superuser who renews a file leaves it readable to the server's account."""
+    if not old.exists() or os.name != "posix":
+        return
+    facts = old.stat()
+    if (facts.st_uid, facts.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):
+            os.chown(new, facts.st_uid, facts.st_gid)
+    new.chmod(stat.S_IMODE(facts.st_mode))

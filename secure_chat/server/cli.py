@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(_completed(words))
     try:
         run: Run = options.run
-        return run(config.load(options.config, _given(options)), options)
+        return run(config.from_options(options), options)
     except BadCertificateFile as wrong:
         print(f"{PROGRAM}: {wrong} {_MAKE_ONE}", file=sys.stderr)
         return 2
@@ -109,9 +109,3 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
             metavar=None if words else setting.name.upper(),
             help=f"{setting.description} (default: {setting.default or 'none'})".replace("%", "%%"),
         )
-
-
-def _given(options: argparse.Namespace) -> dict[str, object]:
-    """The settings that the command line names."""
-    names = {setting.name for setting in config.settings()}
-    return {k: v for k, v in vars(options).items() if k in names and v is not None}

@@ -7,6 +7,7 @@ line wins over the file, the file over the defaults.
 import re
 import sys
 import tomllib
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -21,6 +22,9 @@ from secure_chat.protocol.invite import DEFAULT_PORT, ServerAddress
 Registration = Literal["open", "invite", "closed"]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+_RELOAD = {"reload": True}
+"""Marks a setting that a running server follows when it is told to reload (SIGHUP)."""
 
 
 def default_data_dir() -> Path:
@@ -42,33 +46,52 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 lets the system choose")
     ] = DEFAULT_PORT
     advertise: Annotated[
-        str, Meta(description="HOST:PORT that invite links name, when clients see another address")
+        str,
+        Meta(
+            description="HOST:PORT that invite links name, when clients see another address",
+            extra=_RELOAD,
+        ),
     ] = ""
-    cert: Annotated[Path, Meta(description="the server's certificate (PEM)")] = Path(
+    cert: Annotated[Path, Meta(description="the server's certificate (PEM)", extra=_RELOAD)] = Path(
         "certs/server.pem"
     )
-    key: Annotated[Path, Meta(description="the certificate's private key (PEM)")] = Path(
-        "certs/server.key"
+    key: Annotated[Path, Meta(description="the certificate's private key (PEM)", extra=_RELOAD)] = (
+        Path("certs/server.key")
     )
     data_dir: Annotated[
         Path, Meta(description="folder for the database, the sealed files and the lock")
     ] = msgspec.field(default_factory=default_data_dir)
     registration: Annotated[
-        Registration, Meta(description="who may make an account: anybody, the invited, nobody")
+        Registration,
+        Meta(description="who may make an account: anybody, the invited, nobody", extra=_RELOAD),
     ] = "invite"
     retention_days: Annotated[
-        int, Meta(ge=1, le=365, description="how long messages wait for somebody absent")
+        int,
+        Meta(ge=1, le=365, description="how long messages wait for somebody absent", extra=_RELOAD),
     ] = 30
     max_file_mib: Annotated[
-        int, Meta(ge=0, le=4096, description="size of the largest file in MiB; 0 takes no files")
+        int,
+        Meta(
+            ge=0,
+            le=4096,
+            description="size of the largest file in MiB; 0 takes no files",
+            extra=_RELOAD,
+        ),
     ] = 100
     account_files_mib: Annotated[
-        int, Meta(ge=1, description="what the files of one account may take together, in MiB")
+        int,
+        Meta(
+            ge=1,
+            description="what the files of one account may take together, in MiB",
+            extra=_RELOAD,
+        ),
     ] = 1000
-    log_format: Annotated[LogFormat, Meta(description="lines for people or for programs")] = "text"
-    log_level: Annotated[LogLevel, Meta(description="the least important line that is logged")] = (
-        "info"
-    )
+    log_format: Annotated[
+        LogFormat, Meta(description="lines for people or for programs", extra=_RELOAD)
+    ] = "text"
+    log_level: Annotated[
+        LogLevel, Meta(description="the least important line that is logged", extra=_RELOAD)
+    ] = "info"
 
 
 class Setting(Struct, frozen=True):
@@ -78,6 +101,7 @@ class Setting(Struct, frozen=True):
     kind: Any  # str, int, Path, or a tuple of the permitted words
     default: str
     description: str
+    reload: bool  # else only a restart follows it
 
     @property
     def flag(self) -> str:
@@ -98,7 +122,29 @@ def _setting(field: msgspec.structs.FieldInfo, hint: Any) -> Setting:
     default = field.default
     if default is msgspec.NODEFAULT:
         default = "the platform's data folder"
-    return Setting(field.name, kind, str(default), meta.description or "")
+    reload = bool((meta.extra or {}).get("reload"))
+    return Setting(field.name, kind, str(default), meta.description or "", reload)
+
+
+def from_options(options: Namespace) -> Config:
+    """The settings of a command line: its ``--config`` file, and over it what it names.
+
+    Reads the file anew each time. Raises `ConfigFileUnreadable`, `BadSetting`.
+    """
+    names = {setting.name for setting in settings()}
+    given = {k: v for k, v in vars(options).items() if k in names and v is not None}
+    return load(options.config, given)
+
+
+def reloaded(old: Config, new: Config) -> tuple[Config, list[str], list[str]]:
+    """``old`` with what may change while a server runs taken from ``new``.
+
+    Also the names of the settings that changed, and of those that wait for a restart.
+    """
+    differing = [one for one in settings() if getattr(old, one.name) != getattr(new, one.name)]
+    changed = [one.name for one in differing if one.reload]
+    config = msgspec.structs.replace(old, **{name: getattr(new, name) for name in changed})
+    return config, changed, [one.name for one in differing if not one.reload]
 
 
 def load(file: Path | None, given: Mapping[str, object]) -> Config:
@@ -177,12 +223,15 @@ def _on_command_line(name: str) -> str:
 
 def reference() -> str:
     """The table of settings in Markdown, as the README shows it."""
-    lines = ["| option | in the file | default | meaning |", "|---|---|---|---|"]
+    lines = [
+        "| option | in the file | default | on reload | meaning |",
+        "|---|---|---|---|---|",
+    ]
     for setting in settings():
         words = f" ({', '.join(setting.kind)})" if isinstance(setting.kind, tuple) else ""
         lines.append(
             f"| `{setting.flag}` | `{setting.name}` | {setting.default or '—'} "
-            f"| {setting.description}{words} |"
+            f"| {'yes' if setting.reload else 'restart'} | {setting.description}{words} |"
         )
     return "\n".join(lines)
 

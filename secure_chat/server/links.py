@@ -7,10 +7,10 @@ from pathlib import Path
 
 import segno
 
-from secure_chat import tls
 from secure_chat.errors import BadSetting
 from secure_chat.protocol.invite import Pin, ServerAddress
 from secure_chat.server.config import Config, advertised
+from secure_chat.server.rotation import TlsFiles
 
 _WILDCARDS = {"0.0.0.0", "::", "", "*"}  # noqa: S104 - recognised, not listened on
 
@@ -18,19 +18,20 @@ _WILDCARDS = {"0.0.0.0", "::", "", "*"}  # noqa: S104 - recognised, not listened
 SPARE = "spare.pub"
 
 
-def pin_of(config: Config) -> Pin:
-    """The pin of the configured certificate. Raises `BadCertificateFile`."""
-    return tls.spki_pin(tls.load_certificates(config.cert)[0])
+def files_of(config: Config) -> TlsFiles:
+    """The certificate, its key, and the spare's files beside them."""
+    return TlsFiles(config.cert, config.key)
 
 
-def spare_file(config: Config) -> Path:
-    """Where the public half of a spare key lies, if there is one: beside the certificate."""
-    return config.cert.with_name(f"{config.cert.stem}.spare.pub")
+def pins_of(config: Config) -> tuple[Pin, ...]:
+    """What an invite link pins: the key in use, then the spare. Raises `BadCertificateFile`."""
+    return files_of(config).pins()
 
 
 def tls_files(config: Config) -> dict[str, Path]:
     """The files of the server's key by their names in a backup; only the spare may be missing."""
-    return {"server.pem": config.cert, "server.key": config.key, SPARE: spare_file(config)}
+    files = files_of(config)
+    return {"server.pem": files.certificate, "server.key": files.key, SPARE: files.spare}
 
 
 def public_address(config: Config, port: int, advertise: str = "") -> ServerAddress:

@@ -73,6 +73,7 @@ def test_what_could_not_be_revoked_is_said(operator: Operator) -> None:
     assert done.returncode == 2
     assert done.stdout == "Revoked 1 invite.\n"
     assert "no invite 7 that could be revoked" in done.stderr
+    assert "no invite label 'Bob'" in operator.run("invite", "revoke", "--label", "Bob").stderr
 
 
 def test_attack_76_no_list_shows_a_token(operator: Operator) -> None:

@@ -95,7 +95,7 @@ def _tls_files(config: Config) -> dict[str, Path]:
 
 def _pin(config: Config) -> str:
     try:
-        return b64url(links.pin_of(config))
+        return b64url(links.pins_of(config)[0])
     except BadCertificateFile:
         return ""
 

@@ -56,11 +56,11 @@ def create(place: Place, wish: Wish) -> Made:
     if place.config.registration == "closed":
         raise BadSetting(name="registration", problem="it is closed, so no invite could be used")
     address = links.public_address(place.config, place.port, wish.advertise)
-    pin = links.pin_of(place.config)
+    pins = links.pins_of(place.config)
     expires = (int(time.time()) + wish.seconds) * 1000
     token = place.store.create_invite(wish.label, wish.uses, expires)
     log.info("an invite was made", extra={"uses": wish.uses})
-    return Made(str(InviteLink(address, place.store.server_id, (pin,), token)))
+    return Made(str(InviteLink(address, place.store.server_id, pins, token)))
 
 
 def _listed(place: Place, _: Nothing) -> Invites:

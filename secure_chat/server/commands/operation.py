@@ -37,6 +37,9 @@ class Running(Protocol):
     def hub(self) -> Hub:
         """Sessions and mailboxes."""
 
+    def reload(self, new: Config) -> None:
+        """Follow other settings, and read the certificate anew."""
+
 
 class Place(Protocol):
     """Where an operation works."""

@@ -1,6 +1,6 @@
 """The table of commands: the command line and the door of a running server are made from it."""
 
-from secure_chat.server.commands import backup, invite, restore, serve, stats, users
+from secure_chat.server.commands import backup, invite, restore, rotate_cert, serve, stats, users
 from secure_chat.server.commands.command import Command
 
 _OPERATED = (
@@ -9,6 +9,7 @@ _OPERATED = (
     stats.COMMAND,
     backup.COMMAND,
     restore.COMMAND,
+    rotate_cert.COMMAND,
 )
 
 OPERATIONS = tuple(operation for command in _OPERATED for operation in command.operations)

@@ -141,7 +141,7 @@ def _said(archive: ArchiveReader, contents: Contents, aside: Path | None) -> str
 def _about_the_key(config: Config, archive: ArchiveReader) -> str:
     """Clients pin the key: say so when another one is in place."""
     try:
-        pin = b64url(links.pin_of(config))
+        pin = b64url(links.pins_of(config)[0])
     except BadCertificateFile:
         pin = "none"
     if archive.index.pin in {"", pin}:

@@ -10,12 +10,13 @@ from functools import partial
 from types import FrameType
 
 from secure_chat import __version__
+from secure_chat.errors import SecureChatError
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
-from secure_chat.server import app, interpreter, links, logs, machine
+from secure_chat.server import app, interpreter, links, logs, machine, service
 from secure_chat.server.commands import invite
 from secure_chat.server.commands.command import Command
-from secure_chat.server.config import Config
+from secure_chat.server.config import Config, from_options
 
 _WATCH_SECONDS = 0.5
 
@@ -29,30 +30,56 @@ def command(operations: app.Operations) -> Command:
     )
 
 
-def _run(operations: app.Operations, config: Config, _options: Namespace) -> int:
+class _Signals:
+    """What the system asks of the process, noticed by the main thread."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.reload = threading.Event()
+        for event, names in (
+            (self.stop, ("SIGINT", "SIGTERM", "SIGBREAK")),
+            (self.reload, ("SIGHUP",)),
+        ):
+            for name in names:
+                if hasattr(signal, name):
+                    signal.signal(getattr(signal, name), partial(self._set, event))
+
+    @staticmethod
+    def _set(event: threading.Event, _number: int, _frame: FrameType | None) -> None:
+        event.set()
+
+
+def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     """Run a server until SIGINT or SIGTERM; the exit code is 1 if it failed while running."""
     logs.start(config.log_level, config.log_format)
     machine.allow_many_files()
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+    signals = _Signals()
     server = app.Server(config, operations)
     server.start()
     interpreter.settle()
     _greet(server)
-    while server.net.is_serving and not stopping.wait(_WATCH_SECONDS):
-        pass
-    if not stopping.is_set():
+    service.tell("READY=1")
+    while server.net.is_serving and not signals.stop.wait(_WATCH_SECONDS):
+        if signals.reload.is_set():
+            signals.reload.clear()
+            _reload(server, options)
+    if not signals.stop.is_set():
         log.critical("the network has failed; stopping")
+    service.tell("STOPPING=1")
     log.info("stopping")
     server.stop()
     log.info("stopped")
-    return 0 if stopping.is_set() else 1
+    return 0 if signals.stop.is_set() else 1
+
+
+def _reload(server: app.Server, options: Namespace) -> None:
+    """Follow the file as it is now; a bad one is refused, and the settings of before go on."""
+    service.tell("RELOADING=1")
+    try:
+        server.reload(from_options(options))
+    except SecureChatError as wrong:
+        log.error("nothing was reloaded, the settings of before go on: %s", wrong)
+    service.tell("READY=1")
 
 
 def _greet(server: app.Server) -> None:
@@ -64,14 +91,14 @@ def _greet(server: app.Server) -> None:
 
 
 def _welcome(server: app.Server) -> str:
-    pin = links.pin_of(server.config)
-    head = f"secure_chat {__version__}, pin {b64url(pin)}\n"
+    pins = links.pins_of(server.config)
+    head = f"secure_chat {__version__}, pin {b64url(pins[0])}\n"
     match server.config.registration:
         case "closed":
             return head + "Registration is closed: only existing accounts can log in."
         case "open":
             address = links.public_address(server.config, server.port)
-            link = str(InviteLink(address, server.store.server_id, (pin,)))
+            link = str(InviteLink(address, server.store.server_id, pins))
             who = "Anybody can join with this link"
         case _:
             link = invite.create(server, invite.Wish(label="shown at start")).link

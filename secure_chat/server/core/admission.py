@@ -63,6 +63,10 @@ class Admission:
         self.registrations = Buckets(settings.registrations)
         self.logins = Buckets(settings.logins)
 
+    def reconfigure(self, settings: Settings) -> None:
+        """Follow other settings from now on."""
+        self._settings = settings
+
     def register(self, session: Session, asked: Register, now: float) -> None:
         """Create an account, then log its device in."""
         if not self._may_try(session, asked, now):

@@ -35,6 +35,10 @@ class Blobs:
         self._clock = clock
         self.rate = Buckets(settings.blob_chunks)
 
+    def reconfigure(self, settings: Settings) -> None:
+        """Follow other settings from now on."""
+        self._settings = settings
+
     # ------------------------------------------------------------ bringing
 
     def put(self, session: Session, asked: BlobPut, body: bytes, now: float) -> None:

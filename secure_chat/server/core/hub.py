@@ -179,6 +179,12 @@ class Hub:
         self._post.drain(now)
         self._finish(now)
 
+    def reconfigure(self, settings: Settings) -> None:
+        """Follow other settings from now on; the rates of buckets stay. On the I/O thread."""
+        self._settings = settings
+        for part in (self._admission, self._post, self._blobs):
+            part.reconfigure(settings)
+
     @property
     def logged_in(self) -> int:
         """Devices that are logged in."""

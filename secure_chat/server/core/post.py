@@ -57,6 +57,10 @@ class Post:
         self._swept_at = 0.0
         self._writes = 0  # not committed yet
 
+    def reconfigure(self, settings: Settings) -> None:
+        """Follow other settings from now on."""
+        self._settings = settings
+
     @property
     def logged_in(self) -> int:
         """Devices that are logged in."""

@@ -1,0 +1,157 @@
+"""``rotate-cert``: new certificates under standing connections, and keys that clients trust."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secure_chat import tls
+from secure_chat.client.link import Endpoint, connect
+from secure_chat.errors import CertificateRefused
+from secure_chat.protocol.invite import InviteLink, Pin
+from tests.support.processes import Finished, Person, ServerProcess
+from tests.support.raw_client import RawClient
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "server", registration="invite") as running:
+        yield running
+
+
+def certs(server: ServerProcess) -> Path:
+    return server.folder / "certs"
+
+
+def rotate(server: ServerProcess, *words: str) -> Finished:
+    return server.command("rotate-cert", "--key", str(certs(server) / "server.key"), *words)
+
+
+def invited(server: ServerProcess) -> InviteLink:
+    done = server.command("invite")
+    assert done.code == 0, done.err
+    return InviteLink.parse(done.out.strip())
+
+
+def reaches(link: InviteLink, pins: tuple[Pin, ...] | None = None) -> bool:
+    """Whether a client that trusts these pins trusts the server."""
+    chosen = link.pins if pins is None else pins
+    try:
+        connect(Endpoint(link.server, link.server_id, chosen), timeout=60).close()
+    except CertificateRefused:
+        return False
+    return True
+
+
+def serial(server: ServerProcess) -> int:
+    return tls.load_certificates(certs(server) / "server.pem")[0].serial_number
+
+
+def test_a_renewal_drops_nobody_and_keeps_the_pin(server: ServerProcess) -> None:
+    """A connection that stands goes on, a new one meets the new certificate under the old pin."""
+    link, before = invited(server), serial(server)
+    key = (certs(server) / "server.key").read_bytes()
+    with RawClient.register(server.port, "alice", link.invite) as alice:
+        done = rotate(server, "--add-name", "chat.example.org")
+        assert done.code == 0, done.err
+        assert "The key and its pin are the same" in done.out
+        assert "shows it to new connections" in done.out
+        assert alice.users().users  # the connection stands
+        assert serial(server) != before
+        assert reaches(link)
+        by_authority = Endpoint(link.server, link.server_id, (), server.ca_file)
+        connect(by_authority, timeout=60).close()
+    assert (certs(server) / "server.key").read_bytes() == key
+    assert "chat.example.org" in done.out
+    assert "localhost" in done.out
+
+
+def test_a_spare_key_takes_over_and_its_clients_go_on(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """Who joined by a link with both pins notices nothing, on the very next connection."""
+    before = invited(server)
+    made = rotate(server, "--spare")
+    assert made.code == 0, made.err
+    spare = certs(server) / "server.spare.key"
+    assert stat.S_IMODE(spare.stat().st_mode) == 0o600
+    offline = tmp_path / "offline.key"
+    spare.rename(offline)
+    link = invited(server)
+    assert len(link.pins) == 2
+    assert link.pins[0] == before.pins[0]
+    alice = Person("alice", tmp_path)
+    assert alice.run("register", "--link", str(link), "--name", "alice").code == 0
+    with alice.listen() as listening:
+        done = rotate(server, "--use-spare", "--spare-key", str(offline))
+        assert done.code == 0, done.err
+        server.stop()
+        server.start()
+        listening.wait_online(2)
+    assert reaches(link)
+    assert reaches(link, link.pins[1:])
+    assert not reaches(link, before.pins)
+    assert invited(server).pins == link.pins[1:]
+    assert (certs(server) / "server.key.old").exists()
+
+
+def test_a_new_key_is_said_before_it_is_made(server: ServerProcess) -> None:
+    """Without --yes nothing changes; with it, pinned clients refuse, as was said."""
+    link, before = invited(server), serial(server)
+    refused = rotate(server, "--new-key")
+    assert refused.code == 2
+    assert "Every client that came by an invite link refuses the server" in refused.err
+    assert "--yes" in refused.err
+    assert serial(server) == before
+    assert reaches(link)
+    done = rotate(server, "--new-key", "--yes")
+    assert done.code == 0, done.err
+    assert not reaches(link)
+    assert reaches(invited(server))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--use-spare"], "there is no spare key"),
+        (["--spare", "--use-spare"], "not allowed with"),
+        (["--add-name", "a b"], "neither a host name"),
+        (["--days", "0"], "no number from 1"),
+        (["--key", "{ca}"], "is not the key of"),
+        ([], "Put them there for the moment"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    server: ServerProcess, words: list[str], said: str
+) -> None:
+    """Every refusal is said in one line, and the server's certificate stays."""
+    before = serial(server)
+    authority = certs(server) / "ca.key"
+    if not words:
+        authority.rename(authority.with_suffix(".away"))
+    done = rotate(server, *(word.format(ca=authority) for word in words))
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1, done.err
+    assert said in done.err
+    assert serial(server) == before
+
+
+def test_a_spare_that_is_not_the_spare_is_refused(server: ServerProcess) -> None:
+    """Only the key whose pin stands in the links takes over."""
+    rotate(server, "--spare")
+    done = rotate(server, "--use-spare", "--spare-key", str(certs(server) / "ca.key"))
+    assert done.code == 2
+    assert "is not the private key of" in done.err
+    second = rotate(server, "--spare")
+    assert (second.code, "exists already" in second.err) == (2, True)
+
+
+def test_a_renewed_file_stays_readable_to_whom_it_was(server: ServerProcess) -> None:
+    """Owner and mode of the old files are kept: the server's account can still read them."""
+    certificate = certs(server) / "server.pem"
+    certificate.chmod(0o640)
+    assert rotate(server).code == 0
+    assert stat.S_IMODE(certificate.stat().st_mode) == 0o640
