@@ -239,6 +239,7 @@ class PeopleChanged(Event, frozen=True):
 
     people: tuple[Person, ...]
     complete: bool = False  # the whole list: who is not in it is gone
+    listed: bool = True  # False: the server lists nobody, and these are only those whom we know
 
 
 class ConversationChanged(Event, frozen=True):

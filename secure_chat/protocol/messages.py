@@ -138,7 +138,8 @@ class List(Message, frozen=True, tag="list"):
 class Watch(Message, frozen=True, tag="watch"):
     """Ask for `presence` updates (or no longer); answered by `ok`.
 
-    ``names``: of these alone, in place of those before; who of them is here is told at once.
+    ``names``: of these alone, in place of those before; who of them is here is told before the
+    answer. Where the directory is by name (`not_listed`) there is no other way.
     """
 
     largest = limits.KEY_HEADER

@@ -128,6 +128,7 @@ def core_settings(config: Config) -> Settings:
     """What the core is told of the configuration."""
     return Settings(
         registration=config.registration,
+        directory=config.directory,
         retention_seconds=config.retention_days * DAY,
         blob_size=blob_size_of(config.max_file_mib),
         blob_bytes_per_account=config.account_files_mib * MIB,

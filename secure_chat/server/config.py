@@ -20,6 +20,7 @@ from secure_chat.errors import BadInviteLink, BadSetting, ConfigFileUnreadable
 from secure_chat.protocol.invite import DEFAULT_PORT, ServerAddress
 
 Registration = Literal["open", "invite", "closed"]
+Directory = Literal["everybody", "by-name"]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -65,6 +66,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Registration,
         Meta(description="who may make an account: anybody, the invited, nobody", extra=_RELOAD),
     ] = "invite"
+    directory: Annotated[
+        Directory,
+        Meta(
+            description="whom people see: all accounts, or only those whose exact names they know"
+        ),
+    ] = "everybody"
     retention_days: Annotated[
         int,
         Meta(ge=1, le=365, description="how long messages wait for somebody absent", extra=_RELOAD),

@@ -1,6 +1,6 @@
 """The list of people: complete though the server was busy, and bounded though it lies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,9 @@ from secure_chat.client.events import PeopleChanged, Problem
 from secure_chat.errors import CODES, Code, Refused
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.messages import Error, List, Presence, UserEntry, Users, Watch
+from secure_chat.server.core.settings import Settings
 from tests.client.sim import Sim, SimClient, template
+from tests.client.world import Client, World
 
 
 @pytest.fixture
@@ -112,3 +114,45 @@ def test_a_mistyped_name_is_nobody(sim: Sim) -> None:
     alice.settle()
     assert [person.user_id for person in alice.engine.people()] == ["bob"]
     assert "bobbb" in [one.user_id for one in alice.engine.conversations()]
+
+
+# ---------------------------------------------------------------- a directory by name
+
+
+def test_a_server_by_name_shows_contacts_and_their_presence(
+    make_world: Callable[..., World],
+) -> None:
+    """No list, no problem: whoever is a contact is there with presence, also a new one."""
+    world = make_world(Settings(registration="open", directory="by-name"))
+    bob = world.person("bob")
+    alice = world.person("alice")
+    alice.wait(lambda: any(event.complete for event in alice.of(PeopleChanged)))
+    assert [event.listed for event in alice.of(PeopleChanged) if event.complete] == [False]
+    assert alice.engine.people() == []
+    world.person("stranger")
+    alice.send(bob, "found you by name")
+    bob.has(alice, "found you by name")
+
+    def here(client: Client, *names: str) -> bool:
+        return {one.user_id for one in client.engine.people() if one.online} == set(names)
+
+    alice.wait(lambda: here(alice, "bob"))
+    bob.wait(lambda: here(bob, "alice"))
+    bob.stop()
+    alice.wait(lambda: here(alice))
+    assert [one.user_id for one in alice.engine.people()] == ["bob"]
+    again = world.again(alice)
+    again.wait(lambda: any(event.complete for event in again.of(PeopleChanged)))
+    assert [one.user_id for one in again.engine.people()] == ["bob"]
+    assert not again.problems()
+
+
+def test_presence_of_people_who_were_not_asked_after_is_ignored(sim: Sim) -> None:
+    """A server by name that names others anyway fills no list."""
+    alice = sim.clients["alice"]
+    asked = _until_asked(sim, alice, Watch)
+    alice.down.append((Error(Code.NOT_LISTED, "by name", asked.ref), b""))
+    alice.down.append((Presence(["mallory", "trudy"], []), b""))
+    alice.receive(2)
+    assert alice.engine.people() == []
+    assert not any(isinstance(event, Problem) for event in alice.events)

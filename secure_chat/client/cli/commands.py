@@ -197,8 +197,10 @@ def _late_words(state: MessageState, wait: str, timeout: float, events: Events) 
 def users(chosen: Namespace, backend: Backend) -> int:
     """Print who is on the server."""
     with closing(open_engine(chosen, backend)) as engine:
-        _wait_for_people(engine, chosen.timeout)
+        listed = _wait_for_people(engine, chosen.timeout)
         people = engine.people()
+    if not listed:
+        output.note(words("This server lists nobody: these are the people you know."))
     for person in people:
         if chosen.online and not person.online:
             continue
@@ -213,12 +215,13 @@ def users(chosen: Namespace, backend: Backend) -> int:
     return 0
 
 
-def _wait_for_people(engine: Engine, timeout: float) -> None:
+def _wait_for_people(engine: Engine, timeout: float) -> bool:
+    """Whether the server lists everybody."""
     events = Events(engine)
     engine.start()
     for event in events.until(deadline_in(timeout)):
         if isinstance(event, PeopleChanged) and event.complete:
-            return
+            return event.listed
     raise NotDone(
         what=words("The list did not come within {n:g} s: {why}.", n=timeout, why=events.why_late())
     )

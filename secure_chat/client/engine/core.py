@@ -184,6 +184,7 @@ class Core:
             if self.ending is not None:
                 break
         self._inbox.acknowledge()
+        self._roster.look()
         self._contents.after()
         self._expiry.look()
 

@@ -1,10 +1,15 @@
-"""Who is on the server, and who is here now: the list in pages, then presence as it changes."""
+"""Who is on the server, and who is here now: the list in pages, then presence as it changes.
+
+A server whose directory is by name lists nobody. There we ask after those whom we talk with, and
+whoever becomes a contact is asked after from then on.
+"""
 
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.events import PeopleChanged, Person
 from secure_chat.client.vault import contacts, history
-from secure_chat.errors import BadAddress, Refused
+from secure_chat.errors import BadAddress, Code, Refused
+from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.messages import List, Ok, Presence, Users, Watch
 
@@ -19,6 +24,8 @@ class Roster:
         self._requests = requests
         self._trust = trust
         self._known: set[UserId] = set()
+        self._by_name = False  # this connection's server lists nobody
+        self._followed: list[UserId] = []
 
     @property
     def everybody(self) -> list[Person]:
@@ -50,25 +57,61 @@ class Roster:
     def welcomed(self) -> None:
         """Ask for changes first, then for the list, so that no change falls between them."""
         self._requests.ask(
-            lambda ref: Watch(ref, presence=True), Ok, self._watching, self._refused, patient=True
+            lambda ref: Watch(ref, presence=True), Ok, self._watching, self._unlisted, patient=True
         )
+
+    def look(self) -> None:
+        """Somebody may have become a contact."""
+        if self._by_name and self._trust.met:
+            self._follow()
 
     def disconnected(self) -> None:
         """Nobody is seen as here any more."""
+        self._by_name = False
+        self._followed = []
         if self._trust.online:
             self._trust.online.clear()
             self._tell_all()
 
     def changed(self, presence: Presence) -> None:
         """People came and went."""
-        came = self._remember(_names(presence.online))
-        went = self._remember(_names(presence.offline))
+        came, went = _names(presence.online), _names(presence.offline)
+        if self._by_name:  # nobody whom we did not ask after
+            came, went = came & set(self._followed), went & set(self._followed)
+        came, went = self._remember(came), self._remember(went)
         self._trust.online.update(came)
         self._trust.online.difference_update(went)
         self._tell(came | went)
 
     def _watching(self, _: Ok) -> None:
         self._ask_page("")
+
+    def _unlisted(self, refusal: Refused) -> None:
+        if refusal.code is not Code.NOT_LISTED:
+            self._refused(refusal)
+            return
+        self._by_name = True
+        self._known.clear()
+        self._follow()
+        if not self._followed:
+            self._tell_all()
+
+    def _follow(self) -> None:
+        """Ask after those whom we talk with, the last ones first as far as there is room."""
+        self._trust.met = False
+        with self._context.vault.read() as db:
+            names = [line.user_id for line in history.conversations(db)]
+            names += [one.user_id for one in contacts.everybody(db) if one.identity is not None]
+        names = sorted(list(dict.fromkeys(names))[: limits.WATCHED_NAMES])
+        if names and names != self._followed:
+            self._followed = names
+            self._requests.ask(
+                lambda ref: Watch(ref, presence=True, names=list(names)),
+                Ok,
+                lambda _: self._tell_all(),
+                self._refused,
+                patient=True,
+            )
 
     def _ask_page(self, after: str) -> None:
         self._requests.ask(
@@ -109,7 +152,8 @@ class Roster:
             self._context.emit(PeopleChanged(people))
 
     def _tell_all(self) -> None:
-        self._context.emit(PeopleChanged(tuple(self.everybody), complete=True))
+        listed = not self._by_name
+        self._context.emit(PeopleChanged(tuple(self.everybody), complete=True, listed=listed))
 
 
 def _names(texts: list[str]) -> set[UserId]:

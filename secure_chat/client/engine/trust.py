@@ -43,6 +43,7 @@ class TrustKeeper:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.online: set[UserId] = set()  # who is here; kept by `Roster`
+        self.met = False  # somebody became a contact; `Roster` looks at it
 
     def check(self, user_id: UserId, answer: Manifest) -> Identity:
         """The identity in the server's answer, verified. Raises as `check_manifest`."""
@@ -128,6 +129,7 @@ class TrustKeeper:
         known = msgspec.structs.replace(contact, identity=told, first_seen=self._context.now_ms)
         contacts.put(db, known)
         outbox.bind(db, known.user_id, told.account_key)
+        self.met = True
         self._note(db, contact.user_id, told, KeyFact.SEEN)
         self.announce(db, known)
         return known

@@ -31,6 +31,16 @@ class Buckets:
             return 0
         return (cost - bucket[0]) / self._per_second if self._per_second else 3600.0
 
+    def look(self, key: Hashable, now: float) -> float:
+        """The seconds until there is a token, without taking one; 0: there is one."""
+        bucket = self._levels.get(key)
+        if bucket is None:
+            return 0
+        level = bucket[0] + (now - bucket[1]) * self._per_second
+        if level >= 1:
+            return 0
+        return (1 - level) / self._per_second if self._per_second else 3600.0
+
     def _new(self, key: Hashable, now: float) -> list[float] | None:
         """A full bucket, or None if there are too many busy keys: nobody else gets in then."""
         if len(self._levels) >= KEYS:

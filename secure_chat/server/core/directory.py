@@ -17,6 +17,7 @@ from secure_chat.protocol.messages import (
     ManifestGet,
     ManifestPut,
     Ok,
+    Presence,
     UserEntry,
     Users,
     Watch,
@@ -25,6 +26,7 @@ from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import DeviceKey
 from secure_chat.server.core import desk
 from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.lookups import Lookups
 from secure_chat.server.core.mailboxes import Mailboxes
 from secure_chat.server.core.prekeys import check_prekey
 from secure_chat.server.core.presence import PresenceBoard
@@ -46,8 +48,10 @@ class Directory:
         settings: Settings,
         presence: PresenceBoard,
         mailboxes: Mailboxes,
+        lookups: Lookups,
     ) -> None:
         self._store = store
+        self._lookups = lookups
         self._presence = presence
         self._mailboxes = mailboxes
         self.bundles = Buckets(settings.bundles)
@@ -57,7 +61,10 @@ class Directory:
     # ------------------------------------------------------------ the list
 
     def users(self, session: Session, asked: List, _now: float) -> None:
-        """A page of the accounts."""
+        """A page of the accounts, where they are listed."""
+        if self._lookups.by_name:
+            session.refuse(Code.NOT_LISTED, ref=asked.ref)
+            return
 
         def job(connection: Connection) -> list[str]:
             return people.list_page(connection, asked.after.lower(), asked.limit + 1)
@@ -69,9 +76,32 @@ class Directory:
         desk.ask(session, self._store.read, job, done, ref=asked.ref)
 
     def watch(self, session: Session, asked: Watch, _now: float) -> None:
-        """Presence updates, or no more."""
-        self._presence.watch(session, wanted=asked.presence)
+        """Presence updates, of everybody or of some, or no more."""
+        if asked.presence and not asked.names and self._lookups.by_name:
+            session.refuse(Code.NOT_LISTED, ref=asked.ref)
+            return
+        try:
+            names = frozenset(canonical_user_id(name) for name in asked.names)
+        except BadAddress:
+            session.refuse(Code.BAD_USER_ID, ref=asked.ref)
+            return
+        self._presence.watch(session, wanted=asked.presence, names=names or None)
+        here: list[str] = sorted(name for name in names if self._presence.is_online(name))
+        if asked.presence:
+            for start in range(0, len(here), limits.PRESENCE_PER_FRAME):
+                session.say(Presence(here[start : start + limits.PRESENCE_PER_FRAME]))
         session.say(Ok(asked.ref))
+
+    def _may_ask(self, session: Session, ref: int, now: float) -> bool:
+        """Whether an account may ask for a name; else it is refused."""
+        wait = self._lookups.wait(session.account_id, now)
+        if wait:
+            session.refuse(Code.RATE_LIMITED, ref=ref, retry_after=wait)
+        return not wait
+
+    def _not_there(self, session: Session, ref: int, now: float) -> None:
+        self._lookups.missed(session.account_id, now)
+        session.refuse(Code.UNKNOWN_USER, ref=ref)
 
     # ------------------------------------------------------------ prekeys
 
@@ -112,10 +142,12 @@ class Directory:
         if wait:
             session.refuse(Code.RATE_LIMITED, ref=asked.ref, retry_after=wait)
             return
+        if not self._may_ask(session, asked.ref, now):
+            return
         try:
             address = DeviceAddress.parse(asked.to)
         except BadAddress:
-            session.refuse(Code.UNKNOWN_USER, ref=asked.ref)
+            self._not_there(session, asked.ref, now)
             return
         # Nobody drains a stock, alone or with accounts made for it: beyond their share they get the
         # last-resort key, whose use both sides see.
@@ -134,6 +166,7 @@ class Directory:
             job,
             partial(self._claimed, session, asked, address),
             ref=asked.ref,
+            failed=partial(self._lookups.missed, session.account_id, now),
         )
 
     def _claimed(
@@ -166,12 +199,14 @@ class Directory:
 
     # ------------------------------------------------------------ manifests
 
-    def manifest_get(self, session: Session, asked: ManifestGet, _now: float) -> None:
+    def manifest_get(self, session: Session, asked: ManifestGet, now: float) -> None:
         """An account's newest manifest."""
+        if not self._may_ask(session, asked.ref, now):
+            return
         try:
             user_id = canonical_user_id(asked.user_id)
         except BadAddress:
-            session.refuse(Code.UNKNOWN_USER, ref=asked.ref)
+            self._not_there(session, asked.ref, now)
             return
 
         def job(connection: Connection) -> Code | Published:
@@ -184,7 +219,8 @@ class Directory:
                 )
             )
 
-        desk.ask(session, self._store.read, job, done, ref=asked.ref)
+        missed = partial(self._lookups.missed, session.account_id, now)
+        desk.ask(session, self._store.read, job, done, ref=asked.ref, failed=missed)
 
     def manifest_put(self, session: Session, asked: ManifestPut, _now: float) -> None:
         """Publish the next manifest of one's own account."""

@@ -43,6 +43,7 @@ from secure_chat.server.core.blobs import Blobs
 from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.departures import Departures
 from secure_chat.server.core.directory import Directory
+from secure_chat.server.core.lookups import Lookups
 from secure_chat.server.core.openbook import OpenBook
 from secure_chat.server.core.post import Post, check_body
 from secure_chat.server.core.presence import PresenceBoard
@@ -70,10 +71,11 @@ class Hub:
         self._clock = store.clock.wall
         self._sessions: dict[Connection, Session] = {}
         self._presence = PresenceBoard()
-        self._post = Post(store, settings)
+        self._lookups = Lookups(settings)
+        self._post = Post(store, settings, self._lookups)
         self._admission = Admission(store, settings, self._enter)
-        self._directory = Directory(store, settings, self._presence, self._post.mailboxes)
         mailboxes = self._post.mailboxes
+        self._directory = Directory(store, settings, self._presence, mailboxes, self._lookups)
         self.departures = Departures(store, mailboxes, self._logged_in_as)
         self.book = OpenBook(store, settings, mailboxes, self.departures, self._logged_in_as)
         self._blobs = Blobs(store, settings, store.clock.now_ms)
@@ -345,6 +347,7 @@ class Hub:
             self._directory.one_time,
             self._directory.one_time_of_address,
             self.book.pages,
+            self._lookups.misses,
             self._blobs.rate,
         ):
             if len(buckets) > 1_000:

@@ -14,6 +14,7 @@ from secure_chat.server.core import wire
 from secure_chat.server.core.acknowledged import Acknowledged
 from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.desk import BUSY_SECONDS, DISK_SECONDS
+from secure_chat.server.core.lookups import Lookups
 from secure_chat.server.core.mailbox import (
     BUFFERED,
     PAGE_BYTES,
@@ -39,8 +40,9 @@ _REFUSED: Final = {Stored.OTHER: Code.DUPLICATE_ID, Stored.NO_DEVICE: Code.UNKNO
 class Post:
     """Brings messages to mailboxes. Lives on the I/O thread."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, lookups: Lookups) -> None:
         self._store = store
+        self._lookups = lookups
         self._counters = store.counters
         self._settings = settings
         self._clock = store.clock.wall
@@ -77,6 +79,8 @@ class Post:
         """A client sends a message."""
         cost = 1 + len(body) // limits.MESSAGE_TOKEN
         wait = self._rate.take(session.account_id, now, cost)
+        if self._lookups.by_name and not wait:
+            wait = self._lookups.wait(session.account_id, now)
         if wait:
             self._refuse(session, header, Code.RATE_LIMITED, wait)
             return
@@ -99,6 +103,8 @@ class Post:
             return
         if isinstance(mailbox, Code):
             wait = None if mailbox is Code.UNKNOWN_USER else DISK_SECONDS
+            if wait is None:
+                self._lookups.missed(session.account_id, now)
             self._refuse(session, header, mailbox, wait)
         else:
             self._route(session, mailbox, header, body, now)

@@ -12,7 +12,9 @@ class PresenceBoard:
     def __init__(self) -> None:
         self._devices: dict[str, int] = {}
         self._before: dict[str, bool] = {}  # of those who changed: how they were announced last
-        self._watchers: set[Session] = set()
+        self._watchers: set[Session] = set()  # of everybody
+        self._watched: dict[str, set[Session]] = {}  # who follows a name
+        self._names: dict[Session, frozenset[str]] = {}  # and the other way round
         self._told_at = 0.0
 
     def is_online(self, user_id: str) -> bool:
@@ -33,12 +35,22 @@ class PresenceBoard:
         else:
             del self._devices[user_id]
 
-    def watch(self, session: Session, *, wanted: bool) -> None:
-        """Tell a session of changes from now on, or no longer."""
-        if wanted:
+    def watch(self, session: Session, *, wanted: bool, names: frozenset[str] | None = None) -> None:
+        """Tell a session of changes from now on, or no longer: of everybody, or of ``names``."""
+        self._watchers.discard(session)
+        for name in self._names.pop(session, ()):
+            followers = self._watched[name]
+            followers.discard(session)
+            if not followers:
+                del self._watched[name]
+        if not wanted:
+            return
+        if names is None:
             self._watchers.add(session)
-        else:
-            self._watchers.discard(session)
+            return
+        self._names[session] = names
+        for name in names:
+            self._watched.setdefault(name, set()).add(session)
 
     def tick(self, now: float) -> None:
         """Tell what changed in the last second, if it did not change back."""
@@ -48,10 +60,21 @@ class PresenceBoard:
         before, self._before = self._before, {}
         changed = {user: online for user, was in before.items()
                    if (online := user in self._devices) is not was}  # fmt: skip
-        if not changed or not self._watchers:
+        if not changed:
             return
-        for frame in _frames(changed):
-            for session in self._watchers:
+        if self._watchers:
+            for frame in _frames(changed):
+                for session in self._watchers:
+                    session.connection.send(frame)
+        self._tell_followers(changed)
+
+    def _tell_followers(self, changed: dict[str, bool]) -> None:
+        told: dict[Session, dict[str, bool]] = {}
+        for name in changed.keys() & self._watched.keys():
+            for session in self._watched[name]:
+                told.setdefault(session, {})[name] = changed[name]
+        for session, news in told.items():
+            for frame in _frames(news):
                 session.connection.send(frame)
 
 

@@ -19,6 +19,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Defaults suit a server on the open internet."""
 
     registration: Literal["open", "invite", "closed"] = "invite"
+    directory: Literal["everybody", "by-name"] = "everybody"
     login_seconds: float = limits.LOGIN_SECONDS
     idle_seconds: float = limits.IDLE_SECONDS
     retention_seconds: int = limits.RETENTION_SECONDS
@@ -72,6 +73,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     book_pages: Rate = Rate(2, 100)
     """Pages of `my_data` that one account may read."""
+
+    misses: Rate = Rate(1 / 30, 60)
+    """Names that one account may ask for in vain, where the directory is by name."""
 
     @property
     def features(self) -> tuple[str, ...]:
