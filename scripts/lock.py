@@ -12,8 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = {
-    "test": ("server", "install", "test"),
+    "test": ("server", "install", "notify", "qr", "test"),
     "server": ("server", "install"),
+    "window": ("install", "notify", "qr"),
     "client": ("install",),
 }
 """The files and the extras in each. The largest comes first and binds the others."""

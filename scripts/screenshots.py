@@ -19,9 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from secure_chat.client.events import (
     ConnectionChanged,
     ConnectionState,
+    KeyEvent,
+    KeyFact,
+    Means,
     MessageState,
     Quote,
     Reaction,
+    ServersData,
     Trust,
 )
 from secure_chat.client.presenter.accounts import KnownProfile
@@ -30,13 +34,35 @@ from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.presenter.signin import Field
 from secure_chat.client.window.app import App
 from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.page_host import Kind
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.errors import ConnectFailed
 from secure_chat.protocol.addresses import UserId
-from tests.window.fakes import NOW, FakeAccounts, FakeEngine, at
+from secure_chat.protocol.held import HeldRow
+from secure_chat.protocol.invite import ContactLink
+from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
+from tests.window.fakes import NOW, OURS, THEIRS, FakeAccounts, FakeEngine, at
+from tests.window.stage import Silent
 
 _LINK = "securechat://chat.example.org:7443/#v=1&pin=" + "A" * 43 + "&invite=" + "A" * 22
+_KEPT: list[App] = []
+"""Windows are never collected: a Tcl interpreter that another thread frees ends the process."""
 BOB, SARA, CAROL = UserId("bob"), UserId("sara"), UserId("carol")
+
+
+HELD_ROWS = (
+    HeldRow("accounts", {"user_id": "alice", "skeleton": "a1ice",
+                         "account_key": "kX3v" * 10 + "aaa", "manifest_counter": 1}),
+    HeldRow("devices", {"name": "main", "acked": 184, "reserved": 186, "revoked": False}),
+    *(HeldRow("one_time_keys", {"key_id": n, "key": f"{n:02}" + "Qm7c" * 10 + "Q"})
+      for n in range(1, 41)),
+    HeldRow("deliveries", {"seq": 185, "sender": "bob/main", "time": at(3), "size": 343}),
+)  # fmt: skip
+
+
+def a_contact_link() -> ContactLink:
+    """Of somebody who is not known yet."""
+    return ContactLink(SERVER, SERVER_ID, UserId("reza"), KEYS["b"])
 
 
 def engine() -> FakeEngine:
@@ -66,6 +92,21 @@ def engine() -> FakeEngine:
     say(BOB, "And the photos after that.", ours=True, ago=4, state=MessageState.ACCEPTED)
     say(BOB, "One more thing…", ours=True, ago=0, state=MessageState.WAITING)
     fake.unread[BOB] = 0
+    fake.histories[BOB] = [
+        KeyEvent(at(3000), KeyFact.SEEN, None, THEIRS),
+        KeyEvent(at(60), KeyFact.VERIFIED, Means.QR, THEIRS),
+    ]
+    fake.histories[SARA] = [KeyEvent(at(900), KeyFact.SEEN, None, THEIRS)]
+    fake.histories[CAROL] = [
+        KeyEvent(at(3000), KeyFact.SEEN, None, OURS),
+        KeyEvent(at(2000), KeyFact.VERIFIED, Means.DIGITS, OURS),
+        KeyEvent(at(3), KeyFact.CHANGED, None, THEIRS),
+    ]
+    fake.requests.add(fake.meet("p4ul"))
+    say(UserId("p4ul"), "Limited offer", ago=1)
+    fake.pin(SARA, pinned=True)
+    fake.set_contact_name(SARA, "سارا (دانشگاه)")
+    fake.mute(CAROL, None)
     say(SARA, "فردا ساعت ۱۰ جلسه داریم", ago=12)
     say(SARA, "لطفاً دیر نکن!", ago=11)
     say(SARA, "This one is held.", ours=True, ago=2, state=MessageState.HELD,
@@ -83,13 +124,16 @@ class Studio:
     def app(self, accounts: FakeAccounts, options: Options | None = None) -> App:
         """A window with this studio's language and theme."""
         settings = Settings(self._language, self._theme)
-        return App(options or Options(), accounts, settings)
+        app = App(options or Options(), accounts, settings, Silent())
+        _KEPT.append(app)
+        return app
 
-    def take(self, app: App, name: str) -> None:
+    def take(self, app: App, name: str, *, keep_focus: bool = False) -> None:
         """Let the window draw itself, then photograph it."""
         app.root.geometry("+0+0")
         app.root.lift()
-        app.root.focus_force()
+        if not keep_focus:
+            app.root.focus_force()
         for _ in range(8):
             app.root.update()
             time.sleep(0.03)
@@ -118,6 +162,41 @@ class Studio:
         self.take(app, "signin-known")
         app.close()
 
+    def people(self) -> None:
+        """A request, and the menu of somebody."""
+        app = self._open(UserId("p4ul"), _nothing)
+        self.take(app, "request")
+        assert isinstance(app.screen, ChatView)
+        app.screen.select(BOB)
+        app.screen.deeds.show_menu(BOB, 160, 300)
+        self.take(app, "person-menu", keep_focus=True)
+        app.close()
+
+    def pages(self) -> None:
+        """Everything around the conversation."""
+        app = self._open(SARA, _nothing)
+        for kind, name in (
+            (Kind.SETTINGS, "settings"), (Kind.CARD, "card"), (Kind.PASSWORD, "password"),
+            (Kind.DELETE, "delete"), (Kind.HELD, "held"),
+        ):  # fmt: skip
+            app.pages.open(kind)
+            if kind is Kind.HELD:
+                app.pages.take(ServersData(HELD_ROWS))
+            self.take(app, name)
+        app.pages.open(Kind.SETTINGS, position=0.62)
+        self.take(app, "settings-below")
+        app.pages.open(Kind.ADD, link=str(a_contact_link()))
+        self.take(app, "add")
+        for person, name in ((BOB, "verify-verified"), (SARA, "verify"), (CAROL, "verify-changed")):
+            app.verify(person)
+            self.take(app, name)
+            if person == SARA and app.pages.page is not None:
+                app.pages.page.settle(1.0)
+                self.take(app, "verify-below")
+        app.lock()
+        self.take(app, "locked")
+        app.close()
+
     def chat(self) -> None:
         """The conversation in its states."""
         for name, person, prepare in (
@@ -127,10 +206,6 @@ class Studio:
         ):
             app = self._open(person, prepare)
             self.take(app, name)
-            if name == "held":
-                assert isinstance(app.screen, ChatView)
-                app.screen.compare()
-                self.take(app, "compare")
             app.close()
         app = self._open(None, _nothing)
         self.take(app, "nobody")
@@ -175,6 +250,8 @@ def main() -> int:
             studio = Studio(options.out, language, theme)
             studio.signin()
             studio.chat()
+            studio.people()
+            studio.pages()
     return 0
 
 

@@ -661,6 +661,27 @@ class QrCodeDiffers(LocalError):
     )
 
 
+class NoQrReader(LocalError):
+    """What reads QR codes out of images is not installed."""
+
+    template = (
+        "Reading an image needs the extra parts of this program (pip install 'secure-chat[qr]'). "
+        "Pasting the digits works without them."
+    )
+
+
+class QrImageUnusable(LocalError):
+    """An image that cannot be read; ``reason`` says why."""
+
+    template = "{path} cannot be read: {reason}."
+
+
+class NoQrCode(LocalError):
+    """An image without a QR code that can be read."""
+
+    template = "There is no QR code in {path} that can be read; take a sharper picture."
+
+
 class BadName(LocalError):
     """A name of somebody that cannot be shown."""
 

@@ -27,7 +27,7 @@ class DemoApp(App):
         super().__init__(Options(root=root), Profiles(root), Settings())
         self._other = UserId(who["other"])
         half = self.root.winfo_screenwidth() // 2
-        self._settings.panel_open = half >= _ROOM_FOR_PANEL
+        self.settings.panel_open = half >= _ROOM_FOR_PANEL
         self.root.geometry(f"{half - 20}x640+{10 if who['left'] else half + 10}+40")
         password = who["password"]
         self._signin.create(Entered(who["link"], who["user_id"], password, password))

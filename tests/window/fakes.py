@@ -299,7 +299,7 @@ class FakeAccounts:
         self._known = list(known)
         self.error = error
         self.created: list[tuple[InviteLink, str, Path | None]] = []
-        self.discarded = False
+        self.discarded = self.removed = False
 
     @property
     def remembered(self) -> Path | None:
@@ -320,6 +320,9 @@ class FakeAccounts:
             raise self.error
         self.created.append((link, user_id, ca_file))
         return self._engine
+
+    def remove(self, engine: object) -> None:
+        self.removed = True
 
     def discard(self, engine: object) -> None:
         self.discarded = True

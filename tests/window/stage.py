@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from secure_chat.client.presenter.accounts import Accounts
+from secure_chat.client.presenter.notices import Notice
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.window.app import App
 from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.desktop import Desktop
 from secure_chat.client.window.signin_view import SignInView
 
 PATIENCE = 30.0
@@ -47,6 +49,17 @@ def virtual_screen() -> Iterator[str]:
         server.wait(10)
 
 
+class Silent(Desktop):
+    """The desktop, which shows nothing and remembers what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Notice] = []
+
+    def show(self, notice: Notice) -> None:
+        self.told.append(notice)
+
+
 class Stage:
     """Several windows in turn, and what a person does with them."""
 
@@ -58,7 +71,7 @@ class Stage:
         self, accounts: Accounts, options: Options | None = None, settings: Settings | None = None
     ) -> App:
         """A window, beside those that are open already."""
-        app = App(options or Options(), accounts, settings or Settings())
+        app = App(options or Options(), accounts, settings or Settings(), Silent())
         app.root.geometry(f"+{1200 * len(self._apps)}+0")
         self._apps.append(app)
         _KEPT.append(app)

@@ -20,7 +20,7 @@ def test_every_text_of_the_window_is_in_persian() -> None:
     keys = [
         key
         for part in ("window", "presenter")
-        for path in sorted((CLIENT / part).glob("*.py"))
+        for path in sorted((CLIENT / part).rglob("*.py"))
         for key in catalogues.keys_in(ast.parse(path.read_text("utf-8")))
     ]
     assert len(keys) > 90

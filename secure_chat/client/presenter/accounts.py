@@ -31,5 +31,8 @@ class Accounts(Protocol):
     def create(self, link: InviteLink, user_id: str, password: str, ca_file: Path | None) -> Engine:
         """Make a profile that registers once its engine is started; raises `SecureChatError`."""
 
+    def remove(self, engine: Engine) -> None:
+        """Stop an engine and remove its profile from this device; raises `SecureChatError`."""
+
     def discard(self, engine: Engine) -> None:
         """Stop a new profile's engine and forget the profile: its registration was refused."""

@@ -7,6 +7,7 @@ from functools import partial
 
 from secure_chat.client.api import Engine, Files
 from secure_chat.client.events import (
+    AccountDeletion,
     ChangeSent,
     ConnectionChanged,
     ConnectionState,
@@ -20,12 +21,14 @@ from secure_chat.client.events import (
     MessageRemoved,
     PeopleChanged,
     Problem,
+    ServersData,
     TypingChanged,
 )
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import standing
 from secure_chat.client.presenter.clock import Clock, Times, system_clock
 from secure_chat.client.presenter.connection import Connection
+from secure_chat.client.presenter.deciding import Deciding, decided
 from secure_chat.client.presenter.people import People, PersonRows
 from secure_chat.client.presenter.rows import (
     Action,
@@ -50,7 +53,7 @@ _LONGEST_PROBLEM = 500  # characters: some of it may come from a server
 _EVENTS_A_POLL = 500  # so that a flood of events cannot hold the window's thread
 
 
-class Chat:
+class Chat(Deciding):
     """All that the conversation screen shows, and all that a person can do there.
 
     Only the window's thread calls it. What has to be drawn gathers; the window takes it
@@ -75,6 +78,8 @@ class Chat:
         self._connection = Connection(monotonic)
         self._search = Search(engine)
         self._talk: Talk | None = None
+        self.listeners: list[Callable[[Event], object]] = []
+        """Who else hears every event, in order: notifications, pages that wait for an answer."""
         self.problem = ""
         self.looking = True  # the person has this window in front
         self.changed: set[Part] = set()
@@ -163,14 +168,14 @@ class Chat:
         if self.selected is None:
             return None
         mark = self._people.mark(self.selected)
-        return standing.warning(mark, self.selected, self.timeline.held, self._)
+        return standing.warning(mark, self.selected, self.timeline.held, self.conversation, self._)
 
     @property
     def composer(self) -> ComposerRow:
         """Whether writing is possible."""
         mark = self._people.mark(self.selected) if self.selected is not None else Mark.NONE
         composing = self._talk.composing if self._talk is not None else None
-        return standing.composer(mark, self.selected, composing, self._)
+        return standing.composer(mark, self.selected, composing, self.conversation, self._)
 
     @property
     def panel(self) -> PanelRow:
@@ -286,22 +291,13 @@ class Chat:
         """Read an earlier page of the conversation; whether there was one."""
         return self._talk is not None and self._talk.load_earlier()
 
-    def mark_verified(self, safety_number: tuple[str, ...]) -> bool:
-        """The person compared these groups with the contact, and they are the same."""
-        user_id = self.selected
-        if user_id is None:
-            return False
-        number = " ".join(safety_number)
-        self._need(Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE)
-        return self._do(lambda: self._engine.mark_verified(user_id, number))
+    def _decided(self, *, stays: bool) -> None:
+        if not stays:
+            self._talk = None
+        self._need(*Part)
 
-    def accept_changed_key(self) -> bool:
-        """Go on with a changed key that nobody compared."""
-        user_id = self.selected
-        if user_id is None:
-            return False
-        self._need(Part.PANEL, Part.HEADER, Part.COMPOSER, Part.PEOPLE)
-        return self._do(lambda: self._engine.accept_changed_key(user_id))
+    def _list_changed(self) -> None:
+        self._need(Part.PEOPLE)
 
     def act(self, action: Action) -> None:
         """A button in a banner that needs no dialogue."""
@@ -351,6 +347,8 @@ class Chat:
         return changed, rows
 
     def _take(self, event: Event) -> None:
+        for hear in tuple(self.listeners):
+            hear(event)
         match event:
             case ConnectionChanged():
                 self._connection.take(event)
@@ -381,6 +379,8 @@ class Chat:
             case ChangeSent(problem=problem):
                 if problem:
                     self.report(problem)
+            case ServersData() | AccountDeletion():
+                pass  # a page's, which listens by itself
             case TypingChanged(user_id=user_id, active=active):
                 self._people.set_writing(user_id, active=active)
                 self._need(Part.PEOPLE)
@@ -403,6 +403,8 @@ class Chat:
         if before is None or before.trust is not conversation.trust:
             # Not for each message: a safety number costs thousands of hashes.
             self._need(Part.HEADER, Part.PANEL, Part.COMPOSER)
+        elif decided(before) != decided(conversation):
+            self._need(Part.HEADER, Part.COMPOSER)
         self._read_selected()
 
     def _read_selected(self) -> None:

@@ -54,6 +54,11 @@ class Times:
         # None: each moment in the zone's rules of its own season, as the system knows them
         self._zone = None if clock is system_clock else clock().tzinfo
 
+    @property
+    def now_ms(self) -> int:
+        """The present moment."""
+        return round(self._clock().timestamp() * 1000)
+
     def local(self, milliseconds: int) -> datetime:
         """A moment in the clock's zone; nonsense is moved to the nearest date there is."""
         bounded = min(max(milliseconds, _EARLIEST), _LATEST)

@@ -10,7 +10,8 @@ from secure_chat.client.presenter.rows import Mark, PersonRow
 from secure_chat.client.text import one_line
 from secure_chat.protocol.addresses import UserId
 
-_PREVIEW = 80  # characters
+_PREVIEW, _NAME = 80, 64  # characters
+_REQUESTS, _PINNED, _REST = range(3)
 MARKS = {Trust.NEW: Mark.NEW, Trust.VERIFIED: Mark.VERIFIED, Trust.CHANGED: Mark.CHANGED}
 
 
@@ -22,6 +23,7 @@ class People:
         self._people: dict[UserId, Person] = {}
         self._conversations: dict[UserId, Conversation] = {}
         self.search = ""
+        self.show_archived = False
         self.writing: set[UserId] = set()
 
     def set_writing(self, user_id: UserId, *, active: bool) -> None:
@@ -61,8 +63,22 @@ class People:
 
     @property
     def unread(self) -> int:
-        """Messages that nobody has looked at, in all conversations."""
-        return sum(conversation.unread for conversation in self._conversations.values())
+        """Messages that nobody has looked at, in all conversations; of blocked people none."""
+        return sum(one.unread for one in self._conversations.values() if not one.blocked)
+
+    @property
+    def archived(self) -> int:
+        """How many conversations are out of sight."""
+        return sum(one.archived for one in self._conversations.values())
+
+    def names(self, user_id: UserId) -> tuple[str, str]:
+        """Our own name for somebody, and the one that they chose; either may be empty."""
+        conversation, person = self._conversations.get(user_id), self._people.get(user_id)
+        ours = conversation.name if conversation else person.name if person else ""
+        theirs = person.display_name if person else ""
+        if conversation and conversation.display_name:
+            theirs = conversation.display_name
+        return one_line(ours, _NAME), one_line(theirs, _NAME)
 
     def rows(
         self, selected: UserId | None, words: Words, times: Times, search: str | None = None
@@ -70,28 +86,77 @@ class People:
         """The list as it is drawn, narrowed by ``search``, or else by our own."""
         wanted = (self.search if search is None else search).strip().lower()
         everybody = {*self._people, *self._conversations}
-        found = sorted((one for one in everybody if wanted in one), key=self._order)
-        return PersonRows(found, lambda one: self._row(one, words, times, selected=one == selected))
+        shown = (one for one in everybody if self._is_shown(one, wanted))
+        found = sorted(shown, key=self._order)
+        headings = {} if wanted or self.show_archived else self._headings(found, words)
+        return PersonRows(
+            found, lambda one: self._row(one, words, times, selected=one == selected), headings
+        )
 
-    def _order(self, user_id: UserId) -> tuple[int, bool, str]:
-        """The last conversation first; then who is here; then by name."""
+    def _is_shown(self, user_id: UserId, wanted: str) -> bool:
+        """By the search: the account's name, ours, or theirs; without one: by the archive."""
+        if wanted:
+            names = (user_id, *self.names(user_id))
+            return any(wanted in name.lower() for name in names)
         conversation = self._conversations.get(user_id)
-        last = conversation.last if conversation else None
-        return (-last.time if last else 0, not self.is_online(user_id), user_id)
+        return (conversation is not None and conversation.archived) == self.show_archived
+
+    def _section(self, user_id: UserId) -> int:
+        """Requests first, then what is pinned, then the rest."""
+        conversation = self._conversations.get(user_id)
+        if conversation is None:
+            return _REST
+        return _REQUESTS if conversation.request else _PINNED if conversation.pinned else _REST
+
+    def _order(self, user_id: UserId) -> tuple[int, int, bool, str]:
+        """By section; pinned ones as they were pinned; the last conversation first; by name."""
+        conversation, section = self._conversations.get(user_id), self._section(user_id)
+        if conversation is None:
+            return (section, 0, not self.is_online(user_id), user_id)
+        time = conversation.pinned if section == _PINNED else -conversation.arrived
+        return (section, time, not self.is_online(user_id), user_id)
+
+    def _headings(self, found: list[UserId], words: Words) -> dict[int, str]:
+        """The first row of each section and its heading; none if there is one section alone."""
+        firsts: dict[int, int] = {}
+        for index, user_id in enumerate(found):
+            section = self._section(user_id)
+            firsts.setdefault(section, index)
+            if section == _REST:
+                break
+        if set(firsts) <= {_REST}:
+            return {}
+        requests = firsts.get(_PINNED, firsts.get(_REST, len(found)))
+        titles = {
+            _REQUESTS: words("Requests ({number})", number=words.digits(requests)),
+            _PINNED: words("Pinned"),
+            _REST: words("Everybody"),
+        }
+        return {index: titles[section] for section, index in firsts.items()}
 
     def _row(self, user_id: UserId, words: Words, times: Times, *, selected: bool) -> PersonRow:
         conversation = self._conversations.get(user_id)
         last = conversation.last if conversation else None
         unread = conversation.unread if conversation else 0
+        if conversation is not None and conversation.request:
+            return self._request(conversation, words, times, selected=selected)
         online = self.is_online(user_id)
         presence = words("here now") if online else words("not here")
         mark = self.mark(user_id)
-        spoken = [user_id, presence, trust_word(mark, words)]
+        ours, theirs = self.names(user_id)
+        blocked = conversation is not None and conversation.blocked
+        muted = conversation is not None and conversation.muted_until > times.now_ms
+        pinned = conversation is not None and conversation.pinned > 0
+        spoken = [ours, user_id, presence, trust_word(mark, words)]
+        signs = {words("blocked"): blocked, words("muted"): muted, words("pinned"): pinned}
+        spoken += [word for word, holds in signs.items() if holds]
         if unread:
             spoken.append(words.plural("{number} unread", "{number} unread", unread))
         draft = conversation.draft if conversation and not selected else ""
         preview = _preview(last, words) if last else presence
-        if user_id in self.writing:
+        if blocked:
+            preview, draft = words("blocked"), ""
+        elif user_id in self.writing:
             preview = words("writing…")
         elif draft:
             preview = one_line(draft, _PREVIEW)
@@ -104,19 +169,49 @@ class People:
             unread=unread,
             selected=selected,
             spoken=", ".join(word for word in spoken if word),
-            preview_is_ours=last is not None and last.ours and not last.is_notice and not draft,
-            preview_is_notice=last is not None and last.is_notice and not draft,
+            preview_is_ours=_is_ours(last) and not draft and not blocked,
+            preview_is_notice=last is not None and last.is_notice and not draft and not blocked,
             preview_is_draft=bool(draft),
-            writing=user_id in self.writing,
+            writing=user_id in self.writing and not blocked,
+            title=ours,
+            calls_itself=theirs,
+            blocked=blocked,
+            muted=muted,
+            pinned=pinned,
+        )
+
+    def _request(
+        self, conversation: Conversation, words: Words, times: Times, *, selected: bool
+    ) -> PersonRow:
+        """A stranger: the account's name, and nothing that they chose."""
+        user_id = conversation.user_id
+        asks = words("wants to write to you")
+        return PersonRow(
+            user_id=user_id,
+            preview=asks,
+            when=times.short(conversation.arrived),
+            online=False,
+            mark=Mark.NONE,
+            unread=0,
+            selected=selected,
+            spoken=f"{user_id}, {asks}",
+            request=True,
         )
 
 
 class PersonRows(Sequence[PersonRow]):
     """Rows that are made when somebody looks at them: of 10,000 people a dozen are in view."""
 
-    def __init__(self, order: list[UserId], make: Callable[[UserId], PersonRow]) -> None:
+    def __init__(
+        self,
+        order: list[UserId],
+        make: Callable[[UserId], PersonRow],
+        headings: dict[int, str] | None = None,
+    ) -> None:
         self._order = order
         self._make = make
+        self.headings = headings or {}
+        """What stands above which rows."""
 
     def __len__(self) -> int:
         return len(self._order)
@@ -143,6 +238,10 @@ def trust_word(mark: Mark, words: Words) -> str:
         Mark.VERIFIED: words("verified"),
         Mark.CHANGED: words("key changed"),
     }[mark]
+
+
+def _is_ours(last: Message | None) -> bool:
+    return last is not None and last.ours and not last.is_notice
 
 
 def _preview(message: Message, words: Words) -> str:

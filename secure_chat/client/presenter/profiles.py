@@ -11,6 +11,7 @@ from secure_chat.client.profile import (
     default_root,
     list_profiles,
     open_profile,
+    remove_profile,
 )
 from secure_chat.protocol.invite import InviteLink
 
@@ -28,6 +29,7 @@ class Profiles:
         self._root = default_root() if root is None else root
         self._only = only
         self._folders: dict[int, Path] = {}  # of engines that were made here, by their id()
+        self._opened: dict[int, Path] = {}  # of all engines that run, likewise
 
     @property
     def remembered(self) -> Path | None:
@@ -41,14 +43,23 @@ class Profiles:
 
     def open(self, profile: KnownProfile, password: str) -> Engine:
         """Unlock a profile. Raises what `open_profile` raises."""
-        return ChatEngine(open_profile(profile.folder, password))
+        engine = ChatEngine(open_profile(profile.folder, password))
+        self._opened[id(engine)] = profile.folder
+        return engine
 
     def create(self, link: InviteLink, user_id: str, password: str, ca_file: Path | None) -> Engine:
         """Make a profile in a folder of its own. Raises what `create_profile` raises."""
         folder = self._free_folder(user_id, link)
         engine = ChatEngine(create_profile(folder, link, user_id, password, ca_file=ca_file))
-        self._folders[id(engine)] = folder
+        self._folders[id(engine)] = self._opened[id(engine)] = folder
         return engine
+
+    def remove(self, engine: Engine) -> None:
+        """Stop an engine and remove its profile; raises what `remove_profile` raises."""
+        engine.stop()
+        folder = self._opened.pop(id(engine), None)
+        if folder is not None:
+            remove_profile(folder)
 
     def discard(self, engine: Engine) -> None:
         """Stop the engine, and delete the folder if it was made by `create` just now."""

@@ -56,6 +56,7 @@ class Action(StrEnum):
     RECONNECT = "reconnect"
     COMPARE = "compare"
     RETRY = "retry"
+    UNBLOCK = "unblock"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class PersonRow:
     preview_is_notice: bool = False  # drawn apart: a message cannot look like one here either
     preview_is_draft: bool = False
     writing: bool = False  # to us, now
+    title: str = ""  # our own name for them, drawn before the account's; empty: there is none
+    calls_itself: str = ""  # the name that they chose; never in the place of the account's
+    request: bool = False  # a stranger's, with nothing to see yet
+    blocked: bool = False
+    muted: bool = False
+    pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,6 +227,9 @@ class HeaderRow:
     mark: Mark
     trust: str
     writing: bool = False
+    title: str = ""  # our own name for them; the account's stands beside it
+    calls_itself: str = ""  # the name that they chose
+    known: bool = True  # no stranger who waits to be accepted
     timer: str = ""  # after how long new messages disappear
 
 

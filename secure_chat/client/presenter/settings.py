@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from secure_chat.client.i18n import AUTO, CALENDARS, DIGITS, LANGUAGES, Words
+from secure_chat.client.presenter.notices import NAME, STYLES
 
 FILE_NAME = "window.json"
 _LARGEST_FILE = 4096
@@ -15,12 +16,18 @@ CHOICES: Final = {
     "theme": ("light", "dark"),
     "digits": DIGITS,
     "calendar": CALENDARS,
+    "notify": STYLES,
 }
 """What each setting that is a word may be; anything else in the file is not believed."""
 GEOMETRY: Final = re.compile(r"(\d{3,5})x(\d{3,5})\+(-?\d{1,5})\+(-?\d{1,5})")
 """Width, height, left and upper edge of a window."""
 _WIDEST = 2_000
-_SWITCHES: Final = ("panel_open",)
+TEXT_SIZES: Final = (85, 100, 115, 130, 150)
+"""Per cent of the system's size."""
+IDLE_MINUTES: Final = (0, 1, 5, 15, 60)
+"""After how long without a key or a move the window locks; 0: never."""
+_NUMBERS: Final = {"text_size": TEXT_SIZES, "idle_minutes": IDLE_MINUTES}
+_SWITCHES: Final = ("panel_open", "enter_sends")
 
 
 @dataclass
@@ -43,7 +50,11 @@ class Settings:
     theme: str = "light"
     digits: str = AUTO
     calendar: str = AUTO
+    notify: str = NAME
+    text_size: int = 100
+    idle_minutes: int = 0
     panel_open: bool = True
+    enter_sends: bool = True
     geometry: str = ""  # size and place of the window, as Tk writes them
     side_width: int = 270  # of the people's column, in design pixels
     path: Path | None = field(default=None, compare=False)
@@ -55,6 +66,9 @@ class Settings:
         saved = _read(path) if path is not None else {}
         for name, known in CHOICES.items():
             if saved.get(name) in known:
+                setattr(settings, name, saved[name])
+        for name, sizes in _NUMBERS.items():
+            if not isinstance(saved.get(name), bool) and saved.get(name) in sizes:
                 setattr(settings, name, saved[name])
         for name in _SWITCHES:
             if isinstance(saved.get(name), bool):

@@ -12,7 +12,7 @@ from secure_chat.client.events import ConnectionChanged, ConnectionState, Event
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.accounts import Accounts, KnownProfile
 from secure_chat.client.presenter.jobs import Job
-from secure_chat.client.presenter.strength import SHORTEST, Strength, strength
+from secure_chat.client.presenter.strength import SHORTEST, Strength, strength, strength_word
 from secure_chat.errors import BadAddress, BadInviteLink, Code, Refused, SecureChatError
 from secure_chat.protocol.addresses import canonical_user_id
 from secure_chat.protocol.invite import SCHEME, InviteLink, ServerAddress
@@ -109,12 +109,7 @@ class SignIn:
     def strength_of(self, password: str, name: str) -> tuple[Strength, str]:
         """The bar under the password, and its word."""
         step = strength(password, name)
-        return step, (
-            self._("Weak: easy to guess"),
-            self._("Fair: longer is better"),
-            self._("Good"),
-            self._("Strong"),
-        )[step]
+        return step, strength_word(step, self._)
 
     def create(self, entered: Entered) -> bool:
         """Check the fields and begin; False and `mistakes` if something is wrong."""

@@ -1,5 +1,6 @@
 """What stands between the person and sending in a conversation, in words."""
 
+from secure_chat.client.events import Conversation
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Times
 from secure_chat.client.presenter.composing import Composing
@@ -22,6 +23,13 @@ def header(people: People, name: UserId, words: Words, times: Times) -> HeaderRo
     status = words("here now") if online else words("not here: messages wait on the server")
     conversation = people.conversation(name)
     timer = times.span(conversation.timer) if conversation and conversation.timer else ""
+    if conversation is not None and conversation.request:
+        asks = words("wants to write to you")
+        return HeaderRow(name, asks, online=False, mark=Mark.NONE, trust="", known=False)
+    blocked = conversation is not None and conversation.blocked
+    if blocked:
+        status, online, writing = words("blocked"), False, False
+    ours, theirs = people.names(name)
     return HeaderRow(
         name,
         words("writing…") if writing else status,
@@ -29,15 +37,26 @@ def header(people: People, name: UserId, words: Words, times: Times) -> HeaderRo
         mark,
         trust_word(mark, words),
         writing,
-        timer,
+        ours,
+        theirs if theirs.lower() != name else "",
+        timer=timer,
     )
 
 
-def warning(mark: Mark, name: UserId, held: str, words: Words) -> BannerRow | None:
-    """A changed key, or messages that are ``held`` for this reason; None if nothing is in the way.
+def warning(
+    mark: Mark, name: UserId, held: str, conversation: Conversation | None, words: Words
+) -> BannerRow | None:
+    """A block, a changed key, or messages that are ``held`` for this reason; None if all is well.
 
     The safe choice is the first button.
     """
+    if conversation is not None and conversation.blocked:
+        return BannerRow(
+            Tone.QUIET,
+            words("You have blocked {name}: nothing comes or goes.", name=name),
+            words("Unblock"),
+            Action.UNBLOCK,
+        )
     if mark is Mark.CHANGED:
         return BannerRow(
             Tone.DANGER,
@@ -57,11 +76,17 @@ def warning(mark: Mark, name: UserId, held: str, words: Words) -> BannerRow | No
 
 
 def composer(
-    mark: Mark, name: UserId | None, composing: Composing | None, words: Words
+    mark: Mark,
+    name: UserId | None,
+    composing: Composing | None,
+    conversation: Conversation | None,
+    words: Words,
 ) -> ComposerRow:
     """Whether writing is possible, and what is being written."""
     if name is None:
         return ComposerRow(enabled=False, hint="")
+    if conversation is not None and conversation.blocked:
+        return ComposerRow(enabled=False, hint=words("Unblock to write."))
     if mark is Mark.CHANGED:
         return ComposerRow(enabled=False, hint=words("Sending waits for your decision."))
     strip = composing.strip if composing is not None else None

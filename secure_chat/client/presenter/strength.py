@@ -3,6 +3,8 @@
 import math
 from enum import IntEnum
 
+from secure_chat.client.i18n import Words
+
 SHORTEST = 8
 _WEAK_BITS, _FAIR_BITS, _GOOD_BITS = 35, 50, 65
 _LEET = str.maketrans("@4310!$57", "aaeloiiss"[:9])
@@ -25,6 +27,16 @@ def strength(password: str, name: str = "") -> Strength:
     """How strong; repeated characters, well-known words and one's own name count nothing."""
     bits = _bits(password, name)
     return Strength(sum(bits >= step for step in (_WEAK_BITS, _FAIR_BITS, _GOOD_BITS)))
+
+
+def strength_word(step: Strength, words: Words) -> str:
+    """What the bar says."""
+    return (
+        words("Weak: easy to guess"),
+        words("Fair: longer is better"),
+        words("Good"),
+        words("Strong"),
+    )[step]
 
 
 def _bits(password: str, name: str) -> float:

@@ -4,20 +4,30 @@ import logging
 import signal
 import tkinter as tk
 import traceback
+from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 
 from secure_chat.client.api import Engine
+from secure_chat.client.events import Event
 from secure_chat.client.i18n import LANGUAGES, system_language
 from secure_chat.client.presenter.accounts import Accounts
 from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.passwords import Unlocking
 from secure_chat.client.presenter.settings import GEOMETRY, Options, Settings
 from secure_chat.client.presenter.signin import Field, SignIn, Stage
 from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.desktop import Desktop
 from secure_chat.client.window.editing import make_fields_comfortable
+from secure_chat.client.window.page_host import Kind, PageHost
+from secure_chat.client.window.pages.lock_page import LockView
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
+from secure_chat.client.window.watch import Watch
 from secure_chat.errors import SecureChatError
+from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import is_contact_link
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 40
@@ -27,9 +37,16 @@ _SIZE, _SMALLEST = (1120, 720), (760, 600)
 class App:
     """Everything on Tk's thread. The engine has threads of its own and is only polled here."""
 
-    def __init__(self, options: Options, accounts: Accounts, settings: Settings) -> None:
+    def __init__(
+        self,
+        options: Options,
+        accounts: Accounts,
+        settings: Settings,
+        desktop: Desktop | None = None,
+    ) -> None:
         before_the_first_window()
-        self._options, self._settings = options, settings
+        self._options, self.settings = options, settings
+        self._accounts = accounts
         self.root = tk.Tk(className="secure_chat")
         self.root.withdraw()
         self.root.report_callback_exception = self._on_exception
@@ -40,7 +57,9 @@ class App:
         self._signin = SignIn(accounts, self._words)
         self._engine: Engine | None = None
         self.chat: Chat | None = None
-        self.screen: SignInView | ChatView | None = None
+        self.screen: SignInView | ChatView | LockView | None = None
+        self.pages = PageHost(self)
+        self.watch = Watch(self.root, settings, self._words, desktop)
         self._stopping = False
         self._clock = ""
         self._place()
@@ -49,6 +68,12 @@ class App:
         self.root.bind("<FocusIn>", lambda _: self.root.after_idle(self._look))
         self.root.bind("<FocusOut>", lambda _: self.root.after_idle(self._look))
         self.root.bind("<Control-q>", lambda _: self.close())
+        for keys, act in (
+            ("<Control-l>", self.lock),
+            ("<Control-n>", lambda: self.pages.open(Kind.ADD)),
+            ("<Control-comma>", lambda: self.pages.open(Kind.SETTINGS)),
+        ):
+            self.root.bind(keys, lambda _, act=act: act())  # type: ignore[misc]
         self.root.deiconify()
         self._tick()
 
@@ -75,13 +100,18 @@ class App:
         if self._stopping:
             return
         self._stopping = True
+        self.watch.stop()
         self.root.after_cancel(self._clock)
+        self._keep_draft()
+        self.settings.geometry = self.root.geometry()
+        self.settings.save()
+        self.root.destroy()
+
+    def _keep_draft(self) -> None:
+        """What is being written goes into the vault before the screen goes away."""
         if isinstance(self.screen, ChatView) and self.chat is not None:
             self.screen.conversation.keep_draft()
             self.chat.close()
-        self._settings.geometry = self.root.geometry()
-        self._settings.save()
-        self.root.destroy()
 
     # ------------------------------------------------------------ screens
 
@@ -90,7 +120,7 @@ class App:
         width = min(ui.px(_SIZE[0]), root.winfo_screenwidth() * 95 // 100)
         height = min(ui.px(_SIZE[1]), root.winfo_screenheight() * 90 // 100)
         root.geometry(f"{width}x{height}")
-        if remembered := on_screen(self._settings.geometry, root):
+        if remembered := on_screen(self.settings.geometry, root):
             root.geometry(remembered)
         root.minsize(min(width, ui.px(_SMALLEST[0])), min(height, ui.px(_SMALLEST[1])))
 
@@ -101,44 +131,130 @@ class App:
             self.screen.destroy()
         self.screen = None
         if self.chat is not None:
-            self.screen = ChatView(self.root, self._ui, self.chat, self._settings, self._corner)
+            self.screen = ChatView(
+                self.root, self._ui, self.chat, self.settings, self._tools, self.verify
+            )
+        elif self.watch.locked and self._engine is not None:
+            self.root.title("secure_chat")
+            self.screen = LockView(
+                self.root, self._ui, Unlocking(self._engine, self._words), self._engine.user_id,
+                self._unlock, self.sign_out,
+            )  # fmt: skip
         else:
             self.root.title("secure_chat")
             self.screen = SignInView(self.root, self._ui, self._signin, self._options, self._corner)
         self.screen.pack(fill="both", expand=True)
 
+    def _tools(self, parent: tk.Misc) -> tk.Frame:
+        """Under the people: somebody new, the settings, the lock."""
+        ui = self._ui
+        tools = ui.frame(parent)
+        for text, act in (
+            (ui.words("New…"), lambda: self.pages.open(Kind.ADD)),
+            (ui.words("Settings"), lambda: self.pages.open(Kind.SETTINGS)),
+            (ui.words("Lock"), self.lock),
+        ):
+            ui.button(tools, text, act, "Quiet").pack(side=ui.start, expand=True)
+        return tools
+
     def _corner(self, parent: tk.Misc) -> tk.Frame:
-        """The switches that every screen has: language and theme."""
+        """The switches of the sign-in screen: language and theme."""
         ui = self._ui
         corner = ui.frame(parent)
         other = next(one for one in LANGUAGES if one != self._words.language)
         # Each language is named in itself, whatever the interface speaks.
         ui.button(corner, other.name, lambda: self.speak(other.code), "Quiet").pack(side=ui.start)
-        dark = self._settings.theme == "dark"
+        dark = self.settings.theme == "dark"
         text = ui.words("Light") if dark else ui.words("Dark")
         ui.button(corner, text, self.switch_theme, "Quiet").pack(side=ui.end)
         return corner
 
     def speak(self, code: str) -> None:
         """Another language, at once."""
-        self._settings.language = code
-        self._words = self._settings.words
+        self.settings.language = code
+        self._words = self.settings.words
         self._signin.speak(self._words)
         self._rebuild()
 
     def switch_theme(self) -> None:
         """Light becomes dark, dark light."""
-        self._settings.theme = "light" if self._settings.theme == "dark" else "dark"
+        self.settings.theme = "light" if self.settings.theme == "dark" else "dark"
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self._settings.save()
+        self.settings.save()
         if isinstance(self.screen, ChatView) and self.chat is not None:
             self.chat.keep_draft(self.screen.composer.written)
-        self._ui = Ui(self._assets, self._settings, self._words)
+        self._ui = Ui(self._assets, self.settings, self._words)
+        self.watch.speak(self._words)
         if self.chat is not None:
             self.chat.speak(self._words)
         self._show()
+        self.pages.reopen()
+
+    # ------------------------------------------------------------ for the pages
+
+    @property
+    def ui(self) -> Ui:
+        """How the window looks now."""
+        return self._ui
+
+    def apply(self) -> None:
+        """Changed settings come into force."""
+        self._words = self.settings.words
+        self._signin.speak(self._words)
+        self._rebuild()
+
+    def cover(self) -> None:
+        """A page covers the screen."""
+        if self.screen is not None:
+            self.screen.pack_forget()
+        self._look()
+
+    def uncover(self) -> None:
+        """The page is closed."""
+        if self.screen is not None:
+            self.screen.pack(fill="both", expand=True)
+        if isinstance(self.screen, ChatView) and self.chat is not None:
+            self.chat.poll()
+            self.screen.refresh()
+            self.screen.take_keyboard()
+        self._look()
+
+    def verify(self, user_id: UserId) -> None:
+        """Make sure of somebody's key."""
+        self.pages.open(Kind.VERIFY, about=user_id)
+
+    def lock(self) -> None:
+        """Show nothing until the password is given; the engine goes on."""
+        if self.chat is None or self._engine is None:
+            return
+        self._keep_draft()
+        self.pages.leave()
+        self.chat = None
+        self.watch.lock(self._engine)
+        self._show()
+
+    def _unlock(self) -> None:
+        if self._engine is not None:
+            self._talk(self._engine, self.watch.unlock())
+
+    def sign_out(self) -> None:
+        """Close the profile, and with it the vault; the sign-in screen comes."""
+        engine = self._engine
+        self._keep_draft()
+        self.pages.leave()
+        self.chat = self._engine = None
+        self.watch.unlock()
+        if engine is not None:
+            engine.stop()
+        self._signin = SignIn(self._accounts, self._words)
+        self._options = replace(self._options, link="")
+        self._show()
+
+    def remove_profile(self, engine: Engine) -> None:
+        """Stop the engine and remove its profile from this device. Blocks."""
+        self._accounts.remove(engine)
 
     # ------------------------------------------------------------ time
 
@@ -154,6 +270,12 @@ class App:
         if self.chat is not None and isinstance(self.screen, ChatView):
             self.chat.poll()
             self.screen.refresh()
+            self.pages.poll()
+            if self.watch.poll():
+                self.lock()
+        elif isinstance(self.screen, LockView):
+            self.watch.poll()
+            self.screen.poll()
         elif isinstance(self.screen, SignInView) and self._signin.poll():
             self.screen.refresh()
             if self._signin.stage is Stage.DONE and self._signin.engine is not None:
@@ -161,9 +283,19 @@ class App:
 
     def _start_chat(self, engine: Engine) -> None:
         self._engine = engine
+        self.watch.begin(engine, self._open_notice)
+        self._talk(engine, self._signin.seen)
+        if is_contact_link(self._options.link):
+            self.pages.open(Kind.ADD, link=self._options.link)
+            self._options = replace(self._options, link="")
+
+    def _talk(self, engine: Engine, first: Iterable[Event]) -> None:
+        """The conversation screen, which has seen these events."""
         self.chat = Chat(engine, self._words)
-        self.chat.poll(self._signin.seen)
+        self.chat.listeners += [self.watch.take, self.pages.take]
+        self.chat.poll(first)
         self._show()
+        self._look()
         if isinstance(self.screen, ChatView):
             if self.chat.resume():
                 self.screen.refresh()
@@ -171,10 +303,23 @@ class App:
             else:
                 self.screen.search.focus_set()
 
+    def _open_notice(self, user_id: UserId | None) -> None:
+        """A notification was pressed."""
+        self.root.deiconify()
+        self.root.lift()
+        self.root.focus_force()
+        if user_id is not None and self.chat is not None and isinstance(self.screen, ChatView):
+            self.pages.leave()
+            self.screen.select(user_id)
+
     def _look(self) -> None:
         """Whether any widget of ours has the keyboard: then the person looks at this window."""
-        if self.chat is not None and not self._stopping:
-            self.chat.look(looking=bool(str(self.root.tk.call("focus"))))
+        if self._stopping:
+            return
+        in_front = bool(str(self.root.tk.call("focus")))
+        self.watch.looking = in_front and self.chat is not None
+        if self.chat is not None:
+            self.chat.look(looking=in_front and self.pages.page is None)
 
     # ------------------------------------------------------------ failures
 

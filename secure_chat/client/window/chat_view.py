@@ -8,9 +8,9 @@ from secure_chat.client.presenter.rows import ResultRow
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.timeline import Change, Reset
 from secure_chat.client.window import sheets
-from secure_chat.client.window.compare_view import CompareView
 from secure_chat.client.window.conversation_view import ConversationView
 from secure_chat.client.window.panel_view import PanelView
+from secure_chat.client.window.person_deeds import PersonDeeds
 from secure_chat.client.window.side_view import SideView
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
@@ -29,15 +29,19 @@ class ChatView(tk.Frame):
         chat: Chat,
         settings: Settings,
         corner: Callable[[tk.Misc], tk.Frame],
+        on_verify: Callable[[UserId], object],
     ) -> None:
         super().__init__(parent, background=ui.colors.ground)
         self._ui, self._chat, self._settings = ui, chat, settings
         self._set_title = parent.title
-        self._compare: CompareView | None = None
+        self._on_verify = on_verify
         self._narrow = self._panel_in_narrow = False
         self._main = ui.frame(self, ui.colors.line)
         self._main.pack(fill="both", expand=True)
-        self.side = SideView(self._main, ui, chat, self.select, corner, self.open_at)
+        self.deeds = PersonDeeds(self, ui, chat, done=self._decided, verify=on_verify)
+        self.side = SideView(
+            self._main, ui, chat, self.select, corner, self.open_at, self.deeds.show_menu
+        )
         self.side.people.canvas.configure(width=self._side_width(settings.side_width))
         self.side.pack(side=ui.start, fill="y")
         self._sash = tk.Frame(
@@ -49,6 +53,7 @@ class ChatView(tk.Frame):
         self.conversation = ConversationView(
             self._main, ui, chat,
             on_change=self.refresh, on_panel=self.toggle_panel, on_compare=self.compare,
+            people=self.deeds,
         )  # fmt: skip
         self.search, self.people = self.side.search, self.side.people
         self.messages, self.composer = self.conversation.messages, self.conversation.composer
@@ -60,24 +65,36 @@ class ChatView(tk.Frame):
         self.refresh([Reset()])
 
     def _bind_keys(self) -> None:
-        top = self.winfo_toplevel()
-        top.bind("<Control-k>", lambda _: self.search.focus_set())
-        top.bind("<Control-f>", lambda _: self.search.focus_set())
-        top.bind("<Alt-Down>", lambda _: self._step(1))
-        top.bind("<Alt-Up>", lambda _: self._step(-1))
-        top.bind("<Control-i>", lambda _: self.toggle_panel())
-        top.bind(
-            "<Control-t>", lambda _: self._in_conversation(self.conversation.deeds.choose_timer)
-        )
-        top.bind("<Control-o>", lambda _: self._in_conversation(self.conversation.attach))
-        top.bind("<Control-m>", lambda _: self._in_conversation(self._to_messages))
-        for keys in ("<F1>", "<Control-slash>"):
-            top.bind(keys, lambda _: sheets.shortcuts(self, self._ui))
+        top, conversation = self.winfo_toplevel(), self.conversation
+        inside = self._in_conversation
+        self._keys: dict[str, Callable[[], object]] = {
+            "<Control-k>": self.search.focus_set,
+            "<Control-f>": self.search.focus_set,
+            "<Alt-Down>": lambda: self._step(1),
+            "<Alt-Up>": lambda: self._step(-1),
+            "<Control-i>": self.toggle_panel,
+            "<Control-t>": lambda: inside(conversation.deeds.choose_timer),
+            "<Control-o>": lambda: inside(conversation.attach),
+            "<Control-m>": lambda: inside(self._to_messages),
+            "<F1>": lambda: sheets.shortcuts(self, self._ui),
+            "<Control-slash>": lambda: sheets.shortcuts(self, self._ui),
+        }
+        for keys, act in self._keys.items():
+            top.bind(keys, lambda _, act=act: self._press(act))  # type: ignore[misc]
 
-    def _in_conversation(self, act: Callable[[], object]) -> str:
-        if self._chat.selected is not None and self._compare is None:
-            act()
+    def _press(self, act: Callable[[], object]) -> str:
+        act()
         return "break"
+
+    def destroy(self) -> None:
+        """The keys go with the screen: the locked one has none of them."""
+        for keys in self._keys:
+            self.winfo_toplevel().unbind(keys)
+        super().destroy()
+
+    def _in_conversation(self, act: Callable[[], object]) -> None:
+        if self._chat.selected is not None and self.winfo_ismapped():
+            act()
 
     def _to_messages(self) -> None:
         self.messages.canvas.focus_set()
@@ -106,29 +123,20 @@ class ChatView(tk.Frame):
         self.composer.text.focus_set()
         return "break"
 
-    def compare(self) -> None:
-        """Show the page with the safety number in large digits."""
-        row = self._chat.panel
-        if not row.safety_number or self._compare is not None:
-            return
-        self._main.pack_forget()
-        self._compare = CompareView(
-            self, self._ui, row, lambda: self._verified(row.safety_number), self._close_compare
-        )
-        self._compare.pack(fill="both", expand=True)
-
-    def _verified(self, number: tuple[str, ...]) -> None:
-        self._chat.mark_verified(number)
-        self._close_compare()
-
-    def _close_compare(self) -> None:
-        if self._compare is not None:
-            self._compare.destroy()
-            self._compare = None
-            self._main.pack(fill="both", expand=True)
-            self.composer.text.focus_set()
+    def _decided(self) -> None:
+        """Something was decided about somebody."""
         self._chat.poll()
         self.refresh()
+
+    def compare(self) -> None:
+        """Open the page on which people make sure of a key."""
+        if self._chat.selected is not None and self._chat.panel.safety_number:
+            self._on_verify(self._chat.selected)
+
+    def take_keyboard(self) -> None:
+        """A page was closed: go on where one writes, or where one looks for somebody."""
+        place = self.search if self._chat.selected is None else self.composer.text
+        place.focus_set()
 
     def toggle_panel(self) -> str:
         """Show or hide the trust panel."""

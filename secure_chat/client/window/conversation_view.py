@@ -4,6 +4,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.deciding import Deed
 from secure_chat.client.presenter.rows import Action, BannerRow, Tone
 from secure_chat.client.presenter.timeline import Change
 from secure_chat.client.window.bars import Bar, WarningBar
@@ -12,6 +13,8 @@ from secure_chat.client.window.deeds import Deeds
 from secure_chat.client.window.drawn import Hit
 from secure_chat.client.window.header_view import HeaderView
 from secure_chat.client.window.message_list import MessageList
+from secure_chat.client.window.person_deeds import PersonDeeds
+from secure_chat.client.window.request_view import RequestView
 from secure_chat.client.window.ui import Ui
 
 
@@ -31,13 +34,14 @@ class ConversationView(tk.Frame):
         on_change: Callable[[], object],
         on_panel: Callable[[], object],
         on_compare: Callable[[], object],
+        people: PersonDeeds,
     ) -> None:
         super().__init__(parent, background=ui.colors.chat, borderwidth=0)
         self._ui, self._chat = ui, chat
         self._on_change, self._on_compare = on_change, on_compare
         self._drafted: object = None
         self._chosen = 0
-        self._arrangement: tuple[bool, BannerRow | None] | None = None
+        self._arrangement: tuple[object, ...] | None = None
         self.deeds = Deeds(
             self, ui, chat, done=on_change, rewrite=self.rewrite, open_person=self.focus_composer
         )
@@ -49,6 +53,13 @@ class ConversationView(tk.Frame):
         self._empty = ui.label(
             self, ui.words("Choose somebody to write to."), color=ui.colors.muted,
             ground=ui.colors.chat,
+        )  # fmt: skip
+        self._people = people
+        self.request = RequestView(
+            self, ui,
+            on_accept=lambda: self._decide(Deed.ACCEPT),
+            on_delete=lambda: self._decide(Deed.DELETE),
+            on_block=lambda: self._decide(Deed.BLOCK),
         )  # fmt: skip
         self.area = ComposerArea(self, ui, self)
         self.composer = self.area.composer
@@ -192,6 +203,16 @@ class ConversationView(tk.Frame):
         self._chat.act(action)
         self._on_change()
 
+    def _decide(self, deed: Deed) -> None:
+        """An answer to the request that is shown."""
+        name = self._chat.request
+        if name is not None:
+            self._people.do(name, deed)
+            if deed is Deed.ACCEPT:
+                self._chat.poll()
+                self._on_change()
+                self.focus_composer()
+
     def _dismiss(self) -> None:
         self._chat.dismiss_problem()
         self._on_change()
@@ -235,7 +256,7 @@ class ConversationView(tk.Frame):
 
     def show_composer(self) -> None:
         """Whether writing is possible, and what was being written here."""
-        arrangement = self._chat.selected is None, self._chat.warning
+        arrangement = self._chat.selected is None, self._chat.request, self._chat.warning
         if arrangement != self._arrangement:
             self._arrangement = arrangement
             self._arrange()
@@ -249,10 +270,14 @@ class ConversationView(tk.Frame):
 
     def _arrange(self) -> None:
         """Put list, warning and composer in their places, or the hint that nobody is chosen."""
-        for part in (self._empty, self.messages, self.area, self._warning):
+        for part in (self._empty, self.messages, self.area, self._warning, self.request):
             part.pack_forget()
         if self._chat.selected is None:
             self._empty.pack(expand=True)
+            return
+        if self._chat.request is not None:
+            self.request.show(self._chat.request)
+            self.request.pack(fill="both", expand=True)
             return
         self.area.pack(side="bottom", fill="x", pady=(1, 0))
         self._warning.show(self._chat.warning)

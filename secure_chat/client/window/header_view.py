@@ -40,16 +40,15 @@ class HeaderView(tk.Frame):
         if header is None:
             ui.label(inside, "secure_chat", font="title").pack(anchor=ui.start_anchor)
             return
-        said = f"◷ {ui.words('Disappear')}"
-        if header.timer:
-            said = f"◷ {header.timer}"
-        ui.button(inside, said, self._on_timer, "Bar").pack(side=ui.end)
+        if header.known:
+            said = f"◷ {header.timer or ui.words('Disappear')}"
+            ui.button(inside, said, self._on_timer, "Bar").pack(side=ui.end)
         avatar(inside, ui, header.user_id).pack(side=ui.start)
         names = ui.frame(inside, colors.surface)
         names.pack(side=ui.start, padx=ui.px(10))
         line = ui.frame(names, colors.surface)
         line.pack(anchor=ui.start_anchor)
-        ui.label(line, header.user_id, font="title").pack(side=ui.start)
+        self._names(line, header)
         size = round(ui.line_height * 0.8)
         badge = trust_badge(line, ui.discs, colors, header.mark, size)
         badge.pack(side=ui.start, padx=ui.px(6))
@@ -58,6 +57,21 @@ class HeaderView(tk.Frame):
         if header.writing:
             color = colors.accent
         ui.label(names, header.status, font="small", color=color).pack(anchor=ui.start_anchor)
+
+    def _names(self, line: tk.Frame, header: HeaderRow) -> None:
+        """Our own name before the account's; the one that they chose after it, never instead."""
+        ui, colors = self._ui, self._ui.colors
+        first, second = (
+            str(header.user_id),
+            f"~{header.calls_itself}" if header.calls_itself else "",
+        )
+        if header.title:
+            first, second = header.title, header.user_id
+        ui.label(line, first, font="title").pack(side=ui.start)
+        if second:
+            ui.label(line, second, font="small", color=colors.muted).pack(
+                side=ui.start, padx=(ui.px(6), 0) if ui.start == "left" else (0, ui.px(6))
+            )
 
 
 def avatar(parent: tk.Misc, ui: Ui, name: str) -> tk.Canvas:

@@ -1,30 +1,39 @@
-"""The list of people: a Canvas of equal rows, of which only those in view are drawn."""
+"""The list of people: a Canvas of rows under headings, of which only those in view are drawn."""
 
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from tkinter import ttk
-from typing import Literal
 
 from secure_chat.client.presenter.people import PersonRows
 from secure_chat.client.presenter.rows import PersonRow
-from secure_chat.client.window.palette import AVATARS
-from secure_chat.client.window.shapes import Pen
+from secure_chat.client.window.person_pen import PersonPen
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
+
+Menu = Callable[[UserId, int, int], object]
+"""What can be decided about somebody, at a point of the screen."""
 
 
 class PeopleList(tk.Frame):
     """Shows rows and says which one was chosen, by mouse or by keyboard."""
 
-    def __init__(self, parent: tk.Misc, ui: Ui, on_choose: Callable[[UserId], object]) -> None:
+    def __init__(
+        self,
+        parent: tk.Misc,
+        ui: Ui,
+        on_choose: Callable[[UserId], object],
+        on_menu: Menu | None = None,
+    ) -> None:
         super().__init__(parent, background=ui.colors.ground)
         self._ui = ui
-        self._on_choose = on_choose
-        self._rows: Sequence[PersonRow] = ()
+        self._on_choose, self._on_menu = on_choose, on_menu
+        self._rows = PersonRows([], _nobody)
+        self._heads: list[int] = []  # the rows that have a heading above them
         self._hint = ""
         self._top = 0
         self._current = 0
-        self._row_height = ui.px(58)
+        self._row_height, self._head_height = ui.px(58), ui.px(28)
         self._due: str | None = None
         self._build()
 
@@ -34,13 +43,14 @@ class PeopleList(tk.Frame):
             self, background=colors.ground, borderwidth=0, takefocus=True, highlightthickness=2,
             highlightbackground=colors.ground, highlightcolor=colors.accent, width=self._ui.px(270),
         )  # fmt: skip
-        self._pen = Pen(self.canvas, self._ui.discs, colors)
+        self._pen = PersonPen(self.canvas, self._ui)
         self._bar = ttk.Scrollbar(self, style="Slim.Vertical.TScrollbar", command=self._on_bar)
         self._bar.pack(side=self._ui.end, fill="y")
         self.canvas.pack(side=self._ui.start, fill="both", expand=True)
         bind = self.canvas.bind
         bind("<Configure>", lambda _: self._draw_soon())
         bind("<Button-1>", self._on_click)
+        bind("<Button-3>", self._on_right_click)
         bind("<MouseWheel>", lambda e: self._scroll(-1 if e.delta > 0 else 1))
         bind("<Button-4>", lambda _: self._scroll(-1))
         bind("<Button-5>", lambda _: self._scroll(1))
@@ -50,6 +60,8 @@ class PeopleList(tk.Frame):
         bind("<End>", lambda _: self._move(len(self._rows)))
         bind("<Return>", lambda _: self._choose())
         bind("<space>", lambda _: self._choose())
+        bind("<Menu>", lambda _: self._menu_of_current())
+        bind("<Shift-F10>", lambda _: self._menu_of_current())
         bind("<FocusIn>", lambda _: self._draw_soon())
         bind("<FocusOut>", lambda _: self._draw_soon())
 
@@ -57,8 +69,25 @@ class PeopleList(tk.Frame):
         """Other rows, or ``hint`` where there are none. The keyboard stays on its person."""
         here = self._rows[self._current].user_id if self._current < len(self._rows) else None
         self._rows, self._hint = rows, hint
+        self._heads = sorted(rows.headings)
         self._current = rows.place(here) or 0
         self._draw_soon()
+
+    # ------------------------------------------------------------ where rows are
+
+    def _y(self, index: int) -> int:
+        """The top of a row, below its heading."""
+        heads = bisect_right(self._heads, index)
+        return index * self._row_height + heads * self._head_height
+
+    def _total(self) -> int:
+        return len(self._rows) * self._row_height + len(self._heads) * self._head_height
+
+    def _at(self, y: int) -> int | None:
+        """The row at a height; None on a heading or below the last."""
+        after = bisect_right(range(len(self._rows)), y, key=self._y)
+        index = after - 1
+        return index if index >= 0 and y < self._y(index) + self._row_height else None
 
     # ------------------------------------------------------------ moving
 
@@ -66,8 +95,7 @@ class PeopleList(tk.Frame):
         return max(self.canvas.winfo_height(), 1)
 
     def _clamp(self) -> None:
-        last = max(0, len(self._rows) * self._row_height - self._height())
-        self._top = max(0, min(self._top, last))
+        self._top = max(0, min(self._top, max(0, self._total() - self._height())))
 
     def _scroll(self, rows: int) -> None:
         self._top += rows * self._row_height
@@ -75,7 +103,7 @@ class PeopleList(tk.Frame):
 
     def _on_bar(self, kind: str, amount: str, _unit: str = "") -> None:
         if kind == "moveto":
-            self._top = round(float(amount) * len(self._rows) * self._row_height)
+            self._top = round(float(amount) * self._total())
             self._draw_soon()
         else:
             self._scroll(int(amount))
@@ -83,9 +111,10 @@ class PeopleList(tk.Frame):
     def _move(self, step: int) -> str:
         if self._rows:
             self._current = max(0, min(len(self._rows) - 1, self._current + step))
-            start = self._current * self._row_height
+            start = self._y(self._current)
             end = start + self._row_height - self._height()
-            self._top = min(start, max(self._top, end))
+            above = self._head_height if self._current in self._rows.headings else 0
+            self._top = min(start - above, max(self._top, end))
             self._draw_soon()
         return "break"
 
@@ -96,10 +125,26 @@ class PeopleList(tk.Frame):
 
     def _on_click(self, event: "tk.Event[tk.Misc]") -> None:
         self.canvas.focus_set()
-        index = (self._top + event.y) // self._row_height
-        if index < len(self._rows):
+        index = self._at(self._top + event.y)
+        if index is not None:
             self._current = index
             self._choose()
+
+    def _on_right_click(self, event: "tk.Event[tk.Misc]") -> str:
+        self.canvas.focus_set()
+        index = self._at(self._top + event.y)
+        if index is not None and self._on_menu is not None:
+            self._current = index
+            self._draw_soon()
+            self._on_menu(self._rows[index].user_id, event.x_root, event.y_root)
+        return "break"
+
+    def _menu_of_current(self) -> str:
+        if self._current < len(self._rows) and self._on_menu is not None:
+            x = self.canvas.winfo_rootx() + self.canvas.winfo_width() // 2
+            y = self.canvas.winfo_rooty() + self._y(self._current) - self._top
+            self._on_menu(self._rows[self._current].user_id, x, y + self._row_height // 2)
+        return "break"
 
     # ------------------------------------------------------------ drawing
 
@@ -109,14 +154,25 @@ class PeopleList(tk.Frame):
 
     def _draw(self) -> None:
         self._due = None
-        canvas, height = self.canvas, self._row_height
         self._clamp()
+        canvas, end = self.canvas, self._top + self._height()
         canvas.delete("all")
-        first = self._top // height
-        for index in range(first, min(len(self._rows), first + self._height() // height + 2)):
-            self._draw_row(self._rows[index], index * height - self._top, index)
-        total = max(len(self._rows) * height, 1)
-        self._bar.set(self._top / total, min(1.0, (self._top + self._height()) / total))
+        count = range(len(self._rows))
+        first = max(0, bisect_left(count, self._top - self._row_height, key=self._y))
+        focused = canvas.focus_get() is canvas
+        for index in range(first, len(self._rows)):
+            y = self._y(index)
+            if y - self._head_height > end:
+                break
+            if index in self._rows.headings:
+                head_y = y - self._head_height - self._top
+                self._pen.heading(self._rows.headings[index], head_y, self._head_height)
+            self._pen.row(
+                self._rows[index], y - self._top, self._row_height,
+                focused=focused and index == self._current,
+            )  # fmt: skip
+        total = max(self._total(), 1)
+        self._bar.set(self._top / total, min(1.0, end / total))
         if not self._rows and self._hint:
             self._draw_hint()
 
@@ -127,103 +183,6 @@ class PeopleList(tk.Frame):
             text=ui.paragraph(self._hint, width - ui.px(40), "small"), fill=ui.colors.muted,
         )  # fmt: skip
 
-    def _draw_row(self, row: PersonRow, y: int, index: int) -> None:
-        ui, colors, canvas = self._ui, self._ui.colors, self.canvas
-        width, pad = canvas.winfo_width(), ui.px(6)
-        focused = canvas.focus_get() is canvas and index == self._current
-        ground = colors.selected if row.selected else colors.ground
-        if row.selected or focused:
-            self._pen.rounded(
-                (pad, y + 2, width - pad, y + self._row_height - 2), ui.px(10),
-                fill=ground, outline=colors.accent if focused else "",
-            )  # fmt: skip
-        self._draw_avatar(row, y, ground)
-        side = ui.px(64)
-        name_y, preview_y = y + self._row_height * 0.33, y + self._row_height * 0.68
-        end = width - ui.px(16)
-        when_width = ui.fonts["small"].measure(row.when)
-        self._text(end, name_y, row.when, "small", colors.muted, at_end=True)
-        mark_size = round(ui.line_height * 0.68)
-        room = end - side - when_width - mark_size - ui.px(14)
-        name = self._fitted(ui.drawable(row.user_id), room, "bold")
-        self._text(side, name_y, name, "bold", colors.text)
-        mark_x = side + ui.fonts["bold"].measure(name) + ui.px(5) + mark_size // 2
-        self._pen.trust(self._x(mark_x), round(name_y), mark_size, row.mark)
-        badge = self._draw_unread(row, end, round(preview_y))
-        self._draw_preview(row, side, preview_y, end - side - badge)
 
-    def _draw_preview(self, row: PersonRow, side: int, y: float, room: int) -> None:
-        ui, colors = self._ui, self._ui.colors
-        prefix = ""
-        if row.preview_is_ours:
-            prefix = ui.words("You: ").strip()
-        elif row.preview_is_notice:
-            prefix = "ⓘ"
-        font = ui.fonts["small"]
-        used = font.measure(prefix + " ") if prefix else 0
-        # Each part in its own direction: the text's must not turn the prefix round, nor inversely.
-        shown = ui.layout("small").line(
-            self._fitted(ui.drawable(row.preview), room - used, "small")
-        )
-        parts = [ui.say(prefix), shown] if prefix else [shown]
-        line = " ".join(reversed(parts) if ui.words.rtl else parts)
-        color = colors.text if row.unread else colors.muted
-        self._text(side, y, line, "small", color)
-
-    def _draw_avatar(self, row: PersonRow, y: int, ground: str) -> None:
-        ui, colors, canvas = self._ui, self._ui.colors, self.canvas
-        x, middle, half = self._x(ui.px(36)), y + self._row_height // 2, ui.px(19)
-        tint = AVATARS[sum(row.user_id.encode()) % len(AVATARS)]
-        self._pen.disc(x, middle, 2 * half, tint)
-        canvas.create_text(
-            x, middle, text=row.user_id[:1].upper(), font=ui.fonts["title"], fill="#ffffff"
-        )
-        if row.online:
-            dot, at_x, at_y = ui.px(6), x + round(half * 0.72), middle + round(half * 0.72)
-            self._pen.disc(at_x, at_y, 2 * dot + 4, ground)
-            self._pen.disc(at_x, at_y, 2 * dot, colors.good)
-
-    def _draw_unread(self, row: PersonRow, end: int, y: int) -> int:
-        """The number of unread messages; returns the room it takes."""
-        if not row.unread:
-            return 0
-        ui, colors = self._ui, self._ui.colors
-        text = ui.words.digits(row.unread if row.unread < 1000 else "999+")
-        width = max(ui.fonts["small_bold"].measure(text) + ui.px(10), ui.px(20))
-        left, right = sorted((self._x(end - width), self._x(end)))
-        half = ui.px(9)
-        self._pen.rounded((left, y - half, right, y + half), half, fill=colors.accent)
-        self.canvas.create_text(
-            (left + right) // 2, y, text=text, font=ui.fonts["small_bold"], fill=colors.on_accent
-        )
-        return width + ui.px(8)
-
-    def _x(self, from_start: int) -> int:
-        """A distance from the side where reading starts, as a coordinate."""
-        return self.canvas.winfo_width() - from_start if self._ui.words.rtl else from_start
-
-    def _text(
-        self, x: int, y: float, text: str, font: str, color: str, *, at_end: bool = False
-    ) -> None:
-        anchor: Literal["e", "w"] = "e" if at_end != self._ui.words.rtl else "w"
-        self.canvas.create_text(
-            self._x(x),
-            y,
-            text=text,
-            anchor=anchor,
-            font=self._ui.fonts[font],
-            fill=color,
-        )
-
-    def _fitted(self, text: str, room: int, font: str) -> str:
-        """As much of a line as there is room for."""
-        measure = self._ui.fonts[font].measure
-        if measure(text) <= room:
-            return text
-        low, high = 0, len(text)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (
-                (middle, high) if measure(text[:middle] + "…") <= room else (low, middle - 1)
-            )
-        return text[:low].rstrip() + "…"
+def _nobody(user_id: UserId) -> PersonRow:
+    raise AssertionError(user_id)

@@ -136,6 +136,43 @@ class Pen:
                 x - half, y - half, x + half, y + half, outline=self._colors.muted, dash=(2, 2)
             )
 
+    def blocked(self, x: int, y: int, size: int, color: str) -> None:
+        """A ring with a bar across it, centred at (x, y)."""
+        half, width = size // 2, max(1, size // 8)
+        self._canvas.create_oval(x - half, y - half, x + half, y + half, outline=color, width=width)
+        slant = round(half * 0.7)
+        self._canvas.create_line(
+            (x - slant, y - slant, x + slant, y + slant), fill=color, width=width
+        )
+
+    def muted(self, x: int, y: int, size: int, color: str) -> None:
+        """A loudspeaker that is struck through, centred at (x, y)."""
+        half = size / 2
+        points = [
+            x - half, y - half * 0.35, x - half * 0.4, y - half * 0.35, x + half * 0.2,
+            y - half * 0.85, x + half * 0.2, y + half * 0.85, x - half * 0.4, y + half * 0.35,
+            x - half, y + half * 0.35,
+        ]  # fmt: skip
+        self._canvas.create_polygon(points, fill=color, outline="")
+        width = max(1, size // 8)
+        for x0, y0, x1, y1 in ((0.45, -0.4, 1, 0.4), (0.45, 0.4, 1, -0.4)):
+            self._canvas.create_line(
+                x + half * x0, y + half * y0, x + half * x1, y + half * y1, fill=color, width=width
+            )
+
+    def pin(self, x: int, y: int, size: int, color: str) -> None:
+        """A drawing pin, centred at (x, y)."""
+        half = size / 2
+        head = [
+            x - half * 0.55, y - half, x + half * 0.55, y - half, x + half * 0.35, y - half * 0.75,
+            x + half * 0.35, y - half * 0.1, x + half * 0.75, y + half * 0.3, x - half * 0.75,
+            y + half * 0.3, x - half * 0.35, y - half * 0.1, x - half * 0.35, y - half * 0.75,
+        ]  # fmt: skip
+        self._canvas.create_polygon(head, fill=color, outline="")
+        self._canvas.create_line(
+            x, y + half * 0.3, x, y + half, fill=color, width=max(1, size // 8)
+        )
+
     def exclamation(self, x: int, y: int, size: int) -> None:
         """A round warning sign centred at (x, y)."""
         half, thick, ink = size // 2, max(2, size // 7), self._colors.on_danger

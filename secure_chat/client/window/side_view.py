@@ -6,7 +6,7 @@ from tkinter import ttk
 
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.rows import ResultRow
-from secure_chat.client.window.people_list import PeopleList
+from secure_chat.client.window.people_list import Menu, PeopleList
 from secure_chat.client.window.results_list import ResultsList
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
@@ -25,6 +25,7 @@ class SideView(tk.Frame):
         on_choose: Callable[[UserId], object],
         corner: Callable[[tk.Misc], tk.Frame],
         on_result: Callable[[ResultRow], object],
+        on_menu: Menu,
     ) -> None:
         super().__init__(parent, background=ui.colors.ground, borderwidth=0)
         self._ui, self._chat, self._on_choose = ui, chat, on_choose
@@ -39,7 +40,10 @@ class SideView(tk.Frame):
         self.search.pack(fill="x", padx=ui.px(12), pady=(ui.px(10), ui.px(6)))
         self._search_hint = self._hint_in(self.search, ui.words("Search people and messages"))
         corner(self).pack(side="bottom", fill="x", padx=ui.px(8), pady=ui.px(6))
-        self.people = PeopleList(self, ui, on_choose)
+        self._foot = ui.frame(self)
+        self._foot.pack(side="bottom", fill="x")
+        self.archive = ui.button(self._foot, "", self._toggle_archive, "Quiet")
+        self.people = PeopleList(self, ui, on_choose, on_menu)
         self.people.pack(fill="both", expand=True)
         self.results = ResultsList(self, ui, on_result)
         self._on_result = on_result
@@ -83,7 +87,8 @@ class SideView(tk.Frame):
     # ------------------------------------------------------------ what is shown
 
     def show_people(self) -> None:
-        """The list, as the presenter has it now."""
+        """The list, as the presenter has it now, and the way to the archive and back."""
+        self._show_archive()
         rows, found = self._chat.people, self._chat.found
         self.people.show(rows, self._chat.people_hint)
         self.results.show(found)
@@ -105,6 +110,24 @@ class SideView(tk.Frame):
             self.people.canvas.configure(height=shown * self._ui.px(58))
             self.people.pack(fill="x")
         self.results.pack(fill="both", expand=True)
+
+    def _toggle_archive(self) -> None:
+        self._chat.show_archive(shown=not self._chat.shows_archive)
+        self.show_people()
+
+    def _show_archive(self) -> None:
+        chat, words = self._chat, self._ui.words
+        if not chat.archived and chat.shows_archive:
+            chat.show_archive(shown=False)
+        text = words("Archived ({number})", number=words.digits(chat.archived))
+        if chat.shows_archive:
+            text = words("Back to all conversations")
+        self.archive.configure(text=self._ui.say(text))
+        if chat.archived:
+            self.archive.pack(fill="x", padx=self._ui.px(12))
+        else:
+            self.archive.pack_forget()
+            self._foot.configure(height=1)
 
     def show_secured(self) -> None:
         """How the connection is protected."""

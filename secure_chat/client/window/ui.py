@@ -22,6 +22,7 @@ Side = Literal["left", "right"]
 _FAMILIES = ("Segoe UI", "SF Pro Text", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans")
 _MONO = ("Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "Noto Sans Mono", "Liberation Mono")
 _SMALLEST, _DESIGN_LINE = 10, 20
+_SMALLEST_SIZE = 6  # points of the smallest font at the smallest text size
 LOGICAL_LONGEST = 16 * 1024  # characters of a message that are drawn; the protocol allows no more
 
 
@@ -32,6 +33,7 @@ class Assets:
         self.root = root
         self.discs = Discs(root)
         self.fonts = _make_fonts(root)
+        self._sizes = {name: int(font.cget("size")) for name, font in self.fonts.items()}
         self.astral = draws_astral()
         self.shapes = toolkit_shapes(self.fonts["text"])
         self.layouts = {
@@ -39,11 +41,26 @@ class Assets:
             for name, font in self.fonts.items()
         }
 
+    def resize(self, per_cent: int) -> None:
+        """Fonts of another size, for a `Ui` that is made afterwards."""
+        changed = False
+        for name, font in self.fonts.items():
+            size = max(_SMALLEST_SIZE, round(self._sizes[name] * per_cent / 100))
+            if int(font.cget("size")) != size:
+                font.configure(size=size)
+                changed = True
+        if changed:
+            self.layouts = {
+                name: TextLayout(font.measure, toolkit_shapes=self.shapes)
+                for name, font in self.fonts.items()
+            }
+
 
 class Ui:
     """Fonts, colours and words of one window. A theme or language switch makes another one."""
 
     def __init__(self, assets: Assets, settings: Settings, words: Words) -> None:
+        assets.resize(settings.text_size)
         self.root = assets.root
         self.words = words
         self.colors: Palette = PALETTES[settings.theme]
@@ -159,7 +176,7 @@ class Ui:
     def button(
         self, parent: tk.Misc, text: str, command: Callable[[], object], style: str = ""
     ) -> ttk.Button:
-        """A button; ``style`` is nothing, Accent, Quiet or Danger. Return presses it too."""
+        """A button; ``style`` is nothing or one of those in `_style`. Return presses it too."""
         button = ttk.Button(
             parent,
             text=self.say(text),
@@ -187,6 +204,8 @@ class Ui:
         kinds = {
             "TButton": (c.surface, c.text, c.raised, c.line),
             "Accent.TButton": (c.accent, c.on_accent, c.accent_raised, c.accent),
+            "Choice.TButton": (c.surface, c.text, c.raised, c.line),
+            "Chosen.TButton": (c.accent, c.on_accent, c.accent_raised, c.accent),
             "Danger.TButton": (c.danger_ground, c.danger, c.raised, c.danger),
             "Quiet.TButton": (c.ground, c.accent, c.raised, c.ground),
             "Bar.TButton": (c.surface, c.accent, c.raised, c.surface),
@@ -201,12 +220,14 @@ class Ui:
                 name,
                 background=[("disabled", c.raised), ("active", raised), ("pressed", raised)],
                 foreground=[("disabled", c.muted)],
-                bordercolor=[("focus", c.text if name == "Accent.TButton" else c.accent)],
-                lightcolor=[("focus", c.text if name == "Accent.TButton" else c.accent),
+                bordercolor=[("focus", c.text if ground == c.accent else c.accent)],
+                lightcolor=[("focus", c.text if ground == c.accent else c.accent),
                             ("active", raised), ("disabled", c.raised)],
-                darkcolor=[("focus", c.text if name == "Accent.TButton" else c.accent),
+                darkcolor=[("focus", c.text if ground == c.accent else c.accent),
                            ("active", raised), ("disabled", c.raised)],
             )  # fmt: skip
+        for name in ("Choice.TButton", "Chosen.TButton"):
+            style.configure(name, width=-4)
         style.configure("Quiet.TButton", padding=(self.px(8), self.px(4)))
         style.configure("Bar.TButton", padding=(self.px(8), self.px(4)))
         style.configure("TEntry", padding=(self.px(8), self.px(6)), bordercolor=c.line,
@@ -228,6 +249,16 @@ class Ui:
                   background=[("active", c.muted), ("disabled", c.ground)],
                   lightcolor=[("disabled", c.ground)],
                   darkcolor=[("disabled", c.ground)])  # fmt: skip
+        style.configure(
+            "Card.TCheckbutton", background=c.surface, foreground=c.text, focuscolor=c.accent,
+            indicatorbackground=c.surface, indicatorforeground=c.accent, padding=self.px(2),
+            font=self.fonts["text"],
+        )  # fmt: skip
+        style.map(
+            "Card.TCheckbutton",
+            background=[("active", c.surface)], foreground=[("disabled", c.muted)],
+            indicatorbackground=[("selected", c.surface), ("active", c.raised)],
+        )  # fmt: skip
         style.configure("TProgressbar", background=c.accent, troughcolor=c.raised,
                         bordercolor=c.raised, lightcolor=c.accent, darkcolor=c.accent,
                         thickness=self.px(4))  # fmt: skip

@@ -1,0 +1,1 @@
+"""Pages that cover the window: settings, verification, the account. Escape closes each."""

@@ -1,0 +1,87 @@
+"""What the server holds about us."""
+
+import tkinter as tk
+from collections.abc import Callable
+from tkinter import ttk
+
+from secure_chat.client.events import Event
+from secure_chat.client.presenter.account import Held, HeldTable
+from secure_chat.client.window.pages.page import Page
+from secure_chat.client.window.ui import Ui
+
+
+class HeldPage(Page):
+    """Draws a `Held`."""
+
+    def __init__(self, parent: tk.Misc, ui: Ui, held: Held, on_close: Callable[[], object]) -> None:
+        super().__init__(parent, ui, ui.words("What the server holds about you"), on_close)
+        self._held = held
+        card = self.card()
+        self.text(
+            card,
+            ui.words(
+                "The server keeps what it needs to deliver: names, public keys, and sealed "
+                "messages until they are fetched. It cannot read them."
+            ),
+        )
+        self.small(
+            card,
+            ui.words(
+                "This list is the server's own word, asked just now. That there is no more, only "
+                "its operator can know."
+            ),
+        )
+        self._again = self.buttons(card, (ui.words("Ask again"), self._ask, ""))[0]
+        self._note = ui.label(card, font="small", color=ui.colors.danger, wrap=self.wrap)
+        self._progress = ttk.Progressbar(card, mode="indeterminate")
+        self._tables = ui.frame(self.body)
+        self._tables.pack(fill="x")
+        self._ask()
+        self.settle()
+        self._again.focus_set()
+
+    def _ask(self) -> None:
+        self._held.ask()
+        self._show()
+
+    def take(self, event: Event) -> None:
+        """The server has answered."""
+        if self._held.take(event):
+            self._show()
+
+    def _show(self) -> None:
+        ui, held = self.ui, self._held
+        ui.write(self._note, held.problem, font="small", wrap=self.wrap)
+        (self._note.pack if held.problem else self._note.pack_forget)()
+        self._progress.stop()
+        self._progress.pack_forget()
+        if held.busy:
+            self._progress.pack(fill="x", pady=(ui.px(10), 0))
+            self._progress.start(20)
+        for child in self._tables.winfo_children():
+            child.destroy()
+        for table in held.tables:
+            self._table(table)
+        self.retag()
+
+    def _table(self, table: HeldTable) -> None:
+        ui = self.ui
+        card = self.card(table.title, self._tables)
+        self.small(card, table.count)
+        for row in table.rows:
+            grid = ui.frame(card, ui.colors.surface)
+            grid.pack(fill="x", pady=(ui.px(8), 0))
+            for place, (column, value) in enumerate(row):
+                # Columns and values are the server's own, from left to right in every language.
+                for at, text, color in ((0, column, ui.colors.muted), (1, value, ui.colors.text)):
+                    shown = ui.layout("mono_small").wrap(
+                        ui.drawable(text), self.wrap - ui.px(190) if at else ui.px(180), rtl=False
+                    )
+                    tk.Label(
+                        grid, text="\n".join(line.text for line in shown), justify="left",
+                        font=ui.fonts["mono_small"], foreground=color, borderwidth=0,
+                        background=ui.colors.surface, anchor="nw",
+                    ).grid(row=place, column=at, sticky="nw", padx=(0, ui.px(10)))  # fmt: skip
+            grid.columnconfigure(0, minsize=ui.px(170))
+        if table.more:
+            self.small(card, table.more)
