@@ -243,5 +243,40 @@ def reference() -> str:
     return "\n".join(lines)
 
 
+def example(config: Config) -> str:
+    """A file with every setting: those of ``config`` that are not the default, the others as notes.
+
+    Relative paths are written in full, since those in a file count from its folder.
+    """
+    plain = Config()
+    parts = [_FILE_HEAD]
+    for setting in settings():
+        words = f"\n# one of: {', '.join(setting.kind)}" if isinstance(setting.kind, tuple) else ""
+        when = "" if setting.reload else "\n# followed after a restart"
+        value, default = getattr(config, setting.name), getattr(plain, setting.name)
+        mark = "" if value != default else "# "
+        if mark == "" and isinstance(value, Path):
+            value = value.absolute()
+        line = f"{mark}{setting.name} = {_toml(value)}"
+        parts.append(f"# {setting.description}{words}{when}\n{line}\n")
+    return "\n".join(parts)
+
+
+_FILE_HEAD = """\
+# Settings of secure-chat-server: secure-chat-server --config THIS_FILE
+# Options of the command line win over this file; relative paths count from its folder.
+# A running server reads it again on SIGHUP, except where a restart is named.
+"""
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    # A JSON string is a basic string of TOML (both escape the same way below U+0020 and \" \\).
+    return msgspec.json.encode(str(value)).decode()
+
+
 if __name__ == "__main__":
     sys.stdout.write(reference() + "\n")

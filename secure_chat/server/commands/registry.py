@@ -1,12 +1,24 @@
 """The table of commands: the command line and the door of a running server are made from it."""
 
-from secure_chat.server.commands import backup, invite, restore, rotate_cert, serve, stats, users
+from secure_chat.server.commands import (
+    backup,
+    check,
+    example,
+    invite,
+    restore,
+    rotate_cert,
+    serve,
+    stats,
+    users,
+)
 from secure_chat.server.commands.command import Command
 
 _OPERATED = (
     invite.COMMAND,
     users.COMMAND,
     stats.COMMAND,
+    check.COMMAND,
+    example.COMMAND,
     backup.COMMAND,
     restore.COMMAND,
     rotate_cert.COMMAND,

@@ -72,10 +72,10 @@ def sweep(folder: Path) -> None:
 
 
 def _snapshot(connection: Connection, target: Path) -> None:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
     with contextlib.closing(sqlite3.connect(target)) as copy:
-        driver.backup(copy)  # all pages in one step: one reading transaction
+        database.driver_of(connection).backup(
+            copy
+        )  # all pages in one step: one reading transaction
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
 
 

@@ -144,9 +144,7 @@ def checkpoint(connection: Connection) -> bool:
 
 def changes_of(connection: Connection) -> int:
     """How many rows a connection has changed since it was opened."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver.total_changes
+    return driver_of(connection).total_changes
 
 
 def problems(connection: sqlite3.Connection) -> list[str]:
@@ -160,22 +158,43 @@ def problems(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
+def revision(connection: sqlite3.Connection) -> str:
+    """The version of a database's schema; raises `sqlite3.Error`."""
+    return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def revisions() -> list[str]:
+    """The versions of the schema that this program knows, its own first."""
+    script = ScriptDirectory.from_config(_alembic())
+    return [revision.revision for revision in script.walk_revisions()]
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "secure_chat.server.store:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """The connection of the sqlite3 module below one of SQLAlchemy."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
 def migrate(folder: Path) -> None:
     """Bring the schema to this version; raise `DataFolderTooNew` if a newer one wrote it.
 
     All steps are one transaction, so that a crash leaves the older schema with its data. Nothing
     leads back to an older one: whoever wants that restores the backup made before.
     """
-    config = Config()
-    config.set_main_option("script_location", "secure_chat.server.store:migrations")
-    config.set_main_option("path_separator", "os")
-    script = ScriptDirectory.from_config(config)
+    config = _alembic()
     engine = writer_engine(folder)
     try:
         with engine.connect() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
-            known = {revision.revision for revision in script.walk_revisions()}
-            if present is not None and present not in known:
+            if present is not None and present not in revisions():
                 raise DataFolderTooNew(folder=folder)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -1,0 +1,87 @@
+"""``secure-chat-server check``: what is wrong, or will be, and what to do about it."""
+
+import contextlib
+import datetime as dt
+import sqlite3
+from argparse import Namespace
+
+from msgspec import Struct
+
+from secure_chat.errors import DataFolderInUse
+from secure_chat.server import admin, health
+from secure_chat.server.commands import output
+from secure_chat.server.commands.command import Command
+from secure_chat.server.commands.operation import Nothing, Operation, Place
+from secure_chat.server.config import Config
+from secure_chat.server.health import Finding
+from secure_chat.server.store import database
+
+_SECONDS = 3600.0
+
+
+class Findings(Struct, frozen=True):
+    """What was found in the database of a running server."""
+
+    findings: list[Finding]
+
+
+def _inside(place: Place, _: Nothing) -> Findings:
+    now = dt.datetime.now(dt.UTC)
+    return Findings(
+        place.store.examine(lambda reader: health.inside(database.driver_of(reader), now))
+    )
+
+
+_INSIDE = Operation("check", Nothing, Findings, _inside, _SECONDS)
+
+
+def _run(config: Config, options: Namespace) -> int:
+    now = dt.datetime.now(dt.UTC)
+    running = admin.ask(config.data_dir, _INSIDE.name, _INSIDE.seconds)
+    found = [
+        *health.certificate(config, now),
+        *health.folder(config),
+        *health.clock(config, now),
+    ]
+    if running is None:
+        found += [*health.port(config), *_offline(config, now)]
+    else:
+        found.append(Finding("ok", "a server runs"))
+        found += [Finding(**one) for one in running["findings"]]
+    print(output.json(found) if options.json else _for_people(found), flush=True)
+    return int(any(one.level == "error" for one in found))
+
+
+def _offline(config: Config, now: dt.datetime) -> list[Finding]:
+    """The database without a server; nothing is made and no schema changed."""
+    if not database.exists(config.data_dir):
+        return []
+    try:
+        held = database.lock(config.data_dir)
+    except DataFolderInUse:
+        advice = "wait until it has ended, or see why it does not answer"
+        return [Finding("error", f"another process holds {config.data_dir}", advice)]
+    with held, contextlib.closing(sqlite3.connect(database.file_of(config.data_dir))) as reader:
+        return health.inside(reader, now)
+
+
+def _for_people(found: list[Finding]) -> str:
+    lines = []
+    for one in found:
+        lines.append(f"{one.level:<8} {one.what}")
+        if one.advice:
+            lines.append(f"{'':<8} → {one.advice}")
+    counts = {level: sum(one.level == level for one in found) for level in ("error", "warning")}
+    said = [output.several(count, level) for level, count in counts.items() if count]
+    return "\n".join([*lines, "", f"{', '.join(said) or 'All is well'}."])
+
+
+COMMAND = Command(
+    name="check",
+    help="look for what is wrong: certificate, files, database, disk, clock, port",
+    description="Look at the certificate, the data folder, the database, the disk, the clock and "
+    "the port, and say what to do. Nothing is changed. The exit code is 1 if there is an error.",
+    arguments=output.add_json,
+    run=_run,
+    operations=(_INSIDE,),
+)

@@ -1,0 +1,228 @@
+"""What may be wrong with a server's surroundings, looked at one by one.
+
+Each check gives findings and changes nothing. Those of the database run in the server if one runs,
+so that no second process opens its files.
+"""
+
+import datetime as dt
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from cryptography import x509
+from msgspec import Struct
+
+import secure_chat
+from secure_chat import tls
+from secure_chat.errors import (
+    BadCertificateFile,
+    BadHostName,
+    BadSetting,
+    ListenFailed,
+)
+from secure_chat.protocol.limits import DAY, MIB
+from secure_chat.server import certificates, links, machine
+from secure_chat.server.config import Config
+from secure_chat.server.net.listening import listen
+from secure_chat.server.net.settings import EdgeSettings
+from secure_chat.server.store import database
+
+_EXPIRES_SOON: Final = dt.timedelta(days=21)
+_CLOCK_OFF: Final = dt.timedelta(days=1)
+_GIB: Final = 1024 * MIB
+_DISK_FULL: Final = 256 * MIB
+_DISK_LOW: Final = _GIB
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at; ``advice`` says what to do, empty if all is well."""
+
+    level: Literal["ok", "warning", "error"]
+    what: str
+    advice: str = ""
+
+
+def _ok(what: str) -> Finding:
+    return Finding("ok", what)
+
+
+# ---------------------------------------------------------------- the certificate
+
+
+def certificate(config: Config, now: dt.datetime) -> Iterator[Finding]:
+    """Whether TLS takes it, how long it is valid, whom it names, who can read the key."""
+    try:
+        tls.server_context(config.cert, config.key)
+        found = tls.load_certificates(config.cert)[0]
+        pins = links.pins_of(config)
+    except BadCertificateFile as wrong:
+        yield Finding("error", str(wrong), "name the right files with --cert and --key")
+        return
+    yield _ok(f"{config.cert} fits {config.key}")
+    yield _dates(config.cert, found, now)
+    yield from _names(config, found)
+    yield from _key_is_private(config.key)
+    files = links.files_of(config)
+    if files.spare_key.exists():
+        advice = f"take {files.spare_key} to a safe place off this machine"
+        yield Finding("warning", "the spare key lies beside the key in use", advice)
+    elif len(pins) > 1:
+        yield _ok("invite links carry the pin of a spare key")
+
+
+def _dates(path: Path, found: x509.Certificate, now: dt.datetime) -> Finding:
+    begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
+    renew = "secure-chat-server rotate-cert renews it; clients with a pin look at no dates"
+    if now < begins:
+        advice = "look at this machine's clock"
+        return Finding("error", f"{path} is not valid before {begins:%Y-%m-%d}", advice)
+    if now >= ends:
+        return Finding("error", f"{path} expired on {ends:%Y-%m-%d}", renew)
+    if now >= ends - _EXPIRES_SOON:
+        return Finding("warning", f"{path} expires on {ends:%Y-%m-%d}", renew)
+    return _ok(f"{path} is valid until {ends:%Y-%m-%d}")
+
+
+def _names(config: Config, found: x509.Certificate) -> Iterator[Finding]:
+    try:
+        host = links.public_address(config, config.port or 1).host
+        name = certificates.general_name(host)
+    except (BadSetting, BadHostName) as wrong:
+        yield Finding("error", str(wrong), "set --advertise to HOST:PORT as clients see it")
+        return
+    try:
+        extension = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        named = name in list(extension.value)
+    except x509.ExtensionNotFound:
+        named = False
+    if named:
+        yield _ok(f"the certificate names {host}, as invite links do")
+    else:
+        yield Finding(
+            "warning",
+            f"the certificate does not name {host}, as invite links do",
+            f"rotate-cert --add-name {host}; clients with a pin look at no names",
+        )
+
+
+def _key_is_private(key: Path) -> Iterator[Finding]:
+    if os.name != "posix":
+        return
+    mode = stat.S_IMODE(key.stat().st_mode)
+    if mode & 0o007:
+        advice = f"chmod 600 {key}; if others have accounts here, think of a new key"
+        yield Finding("error", f"everybody on this machine may read {key}", advice)
+    elif mode & 0o070:
+        advice = f"chmod 600 {key}, unless that group is the server's alone"
+        yield Finding("warning", f"a group may read {key}", advice)
+    else:
+        yield _ok(f"{key} is its owner's alone")
+
+
+# ---------------------------------------------------------------- the machine
+
+
+def folder(config: Config) -> Iterator[Finding]:
+    """Who may look into the data folder, and how much room its disk has."""
+    place = config.data_dir
+    if not database.exists(place):
+        yield Finding("warning", f"there is no data in {place} yet", "the first start makes it")
+        return
+    if os.name == "posix":
+        yield from _modes(place)
+    free = machine.free_bytes(place)
+    shown = f"{free / _GIB:.1f} GiB are free on the disk of {place}"
+    if free < _DISK_FULL:
+        yield Finding("error", shown, "make room: soon nothing can be accepted any more")
+    elif free < _DISK_LOW:
+        yield Finding("warning", shown, "make room, or lower retention_days and max_file_mib")
+    else:
+        yield _ok(shown)
+
+
+def _modes(place: Path) -> Iterator[Finding]:
+    open_to_others = [
+        path
+        for path in (place, *place.iterdir())
+        if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    if open_to_others:
+        names = ", ".join(map(str, open_to_others[:3]))
+        yield Finding("error", f"others may read {names}", f"chmod -R go= {place}")
+    elif place.stat().st_uid != os.geteuid() and os.geteuid() != 0:
+        yield Finding("error", f"{place} belongs to another account", "run as that account")
+    else:
+        yield _ok(f"{place} is its owner's alone")
+
+
+def clock(config: Config, now: dt.datetime) -> Iterator[Finding]:
+    """Whether the clock can be right: it is not before what has certainly happened."""
+    known = [Path(secure_chat.__file__), database.file_of(config.data_dir)]
+    latest = max(path.stat().st_mtime for path in known if path.exists())
+    written = dt.datetime.fromtimestamp(latest, dt.UTC)
+    shown = f"the clock says {now:%Y-%m-%d %H:%M} UTC"
+    if now < written - _CLOCK_OFF:
+        advice = "set it, or let it be set (NTP): keys and invites expire by it"
+        what = f"{shown}, but files here were written on {written:%Y-%m-%d}"
+        yield Finding("error", what, advice)
+    else:
+        yield _ok(shown)
+
+
+def port(config: Config) -> Iterator[Finding]:
+    """Whether the port is free. Only while no server runs."""
+    try:
+        for listener in listen(config.host, config.port, EdgeSettings()):
+            listener.close()
+    except ListenFailed as wrong:
+        yield Finding("error", str(wrong).rstrip("."), "set --host and --port")
+    else:
+        yield _ok(f"{config.host}:{config.port} is free to listen on")
+
+
+# ---------------------------------------------------------------- the database
+
+
+def inside(connection: sqlite3.Connection, now: dt.datetime) -> list[Finding]:
+    """Whether the database is whole, of this version, and not ahead of the clock."""
+    try:
+        found = [_whole(connection), _schema(connection)]
+        found += _ahead(connection, now)
+    except sqlite3.Error as wrong:
+        return [_broken(f"the database cannot be read ({wrong})")]
+    return found
+
+
+def _broken(what: str) -> Finding:
+    return Finding("error", what, "stop the server, keep a copy of its folder, restore a backup")
+
+
+def _whole(connection: sqlite3.Connection) -> Finding:
+    problems = database.problems(connection)
+    if problems:
+        return _broken(f"the database is damaged: {problems[0]}")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    return _ok(f"the database is whole ({pages:,} pages, SQLite {sqlite3.sqlite_version})")
+
+
+def _schema(connection: sqlite3.Connection) -> Finding:
+    present, known = database.revision(connection), database.revisions()
+    if present not in known:
+        advice = "upgrade this program"
+        return Finding("error", f"its schema {present} is of a newer version", advice)
+    if present != known[0]:
+        advice = "the next start brings it up to date; make a backup before"
+        return Finding("warning", f"its schema is {present}, this program's {known[0]}", advice)
+    return _ok(f"its schema is {present}, as this program's")
+
+
+def _ahead(connection: sqlite3.Connection, now: dt.datetime) -> list[Finding]:
+    latest = connection.execute("SELECT max(time) FROM deliveries").fetchone()[0]
+    if latest is None or latest / 1000 < now.timestamp() + DAY:
+        return []
+    shown = dt.datetime.fromtimestamp(latest / 1000, dt.UTC)
+    what = f"messages wait that were accepted on {shown:%Y-%m-%d}, which is to come"
+    return [Finding("warning", what, "the clock was or is wrong: they expire late")]

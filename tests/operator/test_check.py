@@ -1,0 +1,164 @@
+"""``check`` and ``config``: what is wrong is found and said, what is right stays untouched."""
+
+import datetime as dt
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from secure_chat.server import certificates, config, health
+from secure_chat.server.cli import main
+from secure_chat.server.health import Finding
+from tests.operator.conftest import Operator
+
+pytestmark = pytest.mark.timeout(400)
+posix = pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+NOW = dt.datetime.now(dt.UTC)
+
+
+def checked(operator: Operator, *words: str) -> tuple[int, dict[str, str]]:
+    """The exit code, and each finding with its level."""
+    done = operator.run("check", "--json", *words)
+    assert done.stderr == ""
+    return done.returncode, {one["what"]: one["level"] for one in json.loads(done.stdout)}
+
+
+def level(found: dict[str, str], words: str) -> str:
+    """The level of the finding that says these words."""
+    (said,) = [what for what in found if words in what]
+    return found[said]
+
+
+def settings(operator: Operator) -> config.Config:
+    return config.Config(
+        cert=operator.files.certificate, key=operator.files.key, data_dir=operator.data
+    )
+
+
+def test_all_is_well_with_and_without_a_server(operator: Operator) -> None:
+    """A fresh server has no errors, running or not; nothing is made where there is nothing."""
+    code, found = checked(operator, "--port", "0")
+    assert (code, level(found, "no data in")) == (0, "warning")
+    assert not operator.data.exists()
+    operator.start()
+    code, found = checked(operator)
+    assert code == 0
+    assert set(found.values()) == {"ok"}
+    assert level(found, "a server runs") == "ok"
+    assert level(found, "the database is whole") == "ok"
+
+
+def test_what_is_wrong_is_an_error_with_advice(operator: Operator) -> None:
+    """A taken port, a database with a broken page: exit code 1, and each line says what to do."""
+    running = operator.start()
+    port = str(running.port)
+    other = operator.folder / "other"
+    code, found = checked(operator, "--port", port, "--data-dir", str(other))
+    assert (code, level(found, "Cannot listen")) == (1, "error")
+    running.stop()
+    file = operator.data / "server.db"
+    whole = file.read_bytes()
+    damaged = whole[:8192] + b"\xa5" * 4096 + whole[12288:]
+    file.write_bytes(damaged)
+    done = operator.run("check", "--port", "0")
+    assert done.returncode == 1
+    assert "database" in done.stdout
+    assert "→ stop the server, keep a copy" in done.stdout
+    assert file.read_bytes() == damaged
+
+
+def test_a_newer_and_an_older_schema_are_told_apart(tmp_path: Path) -> None:
+    """A newer one is an error, an older one will be brought up to date: neither is touched."""
+    with sqlite3.connect(tmp_path / "x") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("CREATE TABLE deliveries (time)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
+        levels = [one.level for one in health.inside(connection, NOW)]
+        assert levels == ["ok", "warning"]
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        ahead = (NOW + dt.timedelta(days=3650)).timestamp() * 1000
+        connection.execute("INSERT INTO deliveries VALUES (?)", (ahead,))
+        levels = [one.level for one in health.inside(connection, NOW)]
+        assert levels == ["ok", "error", "warning"]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [(-2, "error"), (0, "ok"), (380, "warning"), (400, "error")],
+)
+def test_the_dates_of_the_certificate(operator: Operator, days: int, found: str) -> None:
+    """Not yet valid, valid, soon over, over."""
+    now = NOW + dt.timedelta(days=days)
+    said = list(health.certificate(settings(operator), now))
+    assert said[1].level == found
+    assert bool(said[1].advice) == (found != "ok")
+
+
+@posix
+@pytest.mark.parametrize(("mode", "found"), [(0o600, "ok"), (0o640, "warning"), (0o644, "error")])
+def test_attack_68_a_key_that_others_may_read_is_found(
+    operator: Operator, mode: int, found: str
+) -> None:
+    """The private key's bits decide."""
+    operator.files.key.chmod(mode)
+    said = list(health.certificate(settings(operator), NOW))
+    assert said[3].level == found
+
+
+@posix
+def test_attack_68_a_data_folder_that_others_may_read_is_found(operator: Operator) -> None:
+    """Any file in it counts."""
+    operator.invite()
+    assert next(health.folder(settings(operator))).level == "ok"
+    (operator.data / "server.db").chmod(0o604)
+    found = next(health.folder(settings(operator)))
+    assert found.level == "error"
+    assert "server.db" in found.what
+
+
+def test_a_clock_that_is_behind_what_happened_is_found(operator: Operator) -> None:
+    """Files of today cannot have been written after now."""
+    (found,) = health.clock(settings(operator), NOW - dt.timedelta(days=3650))
+    assert found.level == "error"
+    (found,) = health.clock(settings(operator), NOW + dt.timedelta(days=1))
+    assert found.level == "ok"
+
+
+def test_a_certificate_for_another_key_or_name(operator: Operator) -> None:
+    """The wrong key is an error, a name that is missing a warning."""
+    certificates.generate(operator.folder / "other")
+    wrong = config.Config(cert=operator.files.certificate, key=operator.folder / "other/server.key")
+    (found,) = health.certificate(wrong, NOW)
+    assert (found.level, "is not the key of" in found.what) == ("error", True)
+    named = config.Config(
+        cert=operator.files.certificate, key=operator.files.key, advertise="chat.example.org:1"
+    )
+    said: list[Finding] = list(health.certificate(named, NOW))
+    assert said[2].level == "warning"
+    assert "rotate-cert --add-name chat.example.org" in said[2].advice
+
+
+# ---------------------------------------------------------------- config
+
+
+def test_the_example_file_says_what_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ``config`` prints is a file that starts the same server; its notes are the defaults."""
+    given = ["--host", "::", "--advertise", "chat.example.org:7000", "--registration", "open"]
+    assert main(["config", *given, "--data-dir", 'a "folder" \\ خانه']) == 0
+    text = capsys.readouterr().out
+    file = tmp_path / "server.toml"
+    file.write_text(text, encoding="utf-8")
+    loaded = config.load(file, {})
+    assert (loaded.host, loaded.advertise) == ("::", "chat.example.org:7000")
+    assert (loaded.registration, loaded.port) == ("open", 7443)
+    assert loaded.data_dir == Path('a "folder" \\ خانه').absolute()
+    notes = [line[2:] for line in text.splitlines() if line.startswith("# ") and " = " in line]
+    file.write_text("\n".join(notes), encoding="utf-8")
+    assert config.load(file, {}).retention_days == config.Config().retention_days
+    names = {setting.name for setting in config.settings()}
+    assert {line.removeprefix("# ").partition(" = ")[0] for line in text.splitlines()} >= names
