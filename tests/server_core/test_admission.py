@@ -195,6 +195,11 @@ def test_attack_11_what_is_malformed_or_empty_is_refused(world: World) -> None:
         peer.raw(Frame(raw, b""))
         assert code(peer.answer()) in {Code.BAD_FIELD, Code.UNKNOWN_TYPE}
     assert not world.store.ask(lambda c: c.exec_driver_sql("SELECT 1 FROM accounts").all())
+    world.person("bob")
+    for signature in (zero, Signature(b"\xff" * 64), Signature(bytes(32) + b"\x01" + bytes(31))):
+        peer = world.connect()
+        peer.send(Login("bob", "main", 1, [], signature))
+        assert peer.answer() is Code.LOGIN_REFUSED
 
 
 def test_attack_11_an_empty_invite_list_admits_nobody(make_world: Callable[..., World]) -> None:

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -46,7 +46,14 @@ def environment(home: Path) -> dict[str, str]:
 class Running:
     """A process whose output goes to two files."""
 
-    def __init__(self, command: Sequence[str], folder: Path, name: str, home: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        name: str,
+        home: Path,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.out_path, self.err_path = folder / f"{name}.out", folder / f"{name}.err"
         with self.out_path.open("ab") as out, self.err_path.open("ab") as err:
             self.process = subprocess.Popen(
@@ -55,7 +62,7 @@ class Running:
                 stdout=out,
                 stderr=err,
                 cwd=folder,
-                env=environment(home),
+                env=environment(home) | dict(variables or {}),
             )
 
     @property
@@ -109,12 +116,14 @@ class ServerProcess:
         registration: str = "open",
         log_level: str = "info",
         more: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
         self.registration = registration
         self.log_level = log_level
         self._more = more
+        self._variables = variables  # of its environment
         self.port = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._certs = CertificateFiles(folder / "certs")
@@ -143,7 +152,9 @@ class ServerProcess:
         home.mkdir(exist_ok=True)
         log = self.folder / "server.err"
         seen = len(_PORT.findall(log.read_text(encoding="utf-8"))) if log.exists() else 0
-        running = self._running = Running(self._command(), self.folder, "server", home)
+        running = self._running = Running(
+            self._command(), self.folder, "server", home, self._variables
+        )
 
         def listening() -> bool:
             assert running.process.poll() is None, f"the server ended: {running.err[-2000:]}"
