@@ -164,3 +164,20 @@ def test_an_entry_shows_persian_in_one_row(stage: Stage) -> None:
     assert 0 <= entry.picture._x(caret.x) <= entry.picture.winfo_width()
     stage.press(app, "Tab")
     assert app.root.focus_get() is not entry
+
+
+def test_a_persian_search_is_joined_and_finds(stage: Stage) -> None:
+    """What is searched for is shown joined, and messages with these words are found."""
+    engine = FakeEngine()
+    engine.say(BOB, "فردا جلسه داریم")
+    app = talking_to_bob(stage, engine)
+    view = chat_view(app)
+    stage.press(app, "ctrl+k")
+    stage.write(app, "جلسه")
+    search = view.search
+    assert isinstance(search, ShapedEntry)
+    stage.until(lambda: bool(drawn(search)), "joined")
+    assert search.value == "جلسه"
+    stage.until(lambda: app.chat is not None and bool(app.chat.found), "the message is found")
+    stage.press(app, "Escape")
+    stage.until(lambda: search.value == "", "cleared")

@@ -3,13 +3,13 @@
 import tkinter as tk
 from collections.abc import Callable
 from functools import partial
-from tkinter import ttk
 
 from secure_chat.client.presenter import deciding
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.deciding import ASKED_FIRST, Deed
 from secure_chat.client.window import sheets
 from secure_chat.client.window.popup_menu import Entry, PopupMenu
+from secure_chat.client.window.shaped_entry import ShapedEntry
 from secure_chat.client.window.sheet import Sheet
 from secure_chat.client.window.ui import Ui
 from secure_chat.errors import SecureChatError
@@ -70,14 +70,14 @@ class PersonDeeds:
             words("Only you see it; {name} stays visible beside it.", name=user_id),
             font="small", color=ui.colors.muted,
         )  # fmt: skip
-        entry = ttk.Entry(sheet.body, font=ui.fonts["text"])
-        entry.insert(0, self._chat.our_name_for(user_id))
+        entry = ShapedEntry(sheet.body, ui)
+        entry.put(self._chat.our_name_for(user_id))
         entry.pack(fill="x", pady=(ui.px(12), 0))
         note = ui.label(sheet.body, font="small", color=ui.colors.danger)
 
         def save() -> None:
             try:
-                self._chat.engine.set_contact_name(user_id, entry.get())
+                self._chat.engine.set_contact_name(user_id, entry.value)
             except SecureChatError as wrong:
                 ui.write(note, words.error(wrong), font="small", wrap=sheet.wrap)
                 note.pack(anchor=ui.start_anchor, pady=(ui.px(4), 0), after=entry)
@@ -85,7 +85,7 @@ class PersonDeeds:
             sheet.close()
             self._done()
 
-        entry.bind("<Return>", lambda _: save())
+        entry.bind("<<Submit>>", lambda _: save())
         row = sheet.buttons()[-1].master
         ui.button(row, words("Save"), save, "Accent").pack(side=ui.end, padx=ui.px(8))
         sheet.open(entry)

@@ -15,7 +15,8 @@ class ShapedEntry(ShapedText):
     def __init__(self, parent: tk.Misc, ui: Ui, *, hint: str = "", width: int = 20) -> None:
         colors = ui.colors
         super().__init__(
-            parent, ui, single=True, height=1, width=width, wrap="none", undo=True, maxundo=100,
+            parent, ui, single=True, takefocus=True, height=1, width=width, wrap="none",
+            undo=True, maxundo=100,
             font=ui.fonts["text"], background=colors.surface, foreground=colors.text,
             insertbackground=colors.accent, insertwidth=2, selectbackground=colors.accent,
             selectforeground=colors.on_accent, borderwidth=0, highlightthickness=1,

@@ -12,6 +12,7 @@ from secure_chat.client.presenter.shortcuts import SHORTCUTS
 from secure_chat.client.presenter.talk import Talk
 from secure_chat.client.window.emoji_grid import EmojiGrid
 from secure_chat.client.window.people_list import PeopleList
+from secure_chat.client.window.shaped_entry import ShapedEntry
 from secure_chat.client.window.sheet import Sheet
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
@@ -86,7 +87,7 @@ def people(
 ) -> Sheet:
     """Choose somebody: type a part of the name, arrows, Return."""
     sheet = Sheet(parent, ui, title, width=380)
-    entry = ttk.Entry(sheet.body, font=ui.fonts["text"])
+    entry = ShapedEntry(sheet.body, ui)
     entry.pack(fill="x", pady=(ui.px(12), ui.px(8)))
     frame = tk.Frame(sheet.body, height=ui.px(300), background=ui.colors.ground)
     frame.pack(fill="x")
@@ -94,17 +95,17 @@ def people(
     listed = PeopleList(frame, ui, lambda user_id: sheet.finish(lambda: choose(user_id)))
     listed.pack(fill="both", expand=True)
 
-    def narrow(_event: object = None) -> None:
-        listed.show(chat.matching(entry.get()), ui.words("Nobody of that name."))
+    def narrow() -> None:
+        listed.show(chat.matching(entry.value), ui.words("Nobody of that name."))
 
     def first(_event: object = None) -> None:
-        rows = chat.matching(entry.get())
+        rows = chat.matching(entry.value)
         if rows:
             user_id = rows[0].user_id
             sheet.finish(lambda: choose(user_id))
 
-    entry.bind("<KeyRelease>", narrow)
-    entry.bind("<Return>", first)
+    entry.on_change = narrow
+    entry.bind("<<Submit>>", first)
     entry.bind("<Down>", lambda _: listed.canvas.focus_set())
     narrow()
     sheet.buttons()

@@ -2,12 +2,12 @@
 
 import tkinter as tk
 from collections.abc import Callable
-from tkinter import ttk
 
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.rows import ResultRow
 from secure_chat.client.window.people_list import Menu, PeopleList
 from secure_chat.client.window.results_list import ResultsList
+from secure_chat.client.window.shaped_entry import ShapedEntry
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
@@ -36,9 +36,8 @@ class SideView(tk.Frame):
         )
         self._secured = ui.label(self, font="small", color=ui.colors.good)
         self._secured.pack(anchor=ui.start_anchor, padx=ui.px(16))
-        self.search = ttk.Entry(self, font=ui.fonts["text"])
+        self.search = ShapedEntry(self, ui, hint=ui.words("Search people and messages"))
         self.search.pack(fill="x", padx=ui.px(12), pady=(ui.px(10), ui.px(6)))
-        self._search_hint = self._hint_in(self.search, ui.words("Search people and messages"))
         corner(self).pack(side="bottom", fill="x", padx=ui.px(8), pady=ui.px(6))
         self._foot = ui.frame(self)
         self._foot.pack(side="bottom", fill="x")
@@ -48,19 +47,10 @@ class SideView(tk.Frame):
         self.results = ResultsList(self, ui, on_result)
         self._on_result = on_result
         self._arranged_for = -1
-        self.search.bind("<KeyRelease>", lambda _: self._on_search())
-        self.search.bind("<Return>", lambda _: self._on_search_return())
+        self.search.on_change = self._on_search
+        self.search.bind("<<Submit>>", lambda _: self._on_search_return())
         self.search.bind("<Escape>", lambda _: self._clear_search())
         self.search.bind("<Down>", lambda _: self.people.canvas.focus_set())
-
-    def _hint_in(self, entry: ttk.Entry, text: str) -> tk.Label:
-        ui = self._ui
-        hint = tk.Label(
-            entry, text=ui.say(text), font=ui.fonts["text"], foreground=ui.colors.muted,
-            background=ui.colors.surface, borderwidth=0, cursor="xterm",
-        )  # fmt: skip
-        hint.bind("<Button-1>", lambda _: entry.focus_set())
-        return hint
 
     # ------------------------------------------------------------ searching
 
@@ -70,7 +60,7 @@ class SideView(tk.Frame):
         self.show_people()
 
     def _on_search(self) -> None:
-        self.ask(self.search.get())
+        self.ask(self.search.value)
 
     def _on_search_return(self) -> None:
         rows, found = self._chat.people, self._chat.found
@@ -81,7 +71,7 @@ class SideView(tk.Frame):
             self._on_result(found[0])
 
     def _clear_search(self) -> None:
-        self.search.delete(0, "end")
+        self.search.put("")
         self._on_search()
 
     # ------------------------------------------------------------ what is shown
@@ -93,7 +83,6 @@ class SideView(tk.Frame):
         self.people.show(rows, self._chat.people_hint)
         self.results.show(found)
         self._arrange(len(rows) if found else -1)
-        self._place_hint()
 
     def _arrange(self, people: int) -> None:
         """Beside messages that were found the people take no more room than they need."""
@@ -132,13 +121,3 @@ class SideView(tk.Frame):
     def show_secured(self) -> None:
         """How the connection is protected."""
         self._ui.write(self._secured, self._chat.secured, font="small")
-
-    def _place_hint(self) -> None:
-        if self.search.get():
-            self._search_hint.place_forget()
-            return
-        rtl = self._ui.words.rtl
-        self._search_hint.place(
-            relx=1.0 if rtl else 0.0, x=-self._ui.px(10) if rtl else self._ui.px(10),
-            rely=0.5, anchor="e" if rtl else "w",
-        )  # fmt: skip
