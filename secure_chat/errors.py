@@ -493,6 +493,12 @@ class DataFolderInUse(LocalError):
     )
 
 
+class ServerNotRunning(LocalError):
+    """A command for a running server, and none answers on its data folder."""
+
+    template = "No server runs on {folder}."
+
+
 class DataFolderMissing(LocalError):
     """A command about a server's data, and no server has ever run there."""
 

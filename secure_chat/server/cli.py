@@ -20,7 +20,7 @@ from secure_chat.server.commands.registry import COMMANDS
 from secure_chat.streams import replace_closed
 
 PROGRAM = "secure-chat-server"
-_MAKE_ONE = "Make one with scripts/generate_certs.py, and name it with --cert and --key."
+_MAKE_ONE = "Make one with make-cert, or name another with --cert and --key."
 _GENERAL = {"-h", "--help", "--version"}
 
 
@@ -98,7 +98,12 @@ def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command]) 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the server's settings")
-    group.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML")
+    group.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"settings as TOML (default: ${config.FILE_VARIABLE})",
+    )
     for setting in config.settings():
         words = isinstance(setting.kind, tuple)
         group.add_argument(

@@ -4,6 +4,7 @@ The command line, the TOML file and the reference in the README are all made fro
 line wins over the file, the file over the defaults.
 """
 
+import os
 import re
 import sys
 import tomllib
@@ -23,6 +24,9 @@ Registration = Literal["open", "invite", "closed"]
 Directory = Literal["everybody", "by-name"]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+FILE_VARIABLE = "SECURE_CHAT_SERVER_CONFIG"
+"""The variable that names a file of settings, so that services and containers say it once."""
 
 _RELOAD = {"reload": True}
 """Marks a setting that a running server follows when it is told to reload (SIGHUP)."""
@@ -136,11 +140,13 @@ def _setting(field: msgspec.structs.FieldInfo, hint: Any) -> Setting:
 def from_options(options: Namespace) -> Config:
     """The settings of a command line: its ``--config`` file, and over it what it names.
 
-    Reads the file anew each time. Raises `ConfigFileUnreadable`, `BadSetting`.
+    Without ``--config`` the file is the one that the environment names. It is read anew each time.
+    Raises `ConfigFileUnreadable`, `BadSetting`.
     """
     names = {setting.name for setting in settings()}
     given = {k: v for k, v in vars(options).items() if k in names and v is not None}
-    return load(options.config, given)
+    named = os.environ.get(FILE_VARIABLE, "")
+    return load(options.config or (Path(named) if named else None), given)
 
 
 def reloaded(old: Config, new: Config) -> tuple[Config, list[str], list[str]]:

@@ -5,6 +5,7 @@ from secure_chat.server.commands import (
     check,
     example,
     invite,
+    make_cert,
     restore,
     rotate_cert,
     serve,
@@ -21,6 +22,7 @@ _OPERATED = (
     example.COMMAND,
     backup.COMMAND,
     restore.COMMAND,
+    make_cert.COMMAND,
     rotate_cert.COMMAND,
 )
 

@@ -1,14 +1,14 @@
 """``secure-chat-server stats``: how the server does, in numbers that tell of no person."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from datetime import timedelta
 
 from msgspec import Struct
 
 from secure_chat import __version__
-from secure_chat.errors import Code
-from secure_chat.server import machine
+from secure_chat.errors import Code, ServerNotRunning
+from secure_chat.server import admin, machine
 from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.operation import Nothing, Operation, Place, Running, perform
@@ -96,7 +96,16 @@ def _plain(counts: Counter[Code]) -> dict[str, int]:
 _STATS = Operation("stats", Nothing, Stats, collect, _SECONDS)
 
 
+def _arguments(parser: ArgumentParser) -> None:
+    output.add_json(parser)
+    parser.add_argument(
+        "--running", action="store_true", help="fail (exit code 2) unless a server answers"
+    )
+
+
 def _run(config: Config, options: Namespace) -> int:
+    if options.running and admin.ask(config.data_dir, _STATS.name, _STATS.seconds) is None:
+        raise ServerNotRunning(folder=config.data_dir)
     stats = perform(config, _STATS, Nothing())
     print(output.json(stats) if options.json else _for_people(stats), flush=True)
     return 0
@@ -153,7 +162,7 @@ COMMAND = Command(
     name="stats",
     help="show how the server does, in numbers",
     description="Show connections, messages, commits and sizes. Nothing in it tells of a person.",
-    arguments=output.add_json,
+    arguments=_arguments,
     run=_run,
     operations=(_STATS,),
 )
