@@ -12,7 +12,7 @@ from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
 from secure_chat.client.presenter.strength import Strength, strength
-from secure_chat.errors import Code, Refused
+from secure_chat.errors import Code, ConnectFailed, Refused
 from tests.window.fakes import FakeAccounts, FakeEngine
 
 LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
@@ -131,3 +131,51 @@ def test_what_the_window_remembers_survives_and_nonsense_does_not(tmp_path: Path
     for content in (b"[", b"[1]", b'{"theme": "pink", "language": 3}', b"\xff", b"[" * 4000):
         path.write_bytes(content)
         assert Settings.load(path, language="en") == Settings("en", "light")
+
+
+def typed(field: Field, **changes: str) -> tuple[str, bool]:
+    said = SignIn(FakeAccounts(FakeEngine()), Words()).typed(field, entered(**changes))
+    return said.text, said.is_mistake
+
+
+def test_a_mistake_is_said_while_one_types_and_not_before_it_is_one() -> None:
+    """A name that is only unfinished is no mistake yet; a wrong letter is one at once."""
+    assert typed(Field.NAME, name="") == ("", False)
+    rule, wrong = typed(Field.NAME, name="al")
+    assert ("3 to 32" in rule, wrong) == (True, False)
+    for name in ("9", "علی", "a b", "x" * 33):
+        assert typed(Field.NAME, name=name)[1], name
+    assert typed(Field.NAME, name="Alice") == ("Others find you as alice.", False)
+    assert typed(Field.REPEAT, password="correct horse", repeat="corr") == ("", False)
+    assert typed(Field.REPEAT, password="correct horse", repeat="corx")[1]
+    assert typed(Field.REPEAT)[0].startswith("✓")
+    assert typed(Field.LINK, link="securechat://ho") == ("", False)
+    assert "recognised" in typed(Field.LINK, link=f"{LINK}&pin={'A' * 43}")[0]
+    assert typed(Field.LINK, link=f"{LINK}&colour=red")[1]
+
+
+def test_a_contact_link_in_the_place_of_an_invite_is_explained() -> None:
+    contact = "securechat://h/#v=1&id=" + "A" * 22 + "&contact=bob&key=" + "A" * 43
+    said, wrong = typed(Field.LINK, link=contact)
+    assert "contact link" in said
+    assert wrong
+    signin = SignIn(FakeAccounts(FakeEngine()), Words())
+    assert not signin.create(entered(link=contact))
+    assert signin.mistakes == {Field.LINK: said}
+
+
+def test_a_server_that_cannot_be_reached_is_said_and_may_be_tried_again() -> None:
+    """The reason in words beside the link; the entries stay, and a second try may go through."""
+    engine = FakeEngine()
+    problem = ConnectFailed(server="127.0.0.1:7443", reason="connection refused")
+    engine.answer_to_start = ConnectionChanged(ConnectionState.OFFLINE, problem, retry_in=2)
+    signin = SignIn(FakeAccounts(engine), Words())
+    signin.create(entered())
+    poll_until(signin, lambda: bool(signin.mistakes))
+    assert "connection refused" in signin.mistakes[Field.LINK]
+    assert signin.may_retry
+    engine.answer_to_start = ConnectionChanged(ConnectionState.ONLINE)
+    assert signin.create(entered())
+    again: bool = signin.may_retry
+    assert not again
+    poll_until(signin, lambda: signin.stage is Stage.DONE)

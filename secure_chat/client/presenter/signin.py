@@ -1,6 +1,7 @@
 """The sign-in screen without its widgets: fields, mistakes beside them, and what runs meanwhile."""
 
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from secure_chat.client.presenter.jobs import Job
 from secure_chat.client.presenter.strength import SHORTEST, Strength, strength, strength_word
 from secure_chat.errors import BadAddress, BadInviteLink, Code, Refused, SecureChatError
 from secure_chat.protocol.addresses import canonical_user_id
-from secure_chat.protocol.invite import SCHEME, InviteLink, ServerAddress
+from secure_chat.protocol.invite import InviteLink, ServerAddress, is_contact_link, is_link
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,18 @@ class Entered:
         return f"<Entered for {self.name!r}, password redacted>"
 
 
+@dataclass(frozen=True)
+class Typed:
+    """What stands under a field while it is being written in."""
+
+    text: str = ""
+    is_mistake: bool = False
+    is_good: bool = False
+
+
+_SHORTEST_NAME = 3
+_BEGINS_A_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_WHOLE_LINK = 40  # characters: from then on a wrong link is not one that is being typed
 _FIELD_OF_CODE = {
     Code.NAME_TAKEN: Field.NAME,
     Code.BAD_USER_ID: Field.NAME,
@@ -73,6 +86,9 @@ class SignIn:
         self.engine: Engine | None = None
         self.seen: deque[Event] = deque()
         """Events taken from the engine meanwhile; the conversation screen starts with them."""
+        self.may_retry = False
+        """What went wrong may go right the next time, with the same entries."""
+        self._server = ""
         self._job: Job[Engine] | None = None
         self._ending: Job[None] | None = None
         self._is_new = False
@@ -93,7 +109,7 @@ class SignIn:
         if self.stage is Stage.WORKING:
             return self._("Making your keys…") if self._is_new else self._("Unlocking…")
         if self.stage is Stage.REGISTERING:
-            return self._("Registering with the server…")
+            return self._("Registering with {server}…", server=self._server)
         return ""
 
     def link_summary(self, text: str) -> str:
@@ -102,6 +118,8 @@ class SignIn:
             link = read_link(text)
         except BadInviteLink:
             return ""
+        if not (looks_like_link(text) or "." in text or ":" in text):
+            return ""  # a word that is still being typed
         if link.pins:
             return self._("Server {server}, recognised by its key.", server=str(link.server))
         return self._("Server {server}, checked by its certificate.", server=str(link.server))
@@ -109,7 +127,56 @@ class SignIn:
     def strength_of(self, password: str, name: str) -> tuple[Strength, str]:
         """The bar under the password, and its word."""
         step = strength(password, name)
+        if len(password) < SHORTEST:
+            short = self._.plural(
+                "At least {number} character.", "At least {number} characters.", SHORTEST
+            )
+            return Strength.WEAK, short
         return step, strength_word(step, self._)
+
+    def typed(self, field: Field, entered: Entered) -> Typed:
+        """What to say under a field while it is being written in."""
+        say = {Field.LINK: self._typed_link, Field.NAME: self._typed_name,
+               Field.REPEAT: self._typed_repeat}.get(field)  # fmt: skip
+        return say(entered) if say is not None else Typed()
+
+    def _typed_link(self, entered: Entered) -> Typed:
+        text = entered.link.strip()
+        if is_contact_link(text):
+            return Typed(self._contact_link_words(), is_mistake=True)
+        if looks_like_link(text) and len(text) > _WHOLE_LINK:
+            try:
+                read_link(text)
+            except BadInviteLink as error:
+                return Typed(self._.error(error), is_mistake=True)
+        return Typed(self.link_summary(text))
+
+    def _contact_link_words(self) -> str:
+        return self._(
+            "This is a contact link. Make an account with an invite link first; then it opens."
+        )
+
+    def _typed_name(self, entered: Entered) -> Typed:
+        name = entered.name.strip()
+        if not name:
+            return Typed()
+        try:
+            return Typed(self._("Others find you as {name}.", name=canonical_user_id(name)))
+        except BadAddress:
+            rule = self._(
+                "3 to 32 of the letters a-z, digits and _ . - are possible, first a letter."
+            )
+            unfinished = len(name) < _SHORTEST_NAME and _BEGINS_A_NAME.fullmatch(name) is not None
+            return Typed(rule, is_mistake=not unfinished)
+
+    def _typed_repeat(self, entered: Entered) -> Typed:
+        if not entered.repeat:
+            return Typed()
+        if entered.repeat == entered.password:
+            return Typed(self._("✓ The same"), is_good=True)
+        if entered.password.startswith(entered.repeat):
+            return Typed()
+        return Typed(self._("This is not the same password."), is_mistake=True)
 
     def create(self, entered: Entered) -> bool:
         """Check the fields and begin; False and `mistakes` if something is wrong."""
@@ -117,6 +184,7 @@ class SignIn:
         if self.mistakes or self.stage is not Stage.FORM:
             return False
         link, name = read_link(entered.link), canonical_user_id(entered.name.strip())
+        self._server = str(link.server)
         ca_file = Path(entered.ca_file.strip()) if entered.ca_file.strip() else None
         password = entered.password
         self._begin(lambda: self._accounts.create(link, name, password, ca_file), is_new=True)
@@ -134,6 +202,7 @@ class SignIn:
 
     def _begin(self, work: Callable[[], Engine], *, is_new: bool) -> None:
         self._is_new = is_new
+        self.may_retry = False
         self.stage = Stage.WORKING
         self._job = Job(work, "sign-in")
 
@@ -177,6 +246,7 @@ class SignIn:
             if event.state is ConnectionState.ONLINE:
                 self.stage = Stage.DONE
             elif event.problem is not None:
+                self.may_retry = not isinstance(event.problem, Refused)
                 self._give_up({self._field_of(event.problem): self._.error(event.problem)})
 
     def _give_up(self, mistakes: dict[Field, str]) -> None:
@@ -205,7 +275,9 @@ class SignIn:
 
     def _check(self, entered: Entered) -> dict[Field, str]:
         mistakes: dict[Field, str] = {}
-        if not entered.link.strip():
+        if is_contact_link(entered.link):
+            mistakes[Field.LINK] = self._contact_link_words()
+        elif not entered.link.strip():
             mistakes[Field.LINK] = self._(
                 "Paste the invite link, or write the server as host:port."
             )
@@ -233,7 +305,7 @@ class SignIn:
 
 def looks_like_link(text: str) -> bool:
     """Whether an invite link was meant, rather than a server's address."""
-    return text.strip().lower().startswith(f"{SCHEME}:")
+    return is_link(text)
 
 
 def read_link(text: str) -> InviteLink:

@@ -21,6 +21,7 @@ from secure_chat.client.window.desktop import Desktop
 from secure_chat.client.window.editing import make_fields_comfortable
 from secure_chat.client.window.page_host import Kind, PageHost
 from secure_chat.client.window.pages.lock_page import LockView
+from secure_chat.client.window.pages.page import LOCK, QUIT
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
@@ -70,6 +71,8 @@ class App:
         self.root.bind("<Control-q>", lambda _: self.close())
         for keys, act in (
             ("<Control-l>", self.lock),
+            (LOCK, self.lock),
+            (QUIT, self.close),
             ("<Control-n>", lambda: self.pages.open(Kind.ADD)),
             ("<Control-comma>", lambda: self.pages.open(Kind.SETTINGS)),
         ):

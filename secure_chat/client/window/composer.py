@@ -10,6 +10,8 @@ from secure_chat.client.window.ui import Ui
 
 _MOST_LINES = 7
 
+_SHIFT, _CONTROL = 1, 4  # of an event's state
+
 
 class Composer(tk.Frame):
     """A Text that grows with what is written, and the button beside it."""
@@ -85,8 +87,9 @@ class Composer(tk.Frame):
         self.text.focus_set()
 
     def _on_return(self, event: "tk.Event[tk.Misc]") -> str | None:
-        shift = 1
-        if isinstance(event.state, int) and event.state & shift:
+        """Sends with or without Ctrl, as the person has chosen; Shift always begins a line."""
+        held = event.state if isinstance(event.state, int) else 0
+        if held & _SHIFT or not (self._ui.enter_sends or held & _CONTROL):
             return None
         self.send_written()
         return "break"

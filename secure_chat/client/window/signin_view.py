@@ -7,11 +7,13 @@ from tkinter import filedialog, ttk
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Options
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
-from secure_chat.client.presenter.strength import Strength
+from secure_chat.client.window.pages.strength_bar import StrengthBar
 from secure_chat.client.window.ui import Ui
+from secure_chat.protocol.invite import is_contact_link
 
 _WIDTH = 420
 _CHOICE = "chosen_profile"
+_NOT_WRITING = {"Tab", "ISO_Left_Tab", "Return", "Shift_L", "Shift_R", "Control_L", "Control_R"}
 _HALF = {Field.PASSWORD, Field.REPEAT}  # these two stand side by side
 
 
@@ -29,11 +31,14 @@ class SignInView(tk.Frame):
         super().__init__(parent, background=ui.colors.ground)
         self._ui, self._signin = ui, signin
         self._ca_file = str(options.ca_file or "")
-        self._link = options.link
+        # A contact link waits until somebody has signed in.
+        self._link = "" if is_contact_link(options.link) else options.link
         profiles = list(signin.profiles)
         chosen = [one for one in profiles if one.folder == options.profile]
         self._profiles = chosen or profiles
-        self._new = bool(options.link) or not self._profiles
+        self._new = bool(self._link) or not self._profiles
+        if self._new and is_contact_link(options.link):
+            signin.mistakes[Field.LINK] = signin.typed(Field.LINK, Entered(link=options.link)).text
         self._advanced = bool(self._ca_file)
         self._chosen: KnownProfile | None = self._profiles[0] if self._profiles else None
         self.fields: dict[Field, ttk.Entry] = {}
@@ -89,12 +94,13 @@ class SignInView(tk.Frame):
         password = self._field(
             first, Field.PASSWORD, ui.words("Password"), kept.password, secret=True
         )
-        self._bar = tk.Canvas(
-            self._after(Field.PASSWORD), height=ui.px(4), highlightthickness=0,
-            width=ui.px(_WIDTH) // 2 - 10, background=ui.colors.surface,
-        )  # fmt: skip
+        self._bar = StrengthBar(self._after(Field.PASSWORD), ui, ui.px(_WIDTH) // 2 - ui.px(10))
         self._field(second, Field.REPEAT, ui.words("Password again"), kept.repeat, secret=True)
-        link.bind("<KeyRelease>", lambda _: self._on_link())
+        for field in (Field.LINK, Field.NAME, Field.REPEAT):
+            self.fields[field].bind(
+                "<KeyRelease>",
+                lambda event, field=field: self._on_typed(field, event),  # type: ignore[misc]
+            )
         password.bind("<KeyRelease>", lambda _: self._on_password())
         self._build_advanced(body, kept)
         self._button = ui.button(body, ui.words("Create account"), self.submit, "Accent")
@@ -102,7 +108,7 @@ class SignInView(tk.Frame):
         self._busy.append(self._button)
         empty = Field.NAME if link.get() else Field.LINK
         self.fields[empty].focus_set()
-        self._on_link()
+        self._on_typed(Field.LINK)
 
     def _build_advanced(self, body: tk.Frame, kept: Entered) -> None:
         ui = self._ui
@@ -234,31 +240,30 @@ class SignInView(tk.Frame):
         self._chosen = profile
         self.fields[Field.PASSWORD].focus_set()
 
-    def _on_link(self) -> None:
-        summary = self._signin.link_summary(self.fields[Field.LINK].get())
-        if Field.LINK not in self._signin.mistakes:
-            self._note(Field.LINK, summary, self._ui.colors.muted)
+    def _on_typed(self, field: Field, event: "tk.Event[tk.Misc] | None" = None) -> None:
+        """A field has another content: what was wrong with it is over, or said anew."""
+        if event is not None and event.keysym in _NOT_WRITING:
+            return
+        colors = self._ui.colors
+        if event is not None:
+            self._signin.mistakes.pop(field, None)
+        if field not in self._signin.mistakes:
+            typed = self._signin.typed(field, self.entered())
+            color = colors.danger if typed.is_mistake else colors.muted
+            self._note(field, typed.text, colors.good if typed.is_good else color)
 
     def _on_password(self) -> None:
         ui, password = self._ui, self.fields[Field.PASSWORD].get()
         if not password:
             self._bar.pack_forget()
             self._note(Field.PASSWORD, "", "")
+            self._on_typed(Field.REPEAT)
             return
         step, word = self._signin.strength_of(password, self.fields[Field.NAME].get())
-        color = {Strength.WEAK: ui.colors.danger, Strength.FAIR: ui.colors.warning}.get(
-            step, ui.colors.good
-        )
-        self._bar.delete("all")
-        part = ui.px(_WIDTH) // 2 // len(Strength)
-        for index in range(len(Strength)):
-            x = self._bar.winfo_width() - (index + 1) * part if ui.words.rtl else index * part
-            self._bar.create_rectangle(
-                x, 0, x + part - 3, ui.px(4), width=0,
-                fill=color if index <= step else ui.colors.raised,
-            )  # fmt: skip
+        color = self._bar.show(step)
         self._bar.pack(fill="x", pady=(ui.px(4), 0))
         self._note(Field.PASSWORD, word, color)
+        self._on_typed(Field.REPEAT)
 
     # ------------------------------------------------------------ what is shown
 
@@ -295,7 +300,11 @@ class SignInView(tk.Frame):
             elif field is not Field.LINK:
                 self._note(field, "", "")
         if Field.LINK in self.fields and Field.LINK not in mistakes:
-            self._on_link()
+            self._on_typed(Field.LINK)
+        if self._new:
+            again = self._signin.may_retry and bool(mistakes)
+            text = self._ui.words("Try again") if again else self._ui.words("Create account")
+            self._button.configure(text=self._ui.say(text))
         first = next((field for field in self.fields if field in mistakes), None)
         if first is not None:
             self.fields[first].focus_set()

@@ -62,6 +62,7 @@ class Ui:
     def __init__(self, assets: Assets, settings: Settings, words: Words) -> None:
         assets.resize(settings.text_size)
         self.root = assets.root
+        self.enter_sends = settings.enter_sends
         self.words = words
         self.colors: Palette = PALETTES[settings.theme]
         self.discs, self.fonts = assets.discs, assets.fonts

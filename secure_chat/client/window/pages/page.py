@@ -10,6 +10,8 @@ from secure_chat.client.window.ui import Ui
 
 _WIDTH = 600  # design pixels
 _TAG = "SecureChatPage"
+QUIT, LOCK = "<<SecureChatQuit>>", "<<SecureChatLock>>"
+"""What the window does whatever covers it."""
 _Value = TypeVar("_Value")
 
 
@@ -169,7 +171,9 @@ class Page(tk.Frame):
         ui, bind = self.ui, self.bind_class
         top = self.winfo_toplevel()
         bind(_TAG, "<Escape>", lambda _: self.close())
-        bind(_TAG, "<Control-q>", lambda _: top.event_generate("<Control-q>"))
+        # A generated key would go to the widget that has the keyboard, and come back here.
+        bind(_TAG, "<Control-q>", lambda _: top.event_generate(QUIT))
+        bind(_TAG, "<Control-l>", lambda _: top.event_generate(LOCK))
         bind(_TAG, "<MouseWheel>", lambda e: self._wheel(-1 if e.delta > 0 else 1))
         bind(_TAG, "<Button-4>", lambda _: self._wheel(-1))
         bind(_TAG, "<Button-5>", lambda _: self._wheel(1))

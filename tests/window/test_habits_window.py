@@ -1,0 +1,373 @@
+"""Real windows and real keys around the conversation: people, pages, lock, settings."""
+
+import time
+import tkinter as tk
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secure_chat.client.api import Engine
+from secure_chat.client.events import ConnectionChanged, ConnectionState, Trust
+from secure_chat.client.i18n import Words
+from secure_chat.client.presenter import notices
+from secure_chat.client.presenter.accounts import KnownProfile
+from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.profiles import Profiles
+from secure_chat.client.presenter.rows import Action, Mark, Tone
+from secure_chat.client.presenter.settings import Options, Settings
+from secure_chat.client.window.app import App
+from secure_chat.client.window.page_host import Kind
+from secure_chat.client.window.pages.add_page import AddPage
+from secure_chat.client.window.pages.lock_page import LockView
+from secure_chat.client.window.pages.password_page import PasswordPage
+from secure_chat.client.window.pages.settings_page import SettingsPage
+from secure_chat.client.window.pages.verify_page import VerifyPage
+from secure_chat.client.window.popup_menu import PopupMenu
+from secure_chat.client.window.signin_view import SignInView
+from secure_chat.errors import Code, Refused
+from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import ContactLink
+from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
+from tests.support.processes import ServerProcess
+from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
+from tests.window.stage import Silent, Stage, all_texts, chat_view, item_option, items
+from tests.window.test_two_people import PASSWORD, chat, find, mark, register, say, texts
+
+pytestmark = [pytest.mark.window, pytest.mark.timeout(240)]
+ALICE, BOB, SARA = UserId("alice"), UserId("bob"), UserId("sara")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server in a process of its own that takes people with an invite."""
+    with ServerProcess(tmp_path / "server", registration="invite") as running:
+        yield running
+
+
+def signed_in(stage: Stage, engine: FakeEngine, options: Options | None = None) -> App:
+    """A window whose person has just signed in."""
+    accounts = FakeAccounts(engine, [KnownProfile(Path("/p/alice"), "alice", "")])
+    app = stage.open(accounts, options)
+    stage.write(app, "correct horse")
+    stage.press(app, "Return")
+    stage.until(lambda: app.chat is not None, "signed in")
+    return app
+
+
+def page(app: App, kind: type) -> object:
+    assert isinstance(app.pages.page, kind), app.pages.page
+    return app.pages.page
+
+
+def shown(app: App) -> str:
+    """All words in the window, on one line."""
+    return " ".join(all_texts(app.root)).replace("\n", " ")
+
+
+# ---------------------------------------------------------------- against a real server
+
+
+def test_a_stranger_asks_is_accepted_and_verified_by_what_the_screen_shows(
+    stage: Stage, server: ServerProcess, tmp_path: Path
+) -> None:
+    """Nothing of the stranger's text is in the window before Accept; then both talk, and one
+    verifies the other by the pasted digits of the QR code."""
+    alice = register(stage, server, tmp_path / "a", "alice")
+    bob = register(stage, server, tmp_path / "b", "bob")
+    find(stage, alice, BOB)
+    say(stage, alice, "hello from a stranger")
+    stage.until(lambda: chat(bob).people and chat(bob).people[0].request, "the request")
+    assert "hello from a stranger" not in shown(bob)
+    stage.press(bob, "ctrl+k")
+    stage.write(bob, "alice")
+    stage.press(bob, "Return")
+    stage.until(lambda: "alice wants to write to you" in shown(bob), "the request's card")
+    assert texts(bob) == []
+    chat_view(bob).conversation.request.accept.focus_set()
+    stage.press(bob, "Return")
+    stage.until(lambda: texts(bob) == ["hello from a stranger"], "accepted")
+    say(stage, bob, "welcome")
+    stage.until(lambda: texts(alice)[-1:] == ["welcome"], "the answer")
+
+    code = engine(bob).qr_content(ALICE)
+    stage.until(lambda: mark(alice) is Mark.NEW, "the key is known")
+    chat_view(alice).compare()
+    verify = page(alice, VerifyPage)
+    assert isinstance(verify, VerifyPage)
+    verify.pasted.entry.focus_set()
+    stage.write(alice, code)
+    stage.press(alice, "Return")
+    stage.until(lambda: "Verified: this key is bob's." in shown(alice), "said on the page")
+    stage.until(lambda: "verified by QR code" in shown(alice), "in the history")
+    stage.press(alice, "Escape")
+    stage.until(lambda: mark(alice) is Mark.VERIFIED, "verified")
+
+
+def test_the_password_is_changed_in_the_window_and_the_old_one_opens_nothing(
+    stage: Stage, server: ServerProcess, tmp_path: Path
+) -> None:
+    """By keyboard alone: settings, the page, three fields; then the lock wants the new one."""
+    alice = register(stage, server, tmp_path / "a", "alice")
+    alice.pages.open(Kind.PASSWORD)
+    fresh = "another horse entirely"
+    stage.write(alice, PASSWORD)
+    for _ in range(2):
+        stage.press(alice, "Tab")
+        stage.write(alice, fresh)
+    stage.press(alice, "Return")
+    assert isinstance(page(alice, PasswordPage), PasswordPage)
+    stage.until(lambda: "The password is changed" in shown(alice), "changed")
+    stage.press(alice, "Escape")
+    assert isinstance(alice.pages.page, SettingsPage)  # back to where it was opened from
+    stage.press(alice, "ctrl+l")
+    stage.until(lambda: isinstance(alice.screen, LockView), "locked")
+    stage.write(alice, PASSWORD)
+    stage.press(alice, "Return")
+    stage.until(lambda: "The password is wrong." in shown(alice), "the old one is refused")
+    stage.write(alice, fresh)
+    stage.press(alice, "Return")
+    stage.until(lambda: alice.chat is not None, "unlocked")
+    stage.close(alice)
+    again = stage.open(Profiles(tmp_path / "a"))
+    stage.write(again, fresh)
+    stage.press(again, "Return")
+    stage.until(lambda: again.chat is not None, "signed in with the new one")
+
+
+def engine(app: App) -> Engine:
+    return chat(app).engine
+
+
+# ---------------------------------------------------------------- the lock
+
+
+def test_a_locked_window_holds_no_text_and_goes_on_receiving(stage: Stage) -> None:
+    """No widget has a word of any conversation, no shortcut works; what came meanwhile is there
+    after the password."""
+    fake = FakeEngine()
+    fake.say(BOB, "a private word")
+    app = signed_in(stage, fake)
+    chat_view(app).select(BOB)
+    stage.write(app, "half a dra")
+    stage.press(app, "ctrl+l")
+    stage.until(lambda: isinstance(app.screen, LockView), "locked")
+    assert app.chat is None
+    fake.say(BOB, "came meanwhile")
+    stage.press(app, "ctrl+k", "F1", "alt+Down", "ctrl+n", "ctrl+comma")
+    stage.until(fake.events.empty, "the events are taken")
+    words = shown(app)
+    assert "private" not in words
+    assert "meanwhile" not in words
+    assert app.pages.page is None
+    stage.write(app, "wrong")
+    stage.press(app, "Return")
+    stage.until(lambda: "The password is wrong." in shown(app), "refused")
+    stage.write(app, "correct horse")
+    stage.press(app, "Return")
+    stage.until(lambda: app.chat is not None, "unlocked")
+    chat_view(app).select(BOB)
+    stage.until(lambda: texts(app)[-1:] == ["came meanwhile"], "nothing was missed")
+    assert chat_view(app).composer.written == "half a dra"
+
+
+def test_a_window_that_nobody_uses_locks_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the chosen minutes without a key or a move; a key puts it off."""
+    app = signed_in(stage, FakeEngine())
+    app.settings.idle_minutes = 1
+    start = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: start + 55)
+    app.watch.poll()
+    app.watch._on_input(None)
+    monkeypatch.setattr(time, "monotonic", lambda: start + 100)
+    assert not app.watch.poll()
+    monkeypatch.setattr(time, "monotonic", lambda: start + 120)
+    assert app.watch.poll()
+    monkeypatch.undo()
+    app.settings.idle_minutes = 0
+
+
+def test_signing_out_closes_the_profile_and_asks_again(stage: Stage) -> None:
+    fake = FakeEngine()
+    app = signed_in(stage, fake)
+    app.sign_out()
+    stage.until(lambda: isinstance(app.screen, SignInView), "the sign-in screen")
+    assert fake.stopped
+
+
+# ---------------------------------------------------------------- settings
+
+
+def test_settings_are_in_force_at_once_and_keep_their_page(stage: Stage, tmp_path: Path) -> None:
+    """Language, theme, text size and Enter change while the page is open, and are remembered."""
+    fake = FakeEngine()
+    fake.say(BOB, "hi")
+    app = signed_in(stage, fake)
+    app.settings.path = tmp_path / "window.json"
+    chat_view(app).select(BOB)
+    stage.press(app, "ctrl+comma")
+    stage.until(lambda: isinstance(app.pages.page, SettingsPage), "by its shortcut")
+    height = app.ui.line_height
+    for name, value in (("theme", "dark"), ("text_size", 150), ("enter_sends", False)):
+        setattr(app.settings, name, value)
+        app.apply()
+    assert app.ui.line_height > height
+    app.settings.language = "fa"
+    app.apply()
+    assert isinstance(app.pages.page, SettingsPage)
+    assert app.ui.words.rtl
+    app.settings.language, app.settings.text_size = "en", 100
+    app.apply()
+    stage.press(app, "Escape")
+    stage.until(lambda: app.pages.page is None, "back")
+    stage.write(app, "one")
+    stage.press(app, "Return")
+    stage.write(app, "two")
+    assert chat_view(app).composer.written == "one\ntwo"
+    stage.press(app, "ctrl+Return")
+    stage.until(lambda: fake.history(BOB)[-1].text == "one\ntwo", "sent")
+    saved = Settings.load(app.settings.path, language="en")
+    assert (saved.theme, saved.enter_sends) == ("dark", False)
+
+
+def test_every_choice_of_the_settings_is_reached_by_keyboard(stage: Stage) -> None:
+    """Tab goes round through every button, scrolls to it, and comes back."""
+    app = signed_in(stage, FakeEngine())
+    stage.press(app, "ctrl+comma")
+    stage.until(lambda: isinstance(app.pages.page, SettingsPage), "open")
+    buttons = [w for w in _all(app.pages.page) if w.winfo_class() == "TButton"]
+    reached: set[str] = set()
+    for _ in range(len(buttons) + 6):
+        stage.press(app, "Tab")
+        focus = app.root.focus_get()
+        assert focus is not None
+        reached.add(str(focus))
+        top, bottom = focus.winfo_rooty(), focus.winfo_rooty() + focus.winfo_height()
+        assert app.root.winfo_rooty() <= top
+        assert bottom <= app.root.winfo_rooty() + app.root.winfo_height()
+    assert {str(one) for one in buttons} <= reached
+
+
+def _all(widget: tk.Misc | None) -> list[tk.Misc]:
+    children = widget.winfo_children() if widget is not None else []
+    return [*children, *(one for child in children for one in _all(child))]
+
+
+# ---------------------------------------------------------------- people
+
+
+def test_a_person_is_blocked_from_the_list_by_keyboard_after_a_question(stage: Stage) -> None:
+    """Down, Menu, the line, the card: Return on Cancel does nothing, on Block it does."""
+    fake = FakeEngine()
+    fake.say(BOB, "hi")
+    app = signed_in(stage, fake)
+    chat_view(app).people.canvas.focus_set()
+    stage.press(app, "Menu")
+    menus = [w for w in _all(app.root) if isinstance(w, PopupMenu)]
+    assert len(menus) == 1
+    assert menus[0].texts[-2:] == ["Block…", "Delete the conversation…"]
+    stage.press(app, "Up", "Up", "Return")
+    stage.until(lambda: "Block bob?" in shown(app), "the question")
+    stage.press(app, "Return")
+    assert "block bob" not in fake.calls
+    stage.press(app, "Menu", "Up", "Up", "Return")
+    stage.until(lambda: "Block bob?" in shown(app), "the question again")
+    stage.press(app, "shift+Tab", "Return")
+    stage.until(lambda: "block bob" in fake.calls, "blocked")
+    stage.until(lambda: chat(app).people[0].blocked, "shown")
+
+
+def test_the_archive_opens_and_closes(stage: Stage) -> None:
+    fake = FakeEngine()
+    fake.say(BOB, "hi")
+    fake.say(SARA, "hi")
+    fake.archive(SARA, archived=True)
+    app = signed_in(stage, fake)
+    stage.until(lambda: "Archived (1)" in shown(app), "the way to the archive")
+    chat_view(app).side.archive.focus_set()
+    stage.press(app, "Return")
+    assert [row.user_id for row in chat(app).people] == [SARA]
+    stage.press(app, "Return")
+    assert [row.user_id for row in chat(app).people] == [BOB]
+
+
+def test_a_contact_link_given_at_the_start_is_asked_about_after_signing_in(stage: Stage) -> None:
+    """`secure-chat LINK` of a contact: the safe answer has the keyboard and verifies nobody."""
+    link = str(ContactLink(SERVER, SERVER_ID, UserId("reza"), KEYS["b"]))
+    fake = FakeEngine()
+    app = signed_in(stage, fake, Options(link=link))
+    stage.until(lambda: "Is this link from reza?" in shown(app), "the question")
+    assert isinstance(app.pages.page, AddPage)
+    stage.press(app, "Return")
+    stage.until(lambda: app.pages.page is None, "the conversation is open")
+    assert "link reza" in fake.calls
+    assert chat(app).selected == "reza"
+
+
+def test_digits_that_differ_lead_to_advice_and_verify_nobody(stage: Stage) -> None:
+    fake = FakeEngine()
+    fake.say(BOB, "hi")
+    app = signed_in(stage, fake)
+    app.verify(BOB)
+    stage.until(lambda: set(NUMBER) <= set(all_texts(app.root)), "twelve groups")
+    stage.press(app, "Tab", "Tab", "Return")
+    stage.until(lambda: "Do not write to bob here" in shown(app), "the advice")
+    stage.press(app, "Escape")
+    assert fake.trust[BOB] is Trust.NEW
+
+
+# ---------------------------------------------------------------- notifications
+
+
+def test_the_desktop_is_told_only_when_nobody_looks(stage: Stage) -> None:
+    """By default the sender's name and a number, never a text; also while locked."""
+    fake = FakeEngine()
+    app = signed_in(stage, fake)
+    desktop = app.watch._desktop
+    assert isinstance(desktop, Silent)
+    app.watch.looking = True
+    fake.say(BOB, "seen")
+    stage.until(fake.events.empty, "taken")
+    app.lock()
+    fake.say(BOB, "a secret")
+    stage.until(lambda: bool(desktop.told), "told")
+    assert desktop.told == [notices.Notice("bob", "1 new message", BOB)]
+    app.watch._next_notice = 0.0
+    desktop.pressed.put(BOB)
+    stage.until(desktop.pressed.empty, "pressed")
+    assert isinstance(app.screen, LockView)  # a press does not open the lock
+
+
+def test_attack_72_a_chosen_name_cannot_write_over_the_accounts(stage: Stage) -> None:
+    """A display name with an override and a line break is drawn as an item of its own, cleaned,
+    and the account's name stands whole before it."""
+    fake = FakeEngine()
+    fake.say(BOB, "hi")
+    app = signed_in(stage, fake)
+    fake.meet("bob", trust=Trust.NEW)
+    fake.set_contact_name(BOB, "\u202ekcirtap\u2066\nverified")
+    stage.until(lambda: bool(chat(app).people[0].title), "the name has come")
+    canvas = chat_view(app).people.canvas
+
+    def drawn() -> list[str]:
+        return [item_option(canvas, one, "text") for one in items(canvas, "text")]
+
+    stage.until(lambda: "bob" in drawn(), "the account's name is drawn by itself")
+    assert not set("".join(drawn())) & set("\u202e\u2066\n")
+    assert any("kcirtap verified" in one for one in drawn())
+
+
+def test_attack_49_a_login_elsewhere_is_said_and_waits_for_the_person() -> None:
+    """Two copies of a device cannot both be in: the one that was replaced says so and stays out."""
+    fake = FakeEngine()
+    made = Chat(fake, Words())
+    fake.tell(ConnectionChanged(ConnectionState.STOPPED, Refused(Code.REPLACED)))
+    made.poll()
+    banner = made.banner
+    assert banner is not None
+    assert banner.tone is Tone.DANGER
+    assert "elsewhere" in banner.text
+    assert banner.action is Action.RECONNECT
+    assert "reconnect" not in fake.calls
