@@ -206,6 +206,20 @@ def test_attack_16_parsing_takes_little_more_than_what_came(tmp_path: Path, kind
     assert peak < 16 * len(header) + 4_096, f"{peak / len(header):.1f} bytes for each byte"
 
 
+@needs_proc
+def test_attack_5_handshakes_that_come_and_go_leave_nothing(server: ServerProcess) -> None:
+    """No session, ticket or key of a connection that has ended stays in memory."""
+    with pair(server, "visitors") as talk:
+        for _ in range(100):
+            Wire(server.port).close()
+        before = resident(server.pid)
+        for number in range(700):
+            wire = Wire(server.port)
+            (wire.close, wire.cut, wire.reset)[number % 3]()
+        assert talk() < 1
+        assert settled(server.pid, before + 4 * MIB) - before < 4 * MIB
+
+
 def test_attack_5_a_trickle_of_tiny_records_holds_up_nobody(server: ServerProcess) -> None:
     """A frame in records of one byte, at full speed: others' messages take no longer."""
     with (

@@ -11,6 +11,9 @@ from secure_chat.client.profile import create_profile, open_profile
 from tests.client.world import OPEN, Client
 from tests.support.processes import PASSWORD, ServerProcess
 
+ARRIVED = {MessageState.DELIVERED, MessageState.READ}
+PATIENCE = 120  # a client that was refused for a while tries again later and later
+
 
 class People:
     """Engines with vaults of their own, and who wrote what to whom."""
@@ -48,9 +51,18 @@ class People:
     def everything_arrived(self) -> None:
         """What was written is there, once and in order, and the writer knows that it is."""
         for (name, other), lines in self.written.items():
-            self.here[name].all_are(other, MessageState.DELIVERED, MessageState.READ)
+            self._wait(name, other)
             theirs = self.here[other].texts(name)
             assert [line for line in theirs if line.startswith(f"{name} to")] == lines
+
+    def _wait(self, name: str, other: str) -> None:
+        writer, reader = self.here[name], self.here[other]
+        try:
+            writer.wait(lambda: set(writer.states(other)) <= ARRIVED, PATIENCE)
+        except AssertionError:
+            ours = [(m.text, m.state, m.problem) for m in writer.lines(other)]
+            theirs = [(m.text, m.state, m.problem) for m in reader.lines(name)]
+            raise AssertionError(f"{name}: {ours}; {other}: {theirs}") from None
 
 
 @pytest.mark.soak
