@@ -1,6 +1,7 @@
 """Attacks on the transport (rows 3 to 7); rows 1 and 2 are in test_link.py."""
 
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -352,6 +353,37 @@ def test_attack_5_out_of_descriptors_the_server_says_so_and_recovers(identity: I
     assert "cannot accept connections: too many open files" in logged
     assert logged.count("cannot accept") < 20, "the log is flooded"
     assert "Traceback" not in logged
+
+
+def test_handshakes_go_on_while_nothing_can_be_accepted(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of descriptors, newcomers are left to the system; who is under way gets in."""
+
+    def refuse(_: socket.socket) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    hello = client_hello()
+    with serving(identity, EdgeSettings(accept_pause_seconds=60)) as running:
+        early = socket.create_connection(running.address, timeout=5)
+        eventually(lambda: running.server.handshakes == 1)
+        monkeypatch.setattr(socket.socket, "accept", refuse)
+        late = socket.create_connection(running.address)
+        early.sendall(hello)
+        assert early.recv(1) == b"\x16", "a server hello"
+        early.close()
+        late.close()
+
+
+def test_attack_6_what_comes_before_its_time_ends_the_handshake(running: Running) -> None:
+    """Application data behind the hello, before the server's answer: an alert at once, no more."""
+    sock = socket.create_connection(running.address)
+    sock.sendall(client_hello() + b"\x17\x03\x03" + struct.pack(">H", 40) + bytes(40))
+    assert ends(sock)  # a hello, and an alert
+    sock.close()
+    eventually(lambda: running.server.handshakes == 0)
+    assert running.core.received_frames == []
+    assert honest_login(running.endpoint) < 5
 
 
 # ---------------------------------------------------------------- 6: truncation, early data

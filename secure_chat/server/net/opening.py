@@ -46,20 +46,19 @@ class Opening:
 
         Raises `ConnectionLost`.
         """
-        if not self._flush():
-            return selectors.EVENT_WRITE
-        while not self._done:
-            if (records := self._read_records()) is None:
+        has_answered = False
+        while self._flush():
+            if self._done:
+                return 0
+            # The other side has to read an answer before it can go on.
+            if has_answered or (records := self._read_records()) is None:
                 return selectors.EVENT_READ
             if self._connection is None:
                 self._connection = SSL.Connection(context)
                 self._connection.set_accept_state()
             self._take(self._connection, records)
-            if self._outgoing:
-                break  # the other side has to read this before it can go on
-        if not self._flush():
-            return selectors.EVENT_WRITE
-        return 0 if self._done else selectors.EVENT_READ
+            has_answered = bool(self._outgoing) and not self._incoming
+        return selectors.EVENT_WRITE
 
     def finish(self) -> tuple[SSL.Connection, Channel]:
         """The connection and its channel, once `advance` has said 0."""
