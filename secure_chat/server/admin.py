@@ -16,6 +16,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,16 @@ log = logging.getLogger(__name__)
 
 
 class AdminServer:
-    """Answers the operator's commands on a thread of its own, one after the other."""
+    """Answers the operator's commands, each on a thread of its own: a backup holds no other up."""
 
     def __init__(self, folder: Path, commands: Mapping[str, Command]) -> None:
         """Open the door in ``folder``; raises OSError."""
         self._commands = dict(commands)
         self._token = ""
         self._files: list[Path] = []
+        self._talks: list[threading.Thread] = []
         self._listener = self._open(folder)
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="admin", daemon=True)
 
     def start(self) -> None:
@@ -52,10 +54,12 @@ class AdminServer:
 
     def stop(self) -> None:
         """Close the door and wait for the answer under way."""
-        self._stopping = True
+        self._stopping.set()
         with contextlib.suppress(OSError):  # wakes accept(), which closing alone does not
             _connect(self._listener.getsockname(), self._listener.family).close()
-        self._thread.join(_TIMEOUT)
+        deadline = time.monotonic() + _TIMEOUT
+        for thread in (self._thread, *self._talks):
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._listener.close()
         for path in self._files:
             path.unlink(missing_ok=True)
@@ -77,21 +81,26 @@ class AdminServer:
         return listener
 
     def _serve(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 peer, _ = self._listener.accept()
             except OSError:
                 return
-            if not self._stopping:
-                # the caller went away, or is none
-                with contextlib.suppress(OSError, ValueError, RecursionError):
-                    self._converse(peer)
-            peer.close()
+            if not self._stopping.is_set():
+                self._talks = [talk for talk in self._talks if talk.is_alive()]
+                talk = threading.Thread(target=self._converse, args=(peer,), name="admin-talk")
+                self._talks.append(talk)
+                talk.daemon = True
+                talk.start()
+            else:
+                peer.close()
 
     def _converse(self, peer: socket.socket) -> None:
-        peer.settimeout(_TIMEOUT)
-        request = json.loads(_read_line(peer))
-        peer.sendall(json.dumps(self._answer(request)).encode() + b"\n")
+        # the caller went away, or is none
+        with peer, contextlib.suppress(OSError, ValueError, RecursionError):
+            peer.settimeout(_TIMEOUT)
+            request = json.loads(_read_line(peer))
+            peer.sendall(json.dumps(self._answer(request)).encode() + b"\n")
 
     def _answer(self, request: object) -> Mapping[str, Any]:
         if not isinstance(request, dict):

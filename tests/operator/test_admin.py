@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,28 @@ def test_a_command_is_answered(door: Path) -> None:
     """The facts arrive and the answer comes back, time after time."""
     for number in range(3):
         assert admin.ask(door, "echo", number=number) == {"echo": {"number": number}}
+
+
+def test_a_long_command_holds_no_other_up(tmp_path: Path) -> None:
+    """While one command takes its time, another one is answered."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        begun.set()
+        assert go_on.wait(30)
+        return {}
+
+    server = admin.AdminServer(tmp_path, {"echo": echo, "slow": slow})
+    server.start()
+    waiting = threading.Thread(target=admin.ask, args=(tmp_path, "slow"))
+    waiting.start()
+    try:
+        assert begun.wait(30)
+        assert admin.ask(tmp_path, "echo") == {"echo": {}}
+    finally:
+        go_on.set()
+        waiting.join(30)
+        server.stop()
 
 
 def test_refusals_and_failures_are_sentences(door: Path) -> None:

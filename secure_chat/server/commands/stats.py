@@ -125,6 +125,7 @@ def _for_people(stats: Stats) -> str:
         ("accounts", f"{held.accounts:,}{disabled}; {output.several(held.devices, 'device')}"),
         ("open invites", f"{held.open_invites:,}"),
         ("queued", ", ".join(queued)),
+        ("files", f"{held.files:,}, {output.size(held.file_bytes)}"),
         ("database", f"{file}, and {log} in its log"),
         ("disk", f"{output.size(stats.disk_free_bytes)} free"),
     ]

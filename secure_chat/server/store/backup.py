@@ -166,7 +166,7 @@ def _renew(connection: Connection) -> None:
 def _drop_forgotten(connection: Connection, now_ms: int, retention_seconds: int) -> None:
     """Devices keep the ids of what they have seen for 40 days."""
     kept = min(retention_seconds, limits.SEEN_IDS_SECONDS - _MARGIN_SECONDS)
-    while mail.expire(connection, now_ms - kept * 1000, _ROWS):
+    while mail.drop_accepted_before(connection, now_ms - kept * 1000, _ROWS):
         pass
 
 

@@ -339,9 +339,19 @@ def reserve(connection: Connection, device_id: int, seq: int) -> None:
 
 def expire(connection: Connection, before: int, most: int) -> list[Expired]:
     """Delete up to ``most`` deliveries that wait since before ``before`` (ms, own count)."""
+    return _drop(connection, deliveries.c.since < before, most)
+
+
+def drop_accepted_before(connection: Connection, before: int, most: int) -> list[Expired]:
+    """As `expire`, but old by both counts: the server's own, and the machine's clock."""
+    old = and_(deliveries.c.since < before, deliveries.c.time < before)
+    return _drop(connection, old, most)
+
+
+def _drop(connection: Connection, which: ColumnElement[bool], most: int) -> list[Expired]:
     old = connection.execute(
         select(deliveries.c.device_id, deliveries.c.seq, deliveries.c.sender, deliveries.c.size)
-        .where(deliveries.c.since < before)
+        .where(which)
         .limit(most)
     ).all()
     gone = [Expired(*row) for row in old]

@@ -6,7 +6,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Select, func, select
 
 from secure_chat.server.store import invites
-from secure_chat.server.store.schema import accounts, deliveries, devices
+from secure_chat.server.store.schema import accounts, deliveries, devices, uploads
 
 
 class Held(Struct, frozen=True):
@@ -18,6 +18,8 @@ class Held(Struct, frozen=True):
     queued_messages: int
     queued_bytes: int
     open_invites: int
+    files: int
+    file_bytes: int
 
 
 def held(connection: Connection, now_ms: int) -> Held:
@@ -27,6 +29,10 @@ def held(connection: Connection, now_ms: int) -> Held:
     """
     messages, size = connection.execute(
         select(func.count(), func.coalesce(func.sum(deliveries.c.size), 0)).select_from(deliveries)
+    ).one()
+    whole = select(uploads.c.sha256, uploads.c.size).where(uploads.c.whole).distinct().subquery()
+    files, file_size = connection.execute(
+        select(func.count(), func.coalesce(func.sum(whole.c.size), 0)).select_from(whole)
     ).one()
     everybody = select(func.count()).select_from(accounts)
     return Held(
@@ -38,6 +44,8 @@ def held(connection: Connection, now_ms: int) -> Held:
         ),
         queued_messages=int(messages),
         queued_bytes=int(size),
+        files=int(files),
+        file_bytes=int(file_size),
         open_invites=sum(one.state(now_ms) == "open" for one in invites.listed(connection)),
     )
 
