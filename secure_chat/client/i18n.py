@@ -7,6 +7,8 @@ errors. A text that a catalogue lacks appears in English.
 
 import gettext
 import locale
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,12 +42,30 @@ def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools know
 
 
 def system_language() -> str:
-    """The language that the system asks for, if we have it; English otherwise."""
+    """The language that the system asks for, if we have it; English otherwise.
+
+    The variables of POSIX come first, in gettext's order, since a locale that is not installed
+    still says what its owner reads.
+    """
+    known = {language.code for language in LANGUAGES}
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if asked := os.environ.get(name, ""):
+            code = asked.split(":")[0].partition("_")[0].partition(".")[0].lower()
+            return code if code in known else "en"
+    code = _own_language()[:2].lower()
+    return code if code in known else "en"
+
+
+def _own_language() -> str:
+    """What the system itself is set to, where no variable says so: such as ``fa_IR``."""
+    if sys.platform == "win32":
+        import ctypes
+
+        return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage(), "")
     try:
-        code = (locale.getlocale()[0] or "en")[:2].lower()
+        return locale.getlocale()[0] or ""
     except ValueError:  # a locale name that Python cannot parse
-        return "en"
-    return code if code in {language.code for language in LANGUAGES} else "en"
+        return ""
 
 
 class Words:

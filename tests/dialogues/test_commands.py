@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +38,7 @@ from tests.support.fake_engine import (
     stopped_by,
     text_from,
 )
+from tests.support.processes import environment
 
 Result = tuple[int, str, str]
 Command = Callable[..., Result]
@@ -437,3 +440,17 @@ def test_delete_account_that_fails_keeps_the_profile(
     assert (code, out) == (1, "")
     assert err == "secure-chat: The server cannot write to its disk.\n"
     assert (root / "alice").exists()
+
+
+def test_the_command_line_speaks_persian_where_the_system_does(tmp_path: Path) -> None:
+    """Help and refusals are in the system's language, on the right stream, as UTF-8."""
+    persian = environment(tmp_path) | {"LANG": "fa_IR.UTF-8"}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "secure_chat.client", *words]
+        return subprocess.run(command, env=persian, capture_output=True, encoding="utf-8")
+
+    assert "فرستادن پیام" in run("--help").stdout
+    refused = run("send", "bob", "hello")
+    assert "هنوز نمایه‌ای نیست" in refused.stderr
+    assert refused.returncode == 1

@@ -72,6 +72,7 @@ class Shell:
         pid, self._terminal = pty.fork()
         if pid == 0:
             os.chdir(folder)
+            os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="")  # the README shows English
             os.environ.update(HOME=str(home), PS1=PROMPT, PS2="", TERM="dumb", COLUMNS="200")
             for name in [name for name in os.environ if name.startswith(("XDG_", "VIRTUAL_ENV"))]:
                 del os.environ[name]

@@ -1,30 +1,46 @@
-"""The catalogues: nothing of the window untranslated, and the binary files as new as the texts."""
+"""The catalogues: nothing untranslated, and the binary files as new as the texts."""
 
-import ast
 import gettext
 from pathlib import Path
 
 import pytest
 
 import catalogues
-from secure_chat.client.i18n import LANGUAGES, Words
+from secure_chat.client.i18n import LANGUAGES, Words, system_language
 from secure_chat.errors import Code, Refused, TextTooLong
 
 CLIENT = Path(__file__).parents[2] / "secure_chat" / "client"
 FOLDER = CLIENT / "locale" / "fa" / "LC_MESSAGES"
 
 
-def test_every_text_of_the_window_is_in_persian() -> None:
-    """Presenter and window have no text without its translation, with the same facts in it."""
+def test_every_text_that_a_person_may_read_is_in_persian() -> None:
+    """Window, command line, the engine's lines and the errors: each text has its translation, with
+    the same facts in it."""
     known = catalogues.read_po(FOLDER / "secure_chat.po")
-    keys = [
-        key
-        for part in ("window", "presenter")
-        for path in sorted((CLIENT / part).rglob("*.py"))
-        for key in catalogues.keys_in(ast.parse(path.read_text("utf-8")))
-    ]
-    assert len(keys) > 90
+    keys = catalogues.find_keys()
+    assert len(keys) > 700
     assert catalogues.problems("fa", keys, known) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"LANG": "fa_IR.UTF-8"}, "fa"),
+        ({"LANGUAGE": "fa:en", "LANG": "en_US.UTF-8"}, "fa"),
+        ({"LC_ALL": "C", "LANG": "fa_IR.UTF-8"}, "en"),
+        ({"LC_MESSAGES": "de_DE.UTF-8"}, "en"),
+        ({"LANGUAGE": "", "LC_ALL": "fa"}, "fa"),
+    ],
+)
+def test_the_system_says_which_language(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: str
+) -> None:
+    """The variables of POSIX decide, in gettext's order, whether or not the locale is installed."""
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert system_language() == code
 
 
 def test_the_compiled_catalogue_is_the_one_of_the_texts() -> None:
