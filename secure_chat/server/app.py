@@ -6,7 +6,7 @@ itself has no option that could look into what it carries.
 
 import logging
 import threading
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from OpenSSL import SSL
 
@@ -17,12 +17,15 @@ from secure_chat.protocol.limits import DAY, MIB
 from secure_chat.server import logs
 from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
-from secure_chat.server.config import Config, reloaded
+from secure_chat.server.config import Config, metrics_address, reloaded
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Settings, blob_size_of
 from secure_chat.server.interfaces import Core, Loop
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.store import Store
+
+if TYPE_CHECKING:
+    from secure_chat.server.metrics import MetricsServer
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,8 @@ class Server:
     def __init__(self, config: Config, operations: Operations = ()) -> None:
         """Check the certificate, open the store.
 
-        Raises `BadCertificateFile`, `DataFolderInUse`, `DataFolderTooNew`, `DataFolderUnusable`.
+        Raises `BadCertificateFile`, `DataFolderInUse`, `DataFolderTooNew`, `DataFolderUnusable`,
+        `ListenFailed` (the metrics).
         """
         self.config = config
         self._reloading = threading.Lock()
@@ -50,9 +54,18 @@ class Server:
                 self.make_core,
                 counters=self.store.counters,
             )
+            self._metrics = self._make_metrics()
         except BaseException:
             self.store.close()
             raise
+
+    def _make_metrics(self) -> "MetricsServer | None":
+        if not self.config.metrics:
+            return None
+        from secure_chat.server.metrics import MetricsServer  # most servers do without it
+
+        place = metrics_address(self.config.metrics, anywhere=self.config.metrics_anywhere)
+        return MetricsServer(place, self, self)
 
     def make_core(self, loop: Loop) -> Core:
         """The core that the network serves."""
@@ -79,7 +92,8 @@ class Server:
                 raise
             settings = core_settings(self.config)
             self.net.call_soon(lambda: self.hub.reconfigure(settings))
-            logs.start(self.config.log_level, self.config.log_format)
+            config = self.config
+            logs.start(config.log_level, config.log_format, addresses=config.log_addresses)
         log.info("reloaded: %s", ", ".join(["the certificate", *changed]))
         if waiting:
             log.warning("these settings are followed after a restart: %s", ", ".join(waiting))
@@ -90,6 +104,8 @@ class Server:
             self.net.start()
             self._admin = self._door()
             self._admin.start()
+            if self._metrics is not None:
+                self._metrics.start()
         except BaseException:
             self.stop()
             raise
@@ -103,6 +119,8 @@ class Server:
 
     def stop(self) -> None:
         """Tell the clients, let commits finish, close everything."""
+        if self._metrics is not None:
+            self._metrics.stop()
         if self._admin is not None:
             self._admin.stop()
         self.net.stop()

@@ -106,11 +106,16 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     for setting in config.settings():
         words = isinstance(setting.kind, tuple)
+        text = f"{setting.description} (default: {setting.default or 'none'})".replace("%", "%%")
+        if setting.kind is bool:
+            flag = argparse.BooleanOptionalAction
+            group.add_argument(setting.flag, dest=setting.name, action=flag, help=text)
+            continue
         group.add_argument(
             setting.flag,
             dest=setting.name,
             type=int if setting.kind is int else str,
             choices=setting.kind if words else None,
             metavar=None if words else setting.name.upper(),
-            help=f"{setting.description} (default: {setting.default or 'none'})".replace("%", "%%"),
+            help=text,
         )

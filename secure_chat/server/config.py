@@ -4,6 +4,7 @@ The command line, the TOML file and the reference in the README are all made fro
 line wins over the file, the file over the defaults.
 """
 
+import ipaddress
 import os
 import re
 import sys
@@ -97,6 +98,17 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra=_RELOAD,
         ),
     ] = 1000
+    metrics: Annotated[
+        str,
+        Meta(description="HOST:PORT for Prometheus (/metrics) and /healthz; empty: none"),
+    ] = ""
+    metrics_anywhere: Annotated[
+        bool, Meta(description="let metrics listen where others can reach it, in the clear")
+    ] = False
+    log_addresses: Annotated[
+        bool,
+        Meta(description="name peers' network addresses in the log", extra=_RELOAD),
+    ] = False
     log_format: Annotated[
         LogFormat, Meta(description="lines for people or for programs", extra=_RELOAD)
     ] = "text"
@@ -109,7 +121,7 @@ class Setting(Struct, frozen=True):
     """One line of the table, as the command line and the reference need it."""
 
     name: str
-    kind: Any  # str, int, Path, or a tuple of the permitted words
+    kind: Any  # str, int, bool, Path, or a tuple of the permitted words
     default: str
     description: str
     reload: bool  # else only a restart follows it
@@ -130,11 +142,13 @@ def _setting(field: msgspec.structs.FieldInfo, hint: Any) -> Setting:
     kind, meta = get_args(hint)
     if get_origin(kind) is Literal:
         kind = get_args(kind)
-    default = field.default
-    if default is msgspec.NODEFAULT:
+    default = str(field.default)
+    if field.default is msgspec.NODEFAULT:
         default = "the platform's data folder"
+    elif kind is bool:
+        default = default.lower()
     reload = bool((meta.extra or {}).get("reload"))
-    return Setting(field.name, kind, str(default), meta.description or "", reload)
+    return Setting(field.name, kind, default, meta.description or "", reload)
 
 
 def from_options(options: Namespace) -> Config:
@@ -178,6 +192,8 @@ def load(file: Path | None, given: Mapping[str, object]) -> Config:
     config = _convert({**values, **given}, _in_file)
     if config.advertise:
         advertised(config.advertise)
+    if config.metrics:
+        metrics_address(config.metrics, anywhere=config.metrics_anywhere)
     return config
 
 
@@ -189,6 +205,33 @@ def advertised(text: str) -> ServerAddress:
         raise BadSetting(
             name="advertise", problem=f"{text!r} is no HOST:PORT, such as chat.example.org:7443"
         ) from None
+
+
+def metrics_address(text: str, *, anywhere: bool) -> ServerAddress:
+    """Where to listen. Raises `BadSetting` for no HOST:PORT, or one that others could reach."""
+    try:
+        if not re.search(r":\d+$", text):
+            raise BadInviteLink(reason="no port")
+        address = ServerAddress.parse(text)
+    except BadInviteLink:
+        problem = f"{text!r} is no HOST:PORT, such as 127.0.0.1:9090"
+        raise BadSetting(name="metrics", problem=problem) from None
+    if not (anywhere or _is_loopback(address.host)):
+        problem = (
+            f"{address.host} is not loopback, and metrics are plain HTTP without a password; "
+            "if that is meant, set metrics_anywhere too"
+        )
+        raise BadSetting(name="metrics", problem=problem)
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -23,10 +23,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def start(level: str, form: str, stream: TextIO | None = None) -> None:
-    """Send the log of secure_chat to ``stream`` (standard error) as ``text`` or ``json``."""
+PEER = "peer"
+"""The fact that holds a network address. It is left out unless the operator asked for it."""
+
+
+def start(level: str, form: str, stream: TextIO | None = None, *, addresses: bool = False) -> None:
+    """Send the log of secure_chat to ``stream`` (standard error) as ``text`` or ``json``.
+
+    ``addresses``: with the peers' network addresses, where a line has one.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.setFormatter((JsonFormatter if form == "json" else TextFormatter)(addresses=addresses))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # libraries speak only of trouble
@@ -53,9 +60,16 @@ def _if_random(found: re.Match[str]) -> str:
 class _Formatter(logging.Formatter):
     """Facts are what a caller passed as ``extra``; a traceback becomes one redacted field."""
 
+    def __init__(self, *, addresses: bool = False) -> None:
+        super().__init__()
+        self._addresses = addresses
+
     def _parts(self, record: logging.LogRecord) -> dict[str, str]:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        peer = facts.pop(PEER, None)
         parts = {name: redact(str(value)) for name, value in facts.items()}
+        if self._addresses and peer is not None:
+            parts[PEER] = _CONTROL.sub("", str(peer))
         if record.exc_info:
             parts["exception"] = redact(self.formatException(record.exc_info))
         return parts

@@ -47,7 +47,7 @@ def test_attack_76_links_keys_and_addresses_are_taken_out(
     formatter: logging.Formatter, secret: str
 ) -> None:
     """In the message, in a fact and in a traceback alike, even when a caller logs them."""
-    line = formatted(formatter, f"lost {secret}, sorry", peer=secret)
+    line = formatted(formatter, f"lost {secret}, sorry", detail=secret)
     assert secret not in line
     assert line.count(logs.HIDDEN) >= 3
     assert "sorry" in line
@@ -86,3 +86,17 @@ def test_ordinary_words_stay() -> None:
     """Paths, names and numbers that a log is read for are not taken out."""
     text = "wrote /var/lib/secure-chat/database.sqlite3 for ali_99 in 1234567 us (3.11.2)"
     assert logs.redact(text) == text
+
+
+def test_attack_76_a_peer_is_named_only_when_that_is_asked_for() -> None:
+    """The one fact that holds an address is left out whole, or shown; the rest stays hidden."""
+    for form in (logs.TextFormatter, logs.JsonFormatter):
+        silent = formatted(form(), "refused", peer="198.51.100.7", code="x")
+        assert "peer" not in silent
+        assert "198.51" not in silent
+        told = formatted(
+            form(addresses=True), "refused 203.0.113.9", peer="198.51.100.7\n", code="x"
+        )
+        assert "198.51.100.7" in told
+        assert "203.0.113.9" not in told
+        assert told.count("\n") == 1

@@ -51,7 +51,7 @@ class _Signals:
 
 def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     """Run a server until SIGINT or SIGTERM; the exit code is 1 if it failed while running."""
-    logs.start(config.log_level, config.log_format)
+    logs.start(config.log_level, config.log_format, addresses=config.log_addresses)
     machine.allow_many_files()
     signals = _Signals()
     server = app.Server(config, operations)

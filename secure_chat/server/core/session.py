@@ -1,5 +1,6 @@
 """One connection's session, and what is said to it."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
@@ -15,6 +16,12 @@ from secure_chat.server.networks import network_of
 
 MOST_JOBS: Final = 64
 """Requests of one session that may wait for a disk or a signature at the same time."""
+
+
+_WORTH_A_LINE: Final = frozenset({Code.LOGIN_REFUSED, Code.BAD_SIGNATURE, Code.BAD_INVITE})
+"""Refusals that may be somebody's attempt to get in."""
+
+log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
@@ -117,6 +124,7 @@ class Session:
     def end(self, code: Code, message: str = "", retry_after: float | None = None) -> None:
         """Leave at once, then say ``bye`` with the reason."""
         if self.stage is not Stage.GONE:
+            self._log(code)
             self._leave(self)
             self.connection.close(code, message or CODES[code].message, retry_after)
 
@@ -141,5 +149,14 @@ class Session:
         if info.closes:
             self.end(code, message, retry_after)
         else:
+            if code in _WORTH_A_LINE:
+                self._log(code)
             self._refusals[code] += 1
             self.say(Error(code, message, ref, id, retry_after))
+
+    def _log(self, code: Code) -> None:
+        """For who guards the server: why somebody was sent away."""
+        level = logging.INFO if code in _WORTH_A_LINE else logging.DEBUG
+        if log.isEnabledFor(level):
+            facts = {"code": str(code), "peer": self.connection.peer}
+            log.log(level, "a connection was refused", extra=facts)

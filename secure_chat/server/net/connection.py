@@ -118,6 +118,7 @@ class TlsConnection:
             for _ in range(_READS):
                 data = self._channel.receive()
                 if data:
+                    self._loop.counters.bytes_received += len(data)
                     frames += self._decoder.feed(data)
                 if len(data) < _RECORD:  # so OpenSSL holds nothing more: the selector will tell
                     break
@@ -141,6 +142,7 @@ class TlsConnection:
             sent = self._channel.send(chunk)
             self._buffered -= sent
             self.taken += sent
+            self._loop.counters.bytes_sent += sent
             if sent == len(chunk):
                 self._chunk = b""
                 continue

@@ -202,7 +202,8 @@ class Handshakes(threading.Thread):
             connection, channel = opening.finish()
             established = Established(channel, opening.peer, tls.exporter(connection))
         except ConnectionLost as lost:
-            _log.debug("a handshake failed: %s", lost.facts["reason"])
+            reason = lost.facts["reason"]
+            _log.debug("a handshake failed: %s", reason, extra={"peer": opening.peer})
             self._drop(opening)
         except Exception:
             _log.exception("a handshake failed unexpectedly")

@@ -297,7 +297,8 @@ class IoThread(threading.Thread):
                     self._slow[connection] = (self._now, connection.taken)
 
     def _evict(self, connection: TlsConnection) -> None:
-        _log.info("a connection is closed: it does not read (%d bytes wait)", connection.buffered)
+        text = "a connection is closed: it does not read (%d bytes wait)"
+        _log.info(text, connection.buffered, extra={"peer": connection.peer})
         connection.give_up_queue()
         connection.close(Code.SLOW_READER)
 

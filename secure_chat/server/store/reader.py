@@ -43,6 +43,11 @@ class Reader(threading.Thread):
             self._wake.notify()
         return True
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait."""
+        return len(self._jobs)
+
     def stop(self) -> None:
         """Finish what waits, then end the thread."""
         with self._wake:

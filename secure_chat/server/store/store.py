@@ -56,7 +56,8 @@ class Store:
         # So have the bytes of blobs. Only jobs of `blob` may touch the files.
         self.blob_files = BlobFiles(folder)
         self._blobs = Reader("store-blobs", self._reading, _at_once, most=_BLOB_JOBS)
-        self._threads = (self.writer, self._reader, self._checker, self._blobs)
+        self._readers = (self._reader, self._checker, self._blobs)
+        self._threads = (self.writer, *self._readers)
         for thread in self._threads:
             thread.start()
 
@@ -145,6 +146,30 @@ class Store:
         connection.execute(
             update(facts).where(facts.c.name == _CLOCK).values(value=self.clock.saved())
         )
+
+    def queues(self) -> dict[str, int]:
+        """How much waits for each thread."""
+        letters, jobs = self.writer.waiting
+        readers = {thread.name.removeprefix("store-"): thread.waiting for thread in self._readers}
+        return {"messages": letters, "writes": jobs, **readers}
+
+    def probe(self, written: Done, read: Done) -> None:
+        """Write and read something that changes nothing, to see whether it can be done.
+
+        Each is told an exception, or something else, on a thread of the store.
+        """
+        own = facts.c.name == "server_id"
+
+        def write(connection: Connection) -> None:
+            connection.execute(update(facts).where(own).values(name=facts.c.name))
+
+        def look(connection: Connection) -> None:
+            connection.execute(select(facts.c.value).where(own)).scalar_one()
+
+        if not self.writer.submit(write, written, direct=True):
+            written(StorageBusy())
+        if not self._reader.submit(look, read):
+            read(StorageBusy())
 
     def ask(self, job: Callable[[Connection], _T]) -> _T:
         """Run a job on the writer and wait: for operators, never on the I/O thread.

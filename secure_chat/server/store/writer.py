@@ -93,6 +93,11 @@ class Writer(threading.Thread):
                 self._wake.notify()
         return True
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages and jobs that wait for a commit."""
+        return len(self._letters), len(self._jobs)
+
     def stop(self) -> None:
         """Commit what waits, then end the thread."""
         with self._wake:
@@ -153,8 +158,7 @@ class Writer(threading.Thread):
             hand_over(self.deliver, partial(_tell, outcomes))
 
     def _count(self, stored: list[Stored], seconds: float) -> None:
-        self._counters.commits += 1
-        self._counters.commit_seconds += seconds
+        self._counters.committed(seconds)
         self._counters.stored += stored.count(Stored.YES)
 
     def _attempt(
