@@ -76,3 +76,20 @@ def test_attack_17_large_messages_count_for_several(make_world: Callable[..., Wo
     world.advance(max(m.retry_after or 0 for m in refused))
     alice.peer.send(pm("bob/main", bytes(61_000)))
     assert not isinstance(alice.peer.news()[0][0], Error)
+
+
+def test_attack_17_logins_over_and_over_must_wait(make_world: Callable[..., World]) -> None:
+    """After a burst it is told when to come back; others and the session that stands go on."""
+    world = make_world(Settings(registration="open", logins_of_account=Rate(0.5, 5)))
+    alice, bob = world.person("alice"), world.person("bob")
+    for _ in range(4):
+        alice.login()
+    standing = alice.peer
+    peer = world.connect()
+    assert peer.login(alice) is Code.RATE_LIMITED
+    assert peer.connection.retry_after == 2
+    standing.send(Ping())
+    standing.expect(Pong)
+    bob.login()
+    world.advance(2)
+    alice.login()

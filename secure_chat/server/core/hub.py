@@ -80,6 +80,7 @@ class Hub:
         self.book = OpenBook(store, settings, mailboxes, self.departures, self._logged_in_as)
         self._blobs = Blobs(store, settings, store.clock.now_ms)
         self._requests = Buckets(settings.requests)
+        self._logins = Buckets(settings.logins_of_account)
         self._now = 0.0
         self._scanned_at = 0.0
         self._expired_at: float | None = None
@@ -289,6 +290,10 @@ class Hub:
         if barred is not None:  # shut out while this login was being checked
             session.end(barred)
             return
+        wait = self._logins.take(found.state.account_id, self._now)
+        if wait:
+            session.end(Code.RATE_LIMITED, retry_after=wait)
+            return
         mailbox = self._post.mailboxes.of(found.state)
         earlier = mailbox.session
         if earlier is not None:
@@ -341,6 +346,7 @@ class Hub:
                 session.end(Code.LOGIN_TIMEOUT)
         for buckets in (
             self._requests,
+            self._logins,
             self._admission.logins,
             self._admission.registrations,
             self._directory.bundles,

@@ -71,6 +71,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     logins: Rate = Rate(20, 1_000)
     """From one address (IPv6: from one /64)."""
 
+    logins_of_account: Rate = Rate(0.5, 60)
+    """Of one account, with a good proof: each brings all that waits unacknowledged once more."""
+
     book_pages: Rate = Rate(2, 100)
     """Pages of `my_data` that one account may read."""
 
