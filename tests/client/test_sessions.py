@@ -20,7 +20,7 @@ from secure_chat.client.vault.keys import SessionName
 from secure_chat.crypto import body as bodies
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.prekeys import check_bundle
-from secure_chat.errors import CODES, BadSessionState, Code, RestoredVault, Unreadable
+from secure_chat.errors import CODES, BadBundle, BadSessionState, Code, RestoredVault, Unreadable
 from secure_chat.protocol import limits
 from secure_chat.protocol.messages import Delivery, Error, KeysPut, List, Pm, Pong
 from secure_chat.protocol.signing import PrekeyKind
@@ -224,6 +224,25 @@ def test_an_empty_stock_leads_to_the_last_resort_key_visibly(sim: Sim) -> None:
     assert _texts(alice, bob) == ["hello", "hi"]
 
 
+def test_attack_36_a_server_that_hands_out_expired_keys_gets_no_message(sim: Sim) -> None:
+    """A stale bundle is refused in words, nothing leaves under it, and fresh keys mend it."""
+    alice, bob = _both(sim)
+    stale = sim.server.accounts["bob"].claim(1)
+    _pass(sim, limits.SIGNED_PREKEY_VALID + 2 * limits.DAY)
+    account = sim.server.accounts["bob"]
+    fresh = account.claim
+    account.claim = lambda ref: msgspec.structs.replace(stale, ref=ref)  # type: ignore[method-assign]
+    alice.take_events()
+    alice.write(bob, "not under keys of long ago")
+    sim.run()
+    [refused] = [one for one in _problems(alice) if isinstance(one, BadBundle)]
+    assert "expired" in str(refused)
+    assert not account.delivered
+    account.claim = fresh  # type: ignore[method-assign]
+    _pass(sim, limits.HOUR)
+    assert _texts(bob, alice) == ["not under keys of long ago"]
+
+
 def test_messages_of_thirty_days_ago_are_read_through_rotations(sim: Sim) -> None:
     """A first message made for prekeys that were replaced four times since opens after 30 days."""
     alice, bob = _both(sim)
@@ -247,7 +266,7 @@ def test_messages_of_thirty_days_ago_are_read_through_rotations(sim: Sim) -> Non
     assert not _notices(bob, alice)
 
 
-def test_a_repeated_initial_message_is_never_derived_again(sim: Sim) -> None:
+def test_attack_41_a_repeated_initial_message_is_never_derived_again(sim: Sim) -> None:
     """Under its own id it is acknowledged in silence, under another it is no second line."""
     alice, bob = _acquainted(sim)
     delivery, body = sim.server.accounts["bob"].delivered[0]

@@ -1,6 +1,7 @@
 """People with devices and prekeys, for the tests of the encryption."""
 
 import dataclasses
+import functools
 import hashlib
 from dataclasses import dataclass, field
 
@@ -9,13 +10,19 @@ import msgspec
 from secure_chat.crypto import body as bodies
 from secure_chat.crypto import prekeys
 from secure_chat.crypto.identity import LocalDevice, PeerDevice, new_account, peer_from_manifest
-from secure_chat.crypto.keys import AccountSigningKey, KemPrivate, PrekeyPrivate
+from secure_chat.crypto.keys import (
+    AccountSigningKey,
+    KemPrivate,
+    PrekeyPrivate,
+    encapsulate_768,
+    encapsulate_1024,
+)
 from secure_chat.crypto.peer import Opened, PeerSessions, read_initial
 from secure_chat.crypto.prekeys import check_bundle
 from secure_chat.crypto.rng import Random
 from secure_chat.protocol import signing
-from secure_chat.protocol.addresses import FIRST_DEVICE, UserId
-from secure_chat.protocol.manifest import Manifest
+from secure_chat.protocol.addresses import FIRST_DEVICE, DeviceName, UserId
+from secure_chat.protocol.manifest import Manifest, decode_manifest, manifest_hash
 from secure_chat.protocol.messages import KemPrekey, Keys, OneTimePrekey, SignedPrekey
 from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import DeviceDhKey, PrekeyPublic, ServerId
@@ -40,6 +47,18 @@ def seeded(seed: str) -> Random:
     return random
 
 
+@functools.cache
+def encapsulate_large(public: bytes) -> tuple[bytes, bytes]:
+    """ML-KEM-1024, the same for a key each time: its randomness cannot be told, and runs repeat."""
+    return encapsulate_1024(public)
+
+
+@functools.cache
+def encapsulate_small(public: bytes) -> tuple[bytes, bytes]:
+    """ML-KEM-768 in the same way."""
+    return encapsulate_768(public)
+
+
 @dataclass
 class Store:
     """Private prekeys as an engine would keep them; implements `PrekeySource`."""
@@ -59,15 +78,30 @@ class Store:
 
 
 class Person:
-    """Somebody with an account, one device and published prekeys."""
+    """Somebody with an account and a device with published prekeys; with ``first``, the next one.
 
-    def __init__(self, name: str, *, now_ms: int = NOW, stock: int = 2, seed: str = "") -> None:
+    ``first`` is the person of the account's first device, whose manifest then lists both.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        now_ms: int = NOW,
+        stock: int = 2,
+        seed: str = "",
+        first: "Person | None" = None,
+    ) -> None:
         self.random = seeded(f"person {name} {seed}")
         self.account: AccountSigningKey
         self.device: LocalDevice
+        user_id, _, device = name.partition("/")
+        device_name = DeviceName(device) if device else FIRST_DEVICE
         self.account, self.device = new_account(
-            UserId(name), SERVER, FIRST_DEVICE, now_ms, self.random
+            UserId(user_id), SERVER, device_name, now_ms, self.random
         )
+        if first is not None:
+            self._join(first)
         self.store = Store()
         self.one_time: list[OneTimePrekey] = []
         self.one_time_kem: list[KemPrekey] = []
@@ -76,6 +110,24 @@ class Person:
         self._next_id = 1
         self.rotate(now_ms)
         self.refill(stock, now_ms)
+
+    def _join(self, first: "Person") -> None:
+        old = decode_manifest(first.device.manifest)
+        new = msgspec.structs.replace(
+            old,
+            counter=old.counter + 1,
+            previous=manifest_hash(first.device.manifest),
+            devices=tuple(sorted((*old.devices, self.device.entry), key=lambda each: each.name)),
+        ).encode()
+        signature = first.account.sign(signing.manifest(new))
+        self.account = first.account
+        for person in (first, self):
+            person.device = dataclasses.replace(
+                person.device,
+                account_key=first.account.public,
+                manifest=new,
+                manifest_signature=signature,
+            )
 
     def _id(self) -> int:
         self._next_id += 1
@@ -91,6 +143,13 @@ class Person:
             self.device, PrekeyKind.LAST_RESORT_KEM, self._id(), now_ms, self.random
         )
         self.store.kem_keys[self.last_resort.id] = kem
+
+    def begin_anew(self, now_ms: int) -> None:
+        """As a restored old vault does: no prekey of before is used again."""
+        self.store = Store()
+        self.one_time, self.one_time_kem = [], []
+        self.rotate(now_ms)
+        self.refill(1, now_ms)
 
     def refill(self, stock: int, now_ms: int = NOW) -> None:
         for _ in range(stock):
@@ -144,7 +203,8 @@ class Link:
     def start(self, *, anew: bool = False) -> None:
         """Claim a bundle of the other and begin a session."""
         bundle = check_bundle(self.other.claim(), self.other.device.address, SERVER, self.now)
-        self.sessions.start(bundle, self.now, self.person.random, anew=anew)
+        random = self.person.random
+        self.sessions.start(bundle, self.now, random, anew=anew, encapsulate=encapsulate_large)
 
     def seal(self, text: str) -> bytes:
         return self.sessions.seal(text.encode(), self.now, self.person.random)
@@ -155,7 +215,9 @@ class Link:
 
     def opened(self, body: bytes) -> Opened:
         store = self.person.store
-        opened = self.sessions.open(body, store, self.now, self.person.random)
+        opened = self.sessions.open(
+            body, store, self.now, self.person.random, encapsulate=encapsulate_small
+        )
         if opened.used_one_time is not None:
             del store.one_time_keys[opened.used_one_time]
         if opened.used_kem is not None:

@@ -67,7 +67,7 @@ def test_the_initial_prefix_repeats_until_an_answer_is_decrypted() -> None:
     assert bob.open(first[1]) == "1"
 
 
-def test_one_time_keys_are_named_for_deletion_once() -> None:
+def test_attack_41_one_time_keys_are_named_for_deletion_once() -> None:
     """The first message names its one-time keys; the last-resort key is never named."""
     alice, bob = pair(stock=1)
     alice.start()
@@ -115,7 +115,7 @@ def test_attack_41_a_repeated_initial_message_is_shown_once() -> None:
         bob.open(body)
 
 
-def test_a_session_that_was_given_up_is_never_derived_again() -> None:
+def test_attack_41_a_session_that_was_given_up_is_never_derived_again() -> None:
     """With a last-resort key a replay could be derived anew: its id is remembered instead."""
     alice, bob = pair(stock=0)
     alice.start()

@@ -1,5 +1,6 @@
 """Manifests and prekey bundles: `secure_chat.crypto.verify`, `identity` and `prekeys`."""
 
+import json
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,7 @@ from secure_chat.errors import (
     BadManifest,
     BadPrekey,
     BadSignature,
+    Code,
     DeadRandomness,
     ManifestFork,
     ManifestGap,
@@ -21,7 +23,12 @@ from secure_chat.errors import (
 from secure_chat.protocol import signing
 from secure_chat.protocol.addresses import FIRST_DEVICE, DeviceAddress, DeviceName, UserId
 from secure_chat.protocol.manifest import Manifest, decode_manifest, manifest_hash
-from secure_chat.protocol.messages import Keys
+from secure_chat.protocol.messages import (
+    HeaderError,
+    Keys,
+    decode_server_header,
+    encode_header,
+)
 from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import KemPublic, PrekeyPublic, ServerId
 from tests.crypto.support import DAY_MS, NOW, SERVER, Person, seeded
@@ -115,7 +122,28 @@ def test_attack_38_a_signature_for_one_kind_holds_for_no_other() -> None:
         )
 
 
-def test_expired_and_far_future_prekeys_are_refused() -> None:
+def test_attack_36_a_bundle_without_its_post_quantum_key_does_not_exist() -> None:
+    """A server that takes the KEM key out, or its kind, sends something that is no `keys` at all.
+
+    So no client can be brought to a handshake with X25519 alone: there is no form for it.
+    """
+    header = encode_header(_bundle())
+    assert isinstance(decode_server_header(header), Keys)
+    fields = json.loads(header)
+    without = {name: value for name, value in fields.items() if name != "kem"}
+    for downgraded in (
+        without,
+        {**fields, "kem": None},
+        {**fields, "kem": fields["signed_prekey"]},
+        {name: value for name, value in fields.items() if name != "kem_is_last_resort"},
+    ):
+        with pytest.raises(HeaderError) as refused:
+            decode_server_header(json.dumps(downgraded, separators=(",", ":")).encode())
+        assert refused.value.code is Code.BAD_FIELD
+        assert "kem" in str(refused.value) or "size" in str(refused.value).lower()
+
+
+def test_attack_36_expired_and_far_future_prekeys_are_refused() -> None:
     """A stale bundle is refused after its signed expiry; so is one dated far ahead."""
     keys = _bundle()
     last_day = NOW + PREKEY_VALID_MS[PrekeyKind.SIGNED_X25519]

@@ -62,7 +62,9 @@ def test_a_bundle_verifies_and_its_one_time_keys_are_handed_out_once(
     assert [b.kem_is_last_resort for b in bundles] == [False, False, True, True]
 
 
-def test_fifty_parallel_claims_never_share_a_key(make_world: Callable[..., World]) -> None:
+def test_attack_41_fifty_parallel_claims_never_share_a_key(
+    make_world: Callable[..., World],
+) -> None:
     """Claims are atomic, from whichever connection they come."""
     world = make_world(GENEROUS)
     bob = world.person("bob")
