@@ -152,6 +152,12 @@ def spki_pin(certificate: x509.Certificate) -> Pin:
     return Pin(sha256(_spki(certificate)).digest())
 
 
+def peer_pin(tls: SSL.Connection) -> Pin | None:
+    """The pin of the key that the other side has shown; None without a certificate."""
+    certificate = tls.get_peer_certificate(as_cryptography=True)
+    return None if certificate is None else spki_pin(certificate)
+
+
 def _spki(certificate: x509.Certificate) -> bytes:
     return certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

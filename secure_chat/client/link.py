@@ -105,7 +105,8 @@ class Link:
     """One verified connection; `connect` makes it.
 
     ``exporter`` is the channel binding (RFC 9266), ``group`` the key exchange, such as
-    ``X25519MLKEM768``, ``hello_bytes`` the greeting's header as it came, which a login signs.
+    ``X25519MLKEM768``, ``pin`` that of the server's key, ``hello_bytes`` the header of the greeting
+    as it came, which a login signs.
     """
 
     hello: Hello
@@ -114,6 +115,7 @@ class Link:
     def __init__(self, channel: Channel, connection: SSL.Connection) -> None:
         self.exporter = tls.exporter(connection)
         self.group = tls.group(connection)
+        self.pin = tls.peer_pin(connection)
         self.tls_version = connection.get_protocol_version_name()
         self._channel = channel
         self._decoder = FrameDecoder()

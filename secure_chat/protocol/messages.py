@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, field
 
 from secure_chat.errors import Code, ProtocolError
 from secure_chat.protocol import limits
+from secure_chat.protocol.invite import MAX_PINS, Pin
 from secure_chat.protocol.wiretypes import (
     AccountKey,
     BlobHash,
@@ -34,7 +35,8 @@ from secure_chat.protocol.wiretypes import (
 VERSION = 1
 VERSIONS = (VERSION,)
 BLOBS = "blobs"
-FEATURES: tuple[str, ...] = (BLOBS,)
+PINS = "pins"
+FEATURES: tuple[str, ...] = (BLOBS, PINS)
 """Optional parts of the protocol that this code knows."""
 
 Number = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # exact in every JSON reader
@@ -342,6 +344,12 @@ class Presence(Message, frozen=True, tag="presence"):
     )
 
 
+class Pins(Message, frozen=True, tag="pins"):
+    """The keys to trust this server by, the one in use first; only with the feature `pins`."""
+
+    pins: Annotated[list[Pin], Meta(max_length=MAX_PINS)]
+
+
 class HeldData(Message, frozen=True, tag="my_data"):
     """Rows that the server holds, as JSON in the body; ``next``: ask again after this place."""
 
@@ -425,7 +433,7 @@ ClientMessage = (
 )  # fmt: skip
 ServerMessage = (
     Hello | Welcome | Ok | Error | Bye | Users | Presence | Accepted | Delivery | Keys | Manifest
-    | KeysLow | Pong | HeldData | BlobHeld | Blob
+    | KeysLow | Pong | Pins | HeldData | BlobHeld | Blob
 )  # fmt: skip
 
 _M = TypeVar("_M", bound=Message)

@@ -14,7 +14,7 @@ from secure_chat import tls
 from secure_chat.errors import DataFolderUnusable
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.limits import DAY, MIB
-from secure_chat.server import logs
+from secure_chat.server import links, logs
 from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
 from secure_chat.server.config import Config, metrics_address, reloaded
@@ -86,11 +86,11 @@ class Server:
             before = self.config
             self.config, changed, waiting = reloaded(before, new)
             try:
+                settings = core_settings(self.config)
                 self.net.reload()
             except BaseException:
                 self.config = before
                 raise
-            settings = core_settings(self.config)
             self.net.call_soon(lambda: self.hub.reconfigure(settings))
             config = self.config
             logs.start(config.log_level, config.log_format, addresses=config.log_addresses)
@@ -143,9 +143,10 @@ class Server:
 
 
 def core_settings(config: Config) -> Settings:
-    """What the core is told of the configuration."""
+    """What the core is told of the configuration. Raises `BadCertificateFile`."""
     return Settings(
         registration=config.registration,
+        pins=links.pins_of(config),
         directory=config.directory,
         retention_seconds=config.retention_days * DAY,
         blob_size=blob_size_of(config.max_file_mib),

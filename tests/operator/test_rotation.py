@@ -58,7 +58,7 @@ def test_a_renewal_drops_nobody_and_keeps_the_pin(server: ServerProcess) -> None
         done = rotate(server, "--add-name", "chat.example.org")
         assert done.code == 0, done.err
         assert "The key and its pin are the same" in done.out
-        assert "shows it to new connections" in done.out
+        assert "uses it for new connections" in done.out
         assert alice.users().users  # the connection stands
         assert serial(server) != before
         assert reaches(link)
@@ -96,6 +96,30 @@ def test_a_spare_key_takes_over_and_its_clients_go_on(
     assert not reaches(link, before.pins)
     assert invited(server).pins == link.pins[1:]
     assert (certs(server) / "server.key.old").exists()
+
+
+def test_who_joined_before_the_spare_learns_it_and_forgets_a_stolen_key(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """The spare is learnt over a pinned connection; once in use, the old key is refused."""
+    alice = Person("alice", tmp_path)
+    link = invited(server)
+    assert len(link.pins) == 1
+    assert alice.run("register", "--link", str(link), "--name", "alice").code == 0
+    stolen = {name: (certs(server) / name).read_bytes() for name in ("server.key", "server.pem")}
+    assert rotate(server, "--spare").code == 0
+    with alice.listen():  # one login is enough
+        pass
+    assert rotate(server, "--use-spare").code == 0
+    with alice.listen():
+        pass
+    for name, data in stolen.items():  # whoever stole the old key shows it in our place
+        (certs(server) / name).write_bytes(data)
+    server.stop()
+    server.start()
+    refused = alice.send("nobody", "to a thief")
+    assert refused.code != 0
+    assert "its key is not the one that the invite link names" in refused.err
 
 
 def test_a_new_key_is_said_before_it_is_made(server: ServerProcess) -> None:

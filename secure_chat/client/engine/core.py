@@ -21,6 +21,7 @@ from secure_chat.client.engine.ourselves import Ourselves, data_page
 from secure_chat.client.engine.outbox import Outbox
 from secure_chat.client.engine.owing import owe_session_lost
 from secure_chat.client.engine.people import Roster
+from secure_chat.client.engine.pins import PinKeeper
 from secure_chat.client.engine.prekeys import KeyStock
 from secure_chat.client.engine.transfers import Chunk, Transfers
 from secure_chat.client.engine.trust import TrustKeeper
@@ -54,6 +55,7 @@ from secure_chat.protocol.messages import (
     Manifest,
     Ok,
     Ping,
+    Pins,
     Pong,
     Presence,
     ServerMessage,
@@ -126,6 +128,7 @@ class Core:
         self._trust = TrustKeeper(self._context)
         self._stock = KeyStock(self._context, self._requests, self._go)
         self._entry = Entry(self._context, self._stock, profile.device, lambda: profile.link.invite)
+        self._pins = PinKeeper(profile)
         self._roster = Roster(self._context, self._requests, self._trust)
         self._ourselves = Ourselves(self._context, self._requests)
         self._outbox = Outbox(self._context, self._requests, self._trust)
@@ -169,6 +172,7 @@ class Core:
         self._heard = self._sent = now
         self._pinged = False
         self._ourselves.greeted(greeting)
+        self._pins.greeted(greeting.pin)
         self._entry.greeted(greeting)
 
     def received(
@@ -302,6 +306,7 @@ class Core:
         return {
             Accepted: lambda message: self._outbox.accepted(message.id),
             Presence: self._roster.changed,
+            Pins: lambda message: self._pins.told(message.pins),
             KeysLow: lambda message: self._stock.low(message.one_time, message.one_time_kem),
             Pong: lambda _: None,
             Ok: self._answered,

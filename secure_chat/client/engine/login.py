@@ -16,6 +16,7 @@ from secure_chat.crypto.identity import new_account
 from secure_chat.errors import CODES, Code, ProtocolError, Refused, WrongServer
 from secure_chat.protocol import signing
 from secure_chat.protocol.addresses import DeviceName
+from secure_chat.protocol.invite import Pin
 from secure_chat.protocol.messages import FEATURES, VERSION, Hello, Login, Register
 from secure_chat.protocol.wiretypes import InviteToken, ServerId, Signature
 
@@ -26,6 +27,7 @@ class Greeting(Struct, frozen=True):
     hello: Hello
     hello_bytes: bytes
     exporter: bytes
+    pin: Pin | None = None  # of the key that the server showed
 
     @property
     def features(self) -> list[str]:

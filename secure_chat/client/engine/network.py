@@ -122,7 +122,9 @@ class Network:
     def _talk(self, link: Link) -> Ending:
         # The server's first frames may arrive in one piece with its welcome.
         link.logged_in()
-        self._core.greeted(Greeting(link.hello, link.hello_bytes, link.exporter), *_clock())
+        self._core.greeted(
+            Greeting(link.hello, link.hello_bytes, link.exporter, link.pin), *_clock()
+        )
         online = False
         while not self._stopping.is_set():
             if self._core.logged_in and not online:

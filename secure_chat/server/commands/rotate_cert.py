@@ -24,8 +24,8 @@ was made in time (--spare) is trusted already."""
 _SPARE = """\
 Made the spare key {key} with the pin {pin}.
 Take {key} to a safe place off this machine; {public} stays here.
-Invite links carry both pins from now on: who joins by one of them trusts the spare as well, when
-rotate-cert --use-spare puts it in place. Who joined before trusts the key of now alone."""
+Invite links carry both pins from now on, and a client that has the pin of now learns the spare's at
+its next login. Whoever knows both goes on when rotate-cert --use-spare puts the spare in place."""
 
 
 class Served(Struct, frozen=True):
@@ -74,8 +74,8 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     try:
         if options.spare:
             print(_made_spare(files, force=options.force), flush=True)
-            return 0
-        print(_about(files, _renewed(files, options), options), flush=True)
+        else:
+            print(_about(files, _renewed(files, options), options), flush=True)
     except OSError as wrong:
         reason = f"{wrong.filename}: {(wrong.strerror or str(wrong)).lower()}"
         raise RotationRefused(reason=reason) from None
@@ -134,7 +134,7 @@ def _tell_the_server(config: Config) -> str:
         return f"No server runs on {config.data_dir}."
     if served["pin"] != b64url(links.pins_of(config)[0]):
         return "The running server uses another certificate; give this command its --config."
-    return "The running server shows it to new connections; those that stand go on."
+    return "The running server uses it for new connections; those that stand go on."
 
 
 COMMAND = Command(

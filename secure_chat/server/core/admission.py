@@ -98,7 +98,7 @@ class Admission:
         """Version, features and challenge; a challenge is good for one attempt."""
         if asked.version not in messages.VERSIONS:
             session.refuse(Code.UNSUPPORTED_VERSION)
-        elif not set(asked.features) <= set(self._settings.features):
+        elif not set(asked.features) <= set(session.offered):
             session.refuse(Code.UNSUPPORTED_FEATURE)
         elif session.challenged:
             session.refuse(Code.CHALLENGE_USED)

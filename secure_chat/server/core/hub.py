@@ -11,6 +11,7 @@ from secure_chat.protocol import messages
 from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
 from secure_chat.protocol.frames import Frame, encode_frame
 from secure_chat.protocol.messages import (
+    PINS,
     AccountDelete,
     Ack,
     BlobGet,
@@ -28,6 +29,7 @@ from secure_chat.protocol.messages import (
     MyData,
     Phase,
     Ping,
+    Pins,
     Pm,
     Pong,
     Register,
@@ -116,10 +118,11 @@ class Hub:
     def opened(self, connection: Connection, now: float) -> None:
         """Greet."""
         self._now = now
+        features = self._settings.features
         hello = encode_header(
             Hello(
                 list(messages.VERSIONS),
-                list(self._settings.features),
+                list(features),
                 self._store.server_id,
                 Challenge(os.urandom(Challenge.size or 0)),
                 self._settings.registration,
@@ -130,6 +133,7 @@ class Hub:
             connection, hello, now, self._leave, self._store.counters.refusals,
             self._settings.refusals_of_strangers.burst,
         )  # fmt: skip
+        self._sessions[connection].offered = features
         connection.send(encode_frame(hello))
         if self._draining:
             self._sessions[connection].end(Code.SHUTTING_DOWN)
@@ -304,6 +308,8 @@ class Hub:
         session.connection.logged_in()
         self._store.counters.logins += 1
         session.say(welcome(found, mailbox.acked, self._clock()))
+        if PINS in session.features:
+            session.say(Pins(list(self._settings.pins)))
         self._presence.came(address.user_id)
         self._post.attach(mailbox, session)
 

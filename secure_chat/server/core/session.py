@@ -59,6 +59,7 @@ class Session:
         "hello",
         "jobs",
         "network",
+        "offered",
         "opened_at",
         "patience",
         "refusals",
@@ -86,6 +87,7 @@ class Session:
         self.challenged = False  # the challenge has been used
         self.opened_at = now
         self.heard_at = now
+        self.offered: tuple[str, ...] = ()  # features, as the greeting named them
         self.features: list[str] = []  # as the login asked for them
         self.jobs = 0
         self.frames = 0.0  # lately; see `Hub.received`

@@ -5,7 +5,10 @@ from typing import Literal
 from msgspec import Struct
 
 from secure_chat.protocol import limits
-from secure_chat.protocol.messages import BLOBS, FEATURES
+from secure_chat.protocol.invite import Pin
+from secure_chat.protocol.messages import BLOBS, FEATURES, PINS
+
+_KEY_AND_SPARE = 2
 
 
 class Rate(Struct, frozen=True):
@@ -19,6 +22,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Defaults suit a server on the open internet."""
 
     registration: Literal["open", "invite", "closed"] = "invite"
+    pins: tuple[Pin, ...] = ()
+    """Of the server's keys: the one in use, then the spare, if there is one."""
+
     directory: Literal["everybody", "by-name"] = "everybody"
     login_seconds: float = limits.LOGIN_SECONDS
     idle_seconds: float = limits.IDLE_SECONDS
@@ -83,7 +89,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def features(self) -> tuple[str, ...]:
         """The optional parts of the protocol that are offered."""
-        return tuple(one for one in FEATURES if one != BLOBS or self.blob_size)
+        absent = {PINS} if len(self.pins) < _KEY_AND_SPARE else set()
+        if not self.blob_size:
+            absent.add(BLOBS)
+        return tuple(one for one in FEATURES if one not in absent)
 
 
 def blob_size_of(file_mib: int) -> int:
