@@ -9,6 +9,7 @@ from secure_chat.client.events import (
     Audience,
     Conversation,
     ConversationChanged,
+    Draft,
     MessageAdded,
     MessageChanged,
     MessageState,
@@ -247,11 +248,12 @@ def test_deleting_a_conversation_takes_what_waits_with_it(world: World) -> None:
     alice.has(bob, "three")
     alice.engine.edit(bob.name, alice.lines(bob)[0].number, "uno")
     world.server.stop()
+    alice.engine.set_draft(bob.name, Draft("half a word"))
     alice.send(bob, "never to leave")
     alice.engine.delete_conversation(bob.name)
     assert alice.lines(bob) == []
     with alice.engine._vault.read() as db:
-        for table in ("messages", "edits", "reactions"):
+        for table in ("messages", "edits", "reactions", "drafts"):
             assert not db.execute(f"SELECT 1 FROM {table}").fetchall(), table
     assert alice.engine.safety(bob.name) is not None
     world.server.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from secure_chat.client.cli import output
+from secure_chat.client.cli.arguments import parse
 from secure_chat.client.cli.program import run
 from secure_chat.client.events import (
     AccountDeletion,
@@ -454,3 +455,17 @@ def test_the_command_line_speaks_persian_where_the_system_does(tmp_path: Path) -
     refused = run("send", "bob", "hello")
     assert "هنوز نمایه‌ای نیست" in refused.stderr
     assert refused.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "securechat://host:7443/#v=1",
+        "SECURECHAT://host/#v=1&id=" + "A" * 22 + "&contact=bob&key=" + "A" * 43,
+    ],
+)
+def test_a_link_alone_opens_the_window_with_it(link: str) -> None:
+    """What the system passes on when a link of either kind is pressed."""
+    chosen = parse([link])
+    assert chosen.command == "window"
+    assert str(chosen.link).startswith("securechat://host:7443/#v=1")

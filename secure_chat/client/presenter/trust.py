@@ -1,6 +1,6 @@
 """The trust panel in words: what a state means, and what a person can do about it."""
 
-from secure_chat.client.events import Safety, Trust
+from secure_chat.client.events import Means, Safety, Trust
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Times
 from secure_chat.client.presenter.people import MARKS
@@ -60,7 +60,13 @@ def _words_for(safety: Safety, words: Words) -> tuple[str, str]:
         ),
         Mark.VERIFIED: (
             words("Verified"),
-            words("You compared the safety number: this key is {name}'s.", name=name),
+            {
+                Means.QR: words("You read a QR code: this key is {name}'s.", name=name),
+                Means.LINK: words("You trusted a contact link: this key is {name}'s.", name=name),
+            }.get(
+                safety.verified_by or Means.DIGITS,
+                words("You compared the safety number: this key is {name}'s.", name=name),
+            ),
         ),
         Mark.CHANGED: (
             words("The key has changed"),

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from secure_chat.client.events import Strangers
 from secure_chat.client.vault import contacts
+from secure_chat.client.vault.contacts import Contact
 from secure_chat.protocol.addresses import UserId
 
 FOREVER = 2**53 - 1
@@ -87,6 +88,11 @@ def is_request(db: apsw.Connection, user_id: UserId) -> bool:
 
     A blocked person is no request: of a stranger who was blocked nothing is kept.
     """
-    if contacts.get(db, user_id).engaged or strangers(db) is Strangers.ADMIT:
+    return waits(db, contacts.get(db, user_id), get(db, user_id))
+
+
+def waits(db: apsw.Connection, contact: Contact, habit: Habit) -> bool:
+    """`is_request`, of what is already read."""
+    if contact.engaged or habit.blocked:
         return False
-    return not is_blocked(db, user_id)
+    return strangers(db) is Strangers.ASK

@@ -190,7 +190,7 @@ def conversation(db: apsw.Connection, user_id: UserId) -> Conversation:
     """The line of one conversation in the list; of a request, nothing that its sender chose."""
     last = page(db, user_id, None, 1)
     contact, habit = contacts.get(db, user_id), habits.get(db, user_id)
-    request = bool(last) and habits.is_request(db, user_id)
+    request = bool(last) and habits.waits(db, contact, habit)
     unread, first_unread = db.execute(
         "SELECT count(*), coalesce(min(number), 0) FROM messages WHERE user_id = ? AND unread = 1",
         (user_id,),
@@ -249,7 +249,8 @@ def conversations(db: apsw.Connection) -> list[Conversation]:
 def forget(db: apsw.Connection, user_id: UserId) -> None:
     """No line of ours stays in a conversation; what is late takes no kept place any more."""
     db.execute("DELETE FROM messages WHERE user_id = ? AND notice <> ''", (user_id,))
-    db.execute("DELETE FROM missing WHERE user_id = ?", (user_id,))
+    for table in ("missing", "drafts"):
+        db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608 - constants
     db.execute("DELETE FROM drafts WHERE user_id = ?", (user_id,))
 
 
