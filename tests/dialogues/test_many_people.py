@@ -11,7 +11,7 @@ from secure_chat.client.profile import create_profile, open_profile
 from tests.client.world import OPEN, Client
 from tests.support.processes import PASSWORD, ServerProcess
 
-ARRIVED = {MessageState.DELIVERED, MessageState.READ}
+TAKEN = {MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.READ}
 PATIENCE = 120  # a client that was refused for a while tries again later and later
 
 
@@ -49,20 +49,28 @@ class People:
             self._begin(name, ChatEngine(open_profile(self._folder / name, PASSWORD)))
 
     def everything_arrived(self) -> None:
-        """What was written is there, once and in order, and the writer knows that it is."""
-        for (name, other), lines in self.written.items():
-            self._wait(name, other)
-            theirs = self.here[other].texts(name)
-            assert [line for line in theirs if line.startswith(f"{name} to")] == lines
+        """What was written is there, once and in order, and the server took all of it.
 
-    def _wait(self, name: str, other: str) -> None:
-        writer, reader = self.here[name], self.here[other]
-        try:
-            writer.wait(lambda: set(writer.states(other)) <= ARRIVED, PATIENCE)
-        except AssertionError:
-            ours = [(m.text, m.state, m.problem) for m in writer.lines(other)]
-            theirs = [(m.text, m.state, m.problem) for m in reader.lines(name)]
-            raise AssertionError(f"{name}: {ours}; {other}: {theirs}") from None
+        Who never wrote back confirms nothing: a stranger learns nothing from a message.
+        """
+        for (name, other), lines in self.written.items():
+            writer, reader = self.here[name], self.here[other]
+
+            def arrived(
+                name: str = name, reader: Client = reader, lines: list[str] = lines
+            ) -> bool:
+                return [t for t in reader.texts(name) if t.startswith(f"{name} to")] == lines
+
+            def taken(other: str = other, writer: Client = writer) -> bool:
+                return set(writer.states(other)) <= TAKEN
+
+            try:
+                reader.wait(arrived, PATIENCE)
+                writer.wait(taken, PATIENCE)
+            except AssertionError:
+                ours = [(m.text, m.state, m.problem) for m in writer.lines(other)]
+                theirs = [(m.text, m.state, m.problem) for m in reader.lines(name)]
+                raise AssertionError(f"{name}: {ours}; {other}: {theirs}") from None
 
 
 @pytest.mark.soak
