@@ -14,7 +14,9 @@ def cipher(key: bytes) -> Cipher:
     return ChaCha20Poly1305(key)
 
 
-def unseal(under: Cipher, nonce: bytes, sealed: bytes, associated: bytes) -> bytes | None:
+def unseal(
+    under: Cipher, nonce: bytes, sealed: bytes | memoryview, associated: bytes
+) -> bytes | None:
     """The plaintext, or None unless every byte and the associated data are what was sealed."""
     try:
         return under.decrypt(nonce, sealed, associated)

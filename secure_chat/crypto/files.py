@@ -22,7 +22,8 @@ from secure_chat.protocol import limits
 
 CHUNK: Final = 64 * 1024
 _COUNTER: Final = 11
-_SEALED_CHUNK: Final = CHUNK + aead.TAG
+
+Part = bytes | memoryview
 
 
 class FileKey(Secret):
@@ -61,10 +62,10 @@ class _Chunks:
         self._cipher = aead.cipher(hkdf(b"", key.raw, KdfLabel.FILE.value, 32))
         self._number = 0
 
-    def seal(self, chunk: bytes, *, last: bool) -> bytes:
+    def seal(self, chunk: Part, *, last: bool) -> bytes:
         return self._cipher.encrypt(self._nonce(last=last), chunk, b"")
 
-    def unseal(self, sealed: bytes, *, last: bool) -> bytes:
+    def unseal(self, sealed: Part, *, last: bool) -> bytes:
         chunk = aead.unseal(self._cipher, self._nonce(last=last), sealed, b"")
         if chunk is None:
             raise BadEncoding(what="file")
@@ -76,6 +77,26 @@ class _Chunks:
         return nonce
 
 
+class _Cutter:
+    """Cuts what comes into pieces of one size; the last piece, whole or not, waits for the end."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting = b""
+
+    def cut(self, part: bytes) -> list[memoryview]:
+        """The pieces that are certainly not the last: something waits behind each."""
+        data = self._waiting + part if self._waiting else part
+        end = max(0, len(data) - 1) // self._size * self._size
+        self._waiting = data[end:]
+        view = memoryview(data)
+        return [view[at : at + self._size] for at in range(0, end, self._size)]
+
+    def rest(self) -> bytes:
+        """The last piece."""
+        return self._waiting
+
+
 class Sealer:
     """Seals a file of ``size`` bytes, told before: `update` for each part of it, then `finish`.
 
@@ -84,9 +105,9 @@ class Sealer:
 
     def __init__(self, key: FileKey, size: int) -> None:
         self._chunks = _Chunks(key)
+        self._plain = _Cutter(CHUNK)
         self._left = size
         self._zeros = padded_size(size) - size
-        self._waiting = bytearray()
 
     def update(self, part: bytes) -> bytes:
         """The sealed bytes that ``part`` completes. Raises `FileChanged`: there is more than told.
@@ -96,8 +117,7 @@ class Sealer:
         self._left -= len(part)
         if self._left < 0:
             raise FileChanged
-        self._waiting += part
-        return self._seal_whole()
+        return self._seal_whole(part)
 
     def finish(self) -> bytes:
         """The padding and the last chunk. Raises `FileChanged`: there was less than told."""
@@ -105,21 +125,14 @@ class Sealer:
             raise FileChanged
         sealed = []
         while self._zeros:
-            room = CHUNK + 1 - len(self._waiting)
-            zeros = min(self._zeros, room)
-            self._waiting += bytes(zeros)
+            zeros = min(self._zeros, CHUNK)
             self._zeros -= zeros
-            sealed.append(self._seal_whole())
-        sealed.append(self._chunks.seal(bytes(self._waiting), last=True))
+            sealed.append(self._seal_whole(bytes(zeros)))
+        sealed.append(self._chunks.seal(self._plain.rest(), last=True))
         return b"".join(sealed)
 
-    def _seal_whole(self) -> bytes:
-        """Every chunk that is certainly not the last: something waits behind it."""
-        sealed = []
-        while len(self._waiting) > CHUNK:
-            sealed.append(self._chunks.seal(bytes(self._waiting[:CHUNK]), last=False))
-            del self._waiting[:CHUNK]
-        return b"".join(sealed)
+    def _seal_whole(self, part: bytes) -> bytes:
+        return b"".join([self._chunks.seal(one, last=False) for one in self._plain.cut(part)])
 
 
 class Opener:
@@ -131,32 +144,28 @@ class Opener:
 
     def __init__(self, key: FileKey, size: int) -> None:
         self._chunks = _Chunks(key)
+        self._sealed = _Cutter(CHUNK + aead.TAG)
         self._left = size
         self._sealed_left = sealed_size(size)
-        self._waiting = bytearray()
 
     def update(self, sealed: bytes) -> bytes:
         """The bytes of the file that these complete. Raises `BadEncoding`."""
         self._sealed_left -= len(sealed)
         if self._sealed_left < 0:
             raise BadEncoding(what="file")
-        self._waiting += sealed
-        opened = []
-        while len(self._waiting) > _SEALED_CHUNK:
-            opened.append(self._open(bytes(self._waiting[:_SEALED_CHUNK]), last=False))
-            del self._waiting[:_SEALED_CHUNK]
-        return b"".join(opened)
+        return b"".join([self._open(one, last=False) for one in self._sealed.cut(sealed)])
 
     def finish(self) -> bytes:
         """The rest of the file. Raises `BadEncoding` unless it is the end, and all of it came."""
         if self._sealed_left:
             raise BadEncoding(what="file")
-        return self._open(bytes(self._waiting), last=True)
+        return self._open(self._sealed.rest(), last=True)
 
-    def _open(self, sealed: bytes, *, last: bool) -> bytes:
+    def _open(self, sealed: Part, *, last: bool) -> bytes:
         chunk = self._chunks.unseal(sealed, last=last)
-        part, padding = chunk[: self._left], chunk[self._left :]
+        part = chunk if len(chunk) <= self._left else chunk[: self._left]
+        padding = len(chunk) - len(part)
         self._left -= len(part)
-        if padding.count(0) != len(padding):
+        if padding and chunk.count(0, len(part)) != padding:
             raise BadEncoding(what="padding of a file")
         return part
