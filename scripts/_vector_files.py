@@ -53,6 +53,7 @@ def _refused(draws: Draws) -> Json:
         ("nothing is there", {"order": []}, key, size),
         ("another key", {"order": [0, 1, 2]}, other, size),
         ("a smaller size: what should be padding is not zero", {"order": [0, 1, 2]}, key, size - 1),
+        ("a smaller size, and what lies behind it cut off", {"order": [0, 1]}, key, 2 * CHUNK),
         ("a larger size", {"order": [0, 1, 2]}, key, 2 * size),
     ]
     cases = []

@@ -6,11 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from secure_chat.client.content import File
 from secure_chat.client.engine import filing
 from secure_chat.client.events import (
     FileState,
 )
-from secure_chat.client.files.sealing import look_at
+from secure_chat.client.files import saving
+from secure_chat.client.files.sealing import look_at, seal_file
+from secure_chat.crypto.files import FileKey
+from secure_chat.errors import FileDamaged
 from tests.client.filing import (
     CANARY,
     DATA,
@@ -118,3 +122,19 @@ def test_attack_57_a_hostile_name_stays_in_the_folder(
     assert names(folder) == [saved.name]
     assert saved.path == str(folder / saved.name)
     assert sorted(path for path in folder.parent.iterdir()) == before
+
+
+def test_attack_60_another_file_under_the_same_key_is_refused(tmp_path: Path, folder: Path) -> None:
+    """The message names one file by its hash: whoever has the key cannot show others another."""
+    key = FileKey(os.urandom(32))
+    sealed, offered = {}, {}
+    for name, data in (("one", DATA), ("two", DATA[::-1])):
+        sealed[name] = tmp_path / name
+        source = tmp_path / f"{name}.plain"
+        source.write_bytes(data)
+        offered[name] = seal_file(source, len(data), key, sealed[name], lambda: True)
+    file = File("x.bin", len(DATA), "a/b", key, offered["one"] or b"")
+    with pytest.raises(FileDamaged):
+        saving.save(sealed["two"], file, folder, "tag")
+    assert names(folder) == []
+    assert saving.save(sealed["one"], file, folder, "tag").read_bytes() == DATA
