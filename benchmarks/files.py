@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks._machine import cpu_seconds, description
 from secure_chat.client.content import File
 from secure_chat.client.files.saving import save
-from secure_chat.client.files.sealing import seal_file
+from secure_chat.client.files.sealing import Sealed, seal_file
 from secure_chat.crypto import aead
 from secure_chat.crypto.files import CHUNK, FileKey, Opener, Sealer
 from tests.support.processes import Person, Running, ServerProcess
@@ -78,11 +78,12 @@ def sealing(mib: int, folder: Path) -> Figures:
     }
     source, target = folder / "plain", folder / "files" / "sealed"
     source.write_bytes(data)
-    digest: list[bytes | None] = []
+    made: list[Sealed | None] = []
     figures["seal, disk to disk"] = _rate(
-        len(data), lambda: digest.append(seal_file(source, len(data), key, target, lambda: True))
+        len(data), lambda: made.append(seal_file(source, len(data), key, target, lambda: True))
     )
-    file = File("back", len(data), "a/b", key, digest[0] or b"")
+    assert made[0] is not None
+    file = File("back", len(data), "a/b", key, made[0].sha256)
     figures["open and save, disk to disk"] = _rate(
         len(data), lambda: save(target, file, folder, "tag").unlink()
     )

@@ -28,9 +28,18 @@ class Files(Protocol):
     """Sending and saving files. How they move on is told by `FileProgress` and `MessageChanged`."""
 
     def send_file(
-        self, user_id: UserId, path: Path, *, caption: str = "", reply_to: int | None = None
+        self,
+        user_id: UserId,
+        path: Path,
+        *,
+        caption: str = "",
+        reply_to: int | None = None,
+        keep_metadata: bool = False,
     ) -> bytes:
         """Put a file into the conversation; returns its content id.
+
+        Photographs (JPEG, PNG) leave without what the camera wrote into them (place, time, device)
+        unless ``keep_metadata``; the person's own file stays as it is.
 
         It is encrypted, uploaded, and then the message leaves; all of that goes on after a
         restart. Texts that are written meanwhile do not wait for it. Raises `FileUnusable`,

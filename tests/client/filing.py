@@ -45,10 +45,12 @@ def file_of(client: SimClient, other: SimClient) -> Attachment:
     return file
 
 
-def offer(sim: Sim, source: Path, caption: str = "") -> bytes:
+def offer(sim: Sim, source: Path, caption: str = "", *, keep_metadata: bool = False) -> bytes:
     """Alice's file lies on the server, and Bob has the message."""
     alice, bob = people(sim)
-    content_id = alice.engine.send_file(bob.name, source, caption=caption)
+    content_id = alice.engine.send_file(
+        bob.name, source, caption=caption, keep_metadata=keep_metadata
+    )
     flow(sim)
     bob.engine.open_conversation(alice.name)
     bob.settle()

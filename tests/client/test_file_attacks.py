@@ -132,8 +132,10 @@ def test_attack_60_another_file_under_the_same_key_is_refused(tmp_path: Path, fo
         sealed[name] = tmp_path / name
         source = tmp_path / f"{name}.plain"
         source.write_bytes(data)
-        offered[name] = seal_file(source, len(data), key, sealed[name], lambda: True)
-    file = File("x.bin", len(DATA), "a/b", key, offered["one"] or b"")
+        made = seal_file(source, len(data), key, sealed[name], lambda: True)
+        assert made is not None
+        offered[name] = made.sha256
+    file = File("x.bin", len(DATA), "a/b", key, offered["one"])
     with pytest.raises(FileDamaged):
         saving.save(sealed["two"], file, folder, "tag")
     assert names(folder) == []

@@ -46,7 +46,13 @@ class ContentCalls:
         return self._change("react", user_id, number, emoji)
 
     def send_file(
-        self, user_id: UserId, path: Path, *, caption: str = "", reply_to: int | None = None
+        self,
+        user_id: UserId,
+        path: Path,
+        *,
+        caption: str = "",
+        reply_to: int | None = None,
+        keep_metadata: bool = False,
     ) -> bytes:
         return self._change("send_file", user_id, path, caption, reply_to)
 

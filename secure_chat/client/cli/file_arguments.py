@@ -32,6 +32,11 @@ def _add_send_file(commands: "Commands[Parser]") -> None:
         help=words("answer this message: a number of listen --json or export, or last"),
     )
     parser.add_argument(
+        "--keep-metadata",
+        action="store_true",
+        help=words("send a photograph with the place, time and device that its camera wrote"),
+    )
+    parser.add_argument(
         "--wait",
         choices=("accepted", "delivered"),
         default="accepted",

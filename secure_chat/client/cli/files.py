@@ -41,7 +41,13 @@ def send_file(chosen: Namespace, backend: Backend) -> int:
             number = message_number(engine, user_id, number, lambda one: not one.ours)
         events = Events(engine)
         engine.start()
-        content_id = engine.send_file(user_id, chosen.path, caption=chosen.caption, reply_to=number)
+        content_id = engine.send_file(
+            user_id,
+            chosen.path,
+            caption=chosen.caption,
+            reply_to=number,
+            keep_metadata=chosen.keep_metadata,
+        )
         try:
             line = _until(events, chosen, content_id, _ENOUGH[chosen.wait])
         except KeyboardInterrupt:

@@ -52,7 +52,7 @@ class Applier:
         *,
         online: bool = False,
         slot: int = 0,
-        source: str = "",
+        source: attached.Source | None = None,
     ) -> None:
         self._db = db
         self._user_id = user_id

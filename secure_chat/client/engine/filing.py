@@ -25,14 +25,23 @@ class FileIntents(Intents):
     _workshop: Workshop
 
     def send_file(
-        self, user_id: UserId, path: Path, *, caption: str = "", reply_to: int | None = None
+        self,
+        user_id: UserId,
+        path: Path,
+        *,
+        caption: str = "",
+        reply_to: int | None = None,
+        keep_metadata: bool = False,
     ) -> bytes:
         """Put a file into the conversation; returns its content id.
 
         Raises `FileUnusable`, `FileTooLong`, `TextTooLong`, `BadText`, `NoSuchMessage`.
         """
         chosen = look_at(path)
-        content_id = self._write(user_id, lambda writer: writer.file(chosen, caption, reply_to))
+        content_id = self._write(
+            user_id,
+            lambda writer: writer.file(chosen, caption, reply_to, keep_metadata=keep_metadata),
+        )
         self._workshop.wake()
         return content_id
 

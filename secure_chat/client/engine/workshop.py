@@ -122,13 +122,20 @@ class Workshop:
         # A fresh key at each try: one key never serves two states of a file.
         key = FileKey.generate(self._random)
         raw = attached.folder(self._vault.folder) / f"{item.ref.content_id.hex()}.new"
-        sha256 = seal_file(Path(item.path), item.file.size, key, raw, lambda: self._is_wanted(item))
-        if sha256 is None:
+        sealed = seal_file(
+            Path(item.path),
+            item.file.size,
+            key,
+            raw,
+            lambda: self._is_wanted(item),
+            keep_metadata=item.keep_metadata,
+        )
+        if sealed is None:
             return
-        raw.replace(attached.sealed_path(self._vault.folder, item, sha256))
+        raw.replace(attached.sealed_path(self._vault.folder, item, sealed.sha256))
 
         def ready(db: apsw.Connection) -> tuple[None, list[Event]]:
-            attached.sealed(db, item.user_id, item.ref, key, sha256)
+            attached.sealed(db, item.user_id, item.ref, key, sealed.sha256, sealed.size)
             return None, self._changed(db, item)
 
         self._change(ready)

@@ -67,7 +67,9 @@ class Writer:
         payload = content.Text(content.checked_text(text), self._view.timer().seconds, quote)
         return self._write(payload, ref)
 
-    def file(self, chosen: Chosen, caption: str, reply_to: int | None) -> Written:
+    def file(
+        self, chosen: Chosen, caption: str, reply_to: int | None, *, keep_metadata: bool
+    ) -> Written:
         """A file; its content is queued once it is on the server."""
         ref = None if reply_to is None else self._line(reply_to)[1]
         quote = None if ref is None else _reference(ref)
@@ -77,7 +79,8 @@ class Writer:
         file = content.File(chosen.name, chosen.size, chosen.media_type, key, b"")
         text = content.checked_text(caption) if caption else ""
         payload = content.Text(text, self._view.timer().seconds, quote, file)
-        return self._write(payload, ref, send=False, source=str(chosen.path))
+        source = attached.Source(str(chosen.path), keep_metadata)
+        return self._write(payload, ref, send=False, source=source)
 
     def edit(self, number: int, text: str) -> Written:
         """Another text for a message of ours."""
@@ -204,7 +207,7 @@ class Writer:
         about: Ref | None = None,
         *,
         send: bool = True,
-        source: str = "",
+        source: attached.Source | None = None,
     ) -> Written:
         """Apply a content of ours to the vault and queue it."""
         other = OURSELVES if about is None else about.author

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import mimetypes
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import IO, Final
 from msgspec import Struct
 
 from secure_chat.client.content import DEFAULT_MEDIA_TYPE, checked_media_type, cleaned_file_name
+from secure_chat.client.files.metadata import LARGEST, is_picture, without_metadata
 from secure_chat.client.vault.files import create_private_file, make_private_folder, sync_folder
 from secure_chat.crypto.files import FileKey, Sealer, sealed_size
 from secure_chat.errors import BadEncoding, FileChanged, FileTooLong, FileUnusable, NoRoom
@@ -49,10 +51,23 @@ def _media_type(name: str) -> str:
         return DEFAULT_MEDIA_TYPE
 
 
+class Sealed(Struct, frozen=True):
+    """What lies sealed: its SHA-256, and the size of the file in it."""
+
+    sha256: bytes
+    size: int
+
+
 def seal_file(
-    source: Path, size: int, key: FileKey, target: Path, wanted: Callable[[], bool]
-) -> bytes | None:
-    """Seal ``source`` into the new private file ``target``; the SHA-256 of the sealed bytes.
+    source: Path,
+    size: int,
+    key: FileKey,
+    target: Path,
+    wanted: Callable[[], bool],
+    *,
+    keep_metadata: bool = False,
+) -> Sealed | None:
+    """Seal ``source`` into the new private file ``target``; pictures lose their metadata.
 
     None, and no file, once it is not ``wanted`` any more. Raises `FileUnusable`, `FileChanged`,
     `NoRoom`, `ProfileUnwritable`, OSError (the profile's disk).
@@ -63,7 +78,14 @@ def seal_file(
     create_private_file(target)
     try:
         with _opened(source) as file, target.open("r+b") as sealed:
-            digest = _seal(file, Sealer(key, size), sealed, size, wanted)
+            if os.fstat(file.fileno()).st_size != size:
+                raise FileChanged
+            plain: IO[bytes] = file
+            if not keep_metadata and size <= LARGEST and is_picture(_read(file)):
+                picture = without_metadata(_whole(file, size))
+                plain, size = io.BytesIO(picture), len(picture)
+            plain.seek(0)
+            digest = _seal(plain, Sealer(key, size), sealed, wanted)
             sealed.flush()
             os.fsync(sealed.fileno())
     except BaseException:
@@ -71,16 +93,26 @@ def seal_file(
         raise
     if digest is None:
         target.unlink(missing_ok=True)
+        return None
     sync_folder(target.parent)
-    return digest
+    return Sealed(digest, size)
+
+
+def _whole(file: IO[bytes], size: int) -> bytes:
+    file.seek(0)
+    parts = []
+    while part := _read(file):
+        parts.append(part)
+        size -= len(part)
+    if size:
+        raise FileChanged
+    return b"".join(parts)
 
 
 def _seal(
-    file: IO[bytes], sealer: Sealer, sealed: IO[bytes], size: int, wanted: Callable[[], bool]
+    file: IO[bytes], sealer: Sealer, sealed: IO[bytes], wanted: Callable[[], bool]
 ) -> bytes | None:
     digest = hashlib.sha256()
-    if os.fstat(file.fileno()).st_size != size:
-        raise FileChanged
     while True:
         if not wanted():
             return None

@@ -19,8 +19,8 @@ from secure_chat.protocol.addresses import UserId
 _OF = "user_id = ? AND author = ? AND content_id = ?"
 _COLUMNS = (
     "SELECT f.user_id, f.author, f.content_id, f.name, f.size, f.media_type, f.key, f.sha256,"
-    " f.state, f.path, f.problem, m.number FROM files f JOIN messages m ON m.user_id = f.user_id"
-    " AND m.author = f.author AND m.content_id = f.content_id"
+    " f.state, f.path, f.problem, f.keep_metadata, m.number FROM files f JOIN messages m"
+    " ON m.user_id = f.user_id AND m.author = f.author AND m.content_id = f.content_id"
 )
 _FOLDER = "files"
 
@@ -34,6 +34,7 @@ class Attached(Struct, frozen=True):
     state: FileState
     path: str
     problem: str
+    keep_metadata: bool
     number: int  # the message's
 
     @property
@@ -47,15 +48,26 @@ def folder(profile: Path) -> Path:
     return profile / _FOLDER
 
 
-def add(db: apsw.Connection, user_id: UserId, ref: Ref, file: File, path: str = "") -> None:
-    """The file of a message that joins the conversation; ``path`` is the source of one of ours."""
+class Source(Struct, frozen=True):
+    """Where a file of ours comes from, and whether a picture keeps its metadata."""
+
+    path: str
+    keep_metadata: bool
+
+
+_THEIRS = Source("", keep_metadata=False)
+
+
+def add(db: apsw.Connection, user_id: UserId, ref: Ref, file: File, source: Source | None) -> None:
+    """The file of a message that joins the conversation; ``source`` is that of one of ours."""
+    source = source or _THEIRS
     state = FileState.PREPARING if ref.author == OURSELVES else FileState.OFFERED
     db.execute(
         "INSERT OR IGNORE INTO files (user_id, author, content_id, name, media_type, size, key,"
-        " sha256, state, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " sha256, state, path, keep_metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             user_id, *_key(ref), file.name, file.media_type, file.size, file.key.raw, file.sha256,
-            state.value, path,
+            state.value, source.path, source.keep_metadata,
         ),
     )  # fmt: skip
 
@@ -91,11 +103,14 @@ def sealed_name(item: Attached, sha256: bytes = b"") -> str:
     return f"{(sha256 or item.file.sha256).hex()}.{'up' if item.ours else 'down'}"
 
 
-def sealed(db: apsw.Connection, user_id: UserId, ref: Ref, key: FileKey, sha256: bytes) -> None:
-    """A file of ours has been sealed: it can go up."""
+def sealed(
+    db: apsw.Connection, user_id: UserId, ref: Ref, key: FileKey, sha256: bytes, size: int
+) -> None:
+    """A file of ours has been sealed, perhaps without its metadata: it can go up."""
     db.execute(
-        f"UPDATE files SET key = ?, sha256 = ?, state = ?, problem = '' WHERE {_OF}",  # noqa: S608
-        (key.raw, sha256, FileState.UPLOADING.value, user_id, *_key(ref)),
+        "UPDATE files SET key = ?, sha256 = ?, size = ?, state = ?, problem = ''"  # noqa: S608
+        f" WHERE {_OF}",
+        (key.raw, sha256, size, FileState.UPLOADING.value, user_id, *_key(ref)),
     )
 
 
@@ -125,7 +140,21 @@ def _key(ref: Ref) -> tuple[bytes, bytes]:
 
 
 def _attached(row: tuple[Any, ...]) -> Attached:
-    user_id, author, content_id, name, size, media_type, key, sha256, state, path, problem, at = row
+    (
+        user_id,
+        author,
+        content_id,
+        name,
+        size,
+        media_type,
+        key,
+        sha256,
+        state,
+        path,
+        problem,
+        keep,
+        at,
+    ) = row
     return Attached(
         UserId(user_id),
         Ref(Author(author), ContentId(content_id)),
@@ -133,5 +162,6 @@ def _attached(row: tuple[Any, ...]) -> Attached:
         FileState(state),
         path,
         problem,
+        bool(keep),
         at,
     )

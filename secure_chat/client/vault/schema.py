@@ -318,7 +318,12 @@ INSERT INTO key_history (user_id, account_key, fact, means, time)
   ) ORDER BY time;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES, _HABITS)
+_METADATA = """
+-- Whether a picture of ours is sent with what its camera wrote into it.
+ALTER TABLE files ADD COLUMN keep_metadata INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES, _HABITS, _METADATA)
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
