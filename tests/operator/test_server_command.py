@@ -17,7 +17,7 @@ import pytest
 
 from secure_chat import tls
 from secure_chat.client.link import Endpoint, connect
-from secure_chat.errors import ConnectionLost
+from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.invite import InviteLink, ServerAddress
 from secure_chat.protocol.messages import Bye
 from secure_chat.server import certificates, config
@@ -86,7 +86,7 @@ def test_a_signal_stops_it_cleanly(operator: Operator, number: int) -> None:
     except ConnectionLost:
         pass
     connection.close()
-    assert any(isinstance(message, Bye) for message in told)
+    assert [one.code for one in told if isinstance(one, Bye)] == [Code.SHUTTING_DOWN]
     assert running.stop() == 0
     assert not (operator.data / "admin.sock").exists()
     assert operator.start().stop() == 0  # the folder is free again
