@@ -17,6 +17,8 @@ from secure_chat.client.events import (
     Privacy,
     TypingChanged,
 )
+from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.adding import Adding
 from secure_chat.client.vault.habits import FOREVER
 from secure_chat.errors import BadName, NoSuchMessage, PersonBlocked
 from tests.client.world import Client, World
@@ -280,3 +282,31 @@ def test_every_decision_is_told_to_the_faces(world: World) -> None:
     for decide, holds in decisions:
         decide()
         bob.wait(lambda: any(holds(e.conversation) for e in bob.of(ConversationChanged)[-1:]))  # noqa: B023
+
+
+def test_somebody_new_is_added_by_name_or_said_to_be_nobody(world: World) -> None:
+    """The server answers about one name; the sentence stands where the name was typed."""
+    alice = world.person("alice")
+    world.person("reza")
+    adding = Adding(alice.engine, Words())
+
+    def told() -> bool:
+        fresh, seen[:] = alice.events[len(seen) :], alice.events
+        changed = [adding.take(event) for event in fresh]
+        return any(changed)
+
+    seen = list(alice.events)
+    adding.enter("nobody-here")
+    alice.wait(told)
+    assert adding.mistake == "Nobody on this server has this name."
+    adding.enter("reza")
+    if adding.found is None:
+        alice.wait(told)
+    assert adding.found == "reza"
+
+
+def test_an_engine_may_be_stopped_twice(world: World) -> None:
+    """The window signs out after an account's deletion, which has stopped the engine already."""
+    alice = world.person("alice")
+    alice.engine.stop()
+    alice.engine.stop()

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from secure_chat.client import qr
 from secure_chat.client.api import Engine
-from secure_chat.client.events import KeyEvent, KeyFact, Means, Safety, Trust
+from secure_chat.client.events import (
+    Event,
+    KeyChanged,
+    KeyEvent,
+    KeyFact,
+    Means,
+    PeopleChanged,
+    Safety,
+    Trust,
+)
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Times
 from secure_chat.errors import ContactLinkDiffers, QrCodeDiffers, SecureChatError
@@ -43,27 +52,41 @@ class Verifying:
         self._engine, self._times = engine, times
         self.user_id = user_id
         self.said: Said | None = None
+        self.safety: Safety | None = None
+        """Both keys; None before theirs is known."""
+        self.our_code = ""
+        """What their device scans from our screen; nothing before their key is known."""
+        self._look()
+
+    def _look(self) -> None:
+        """Ask the engine once for each try: a safety number costs thousands of hashes."""
+        self.safety = self._engine.safety(self.user_id)
+        try:
+            self.our_code = self._engine.qr_content(self.user_id) if self.safety else ""
+        except SecureChatError:
+            self.our_code = ""
+
+    def take(self, event: Event) -> bool:
+        """An event of the engine; whether the key or the trust in it is another one now."""
+        known = self.safety
+        match event:
+            case PeopleChanged(people=people) if any(p.user_id == self.user_id for p in people):
+                trust = next(p.trust for p in people if p.user_id == self.user_id)
+                if trust is (known.trust if known is not None else None):
+                    return False
+            case KeyChanged(user_id=user_id) if user_id == self.user_id:
+                pass
+            case _:
+                return False
+        self._look()
+        return known != self.safety
 
     # ------------------------------------------------------------ what is drawn
 
     @property
-    def safety(self) -> Safety | None:
-        """Both keys; None before theirs is known."""
-        return self._engine.safety(self.user_id)
-
-    @property
     def is_verified(self) -> bool:
         """Whether there is nothing left to do."""
-        safety = self.safety
-        return safety is not None and safety.trust is Trust.VERIFIED
-
-    @property
-    def our_code(self) -> str:
-        """What their device scans from our screen; nothing before their key is known."""
-        try:
-            return self._engine.qr_content(self.user_id)
-        except SecureChatError:
-            return ""
+        return self.safety is not None and self.safety.trust is Trust.VERIFIED
 
     @property
     def history(self) -> list[HistoryRow]:
@@ -140,6 +163,8 @@ class Verifying:
             alarm = isinstance(wrong, QrCodeDiffers | ContactLinkDiffers)
             self.said = Said(self._.error(wrong), alarm=alarm)
             return False
+        finally:
+            self._look()
         self.said = Said(self._("Verified: this key is {name}'s.", name=self.user_id), good=True)
         return True
 

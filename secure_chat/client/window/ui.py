@@ -253,8 +253,16 @@ class Ui:
         style.configure(
             "Card.TCheckbutton", background=c.surface, foreground=c.text, focuscolor=c.accent,
             indicatorbackground=c.surface, indicatorforeground=c.accent, padding=self.px(2),
+            indicatormargin=(self.px(5), 0, self.px(5), 0),
             font=self.fonts["text"],
         )  # fmt: skip
+        inside = [
+            ("Checkbutton.indicator", {"side": "right", "sticky": ""}),
+            ("Checkbutton.label", {"side": "right", "sticky": "nswe"}),
+        ]
+        focus = ("Checkbutton.focus", {"side": "right", "sticky": "w", "children": inside})
+        padding_around = ("Checkbutton.padding", {"sticky": "nswe", "children": [focus]})
+        style.layout("Rtl.Card.TCheckbutton", [padding_around])  # type: ignore[list-item]
         style.map(
             "Card.TCheckbutton",
             background=[("active", c.surface)], foreground=[("disabled", c.muted)],

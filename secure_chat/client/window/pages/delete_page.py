@@ -50,6 +50,8 @@ class DeletePage(Page):
             variable=_ALSO_HERE,  # type: ignore[arg-type]
             onvalue="1", offvalue="0", style="Card.TCheckbutton",
         )  # fmt: skip
+        if ui.words.rtl:
+            self._also.configure(style="Rtl.Card.TCheckbutton")
         self._also.pack(anchor=ui.start_anchor, pady=(ui.px(12), 0))
         self._delete, self._stay = self.buttons(
             card,

@@ -3,6 +3,7 @@
 import tkinter as tk
 from collections.abc import Callable
 
+from secure_chat.client.events import Event
 from secure_chat.client.presenter.people import MARKS
 from secure_chat.client.presenter.rows import Mark
 from secure_chat.client.presenter.verifying import HistoryRow, Verifying
@@ -42,6 +43,11 @@ class VerifyPage(Page):
             self._codes()
             self._history()
         self.settle()
+
+    def take(self, event: Event) -> None:
+        """The key came, or is another one, while the page is open."""
+        if self._verifying.take(event):
+            self.show()
 
     # ------------------------------------------------------------ the cards
 
