@@ -113,7 +113,9 @@ class HostileChannel(RuleBasedStateMachine):
         return {other: end.link.sessions.serialize() for other, end in self._of(name).items()}
 
     def _pair(self, data: st.DataObject) -> Ends:
-        return data.draw(st.sampled_from(sorted(self.ends)))
+        """Half of the time the same two, so that some conversation is deep."""
+        pairs = sorted(self.ends)
+        return data.draw(st.sampled_from(pairs[:1] * 2 + [pairs[0][::-1]] * 2 + pairs))
 
     def _item(self, data: st.DataObject) -> InFlight:
         return data.draw(st.sampled_from(self.channel))
@@ -164,6 +166,16 @@ class HostileChannel(RuleBasedStateMachine):
         if self.theft is not None:
             self._watched(self.theft, item, begins_chain=lazy)
 
+    @rule(data=st.data(), turns=st.integers(1, 4))
+    def converse(self, data: st.DataObject, turns: int) -> None:
+        """An hour without Mallory: each writes and the other reads."""
+        pair = self._pair(data)
+        for _ in range(turns):
+            for direction in (pair, pair[::-1]):
+                if self.starts[frozenset(pair)] < _STARTS:
+                    self._send(direction, 0)
+                    self._deliver(self.channel[-1])
+
     @rule(data=st.data())
     def restart_program(self, data: st.DataObject) -> None:
         for end in self._of(data.draw(st.sampled_from(self.names))).values():
@@ -206,6 +218,24 @@ class HostileChannel(RuleBasedStateMachine):
     @rule()
     def deliver_newest(self) -> None:
         self._deliver(self.channel[-1])
+
+    @rule(data=st.data(), count=st.integers(2, 5))
+    def deliver_backwards_and_again(self, data: st.DataObject, count: int) -> None:
+        """A burst of one device comes in the wrong order, and then all of it once more."""
+        pair = self._pair(data)
+        if self.starts[frozenset(pair)] < _STARTS:
+            for _ in range(count):
+                self._send(pair, 0)
+            burst = self.channel[-count:]
+            for item in (*reversed(burst), *burst):
+                self._deliver(item)
+
+    @precondition(lambda self: any(item.delivered for item in self.channel))
+    @rule(data=st.data())
+    def deliver_again(self, data: st.DataObject) -> None:
+        """What was read before, whatever has happened since."""
+        read = [item for item in self.channel if item.delivered]
+        self._deliver(data.draw(st.sampled_from(read)))
 
     def _deliver(self, item: InFlight) -> None:
         end = self.ends[item.to, item.sender]
@@ -253,6 +283,14 @@ class HostileChannel(RuleBasedStateMachine):
         if pair != (item.to, item.sender):
             self._refused(self.ends[pair].link, item.body)
 
+    @precondition(lambda self: self.channel and len(self.names) > 2)
+    @rule(data=st.data())
+    def misattribute(self, data: st.DataObject) -> None:
+        """The newest body reaches its recipient under the name of another device."""
+        item = self.channel[-1]
+        others = [name for name in self.names if name not in {item.to, item.sender}]
+        self._refused(self.ends[item.to, data.draw(st.sampled_from(others))].link, item.body)
+
     @precondition(lambda self: self.channel)
     @rule(data=st.data())
     def misdirect_to_a_stranger(self, data: st.DataObject) -> None:
@@ -293,7 +331,7 @@ class HostileChannel(RuleBasedStateMachine):
             if begins_chain or item.session not in theft.known:
                 theft.fresh.add(item.session)
             item.fresh = item.session in theft.fresh
-            read = theft.thief.reads_sent(item.to, item.body)
+            read = theft.thief.follows_sent(item.to, item.body)
             assert not (read and item.fresh), "recovery after the theft"
         elif item.to == theft.victim:
             item.secret = item.session in theft.healed
@@ -341,7 +379,7 @@ class HostileChannel(RuleBasedStateMachine):
 
 HostileChannel.TestCase.settings = settings(
     max_examples=int(os.environ.get("SECURE_CHAT_EXAMPLES", "60")),
-    stateful_step_count=40,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -1,11 +1,12 @@
 """An attacker who stole a device's state once, and sees everything that is sent."""
 
 import functools
+from collections.abc import Callable, Iterator
 
 from secure_chat.crypto import body as bodies
 from secure_chat.crypto.keys import encapsulate_768
 from secure_chat.crypto.peer import PeerSessions
-from secure_chat.crypto.ratchet import ReceivingChain
+from secure_chat.crypto.ratchet import Ratchet, ReceivingChain, SendingChain
 from secure_chat.errors import PeerError
 from secure_chat.protocol.signing import PrekeyKind
 from tests.crypto.support import NOW, Link, Store, seeded
@@ -17,26 +18,33 @@ def _encapsulate(public: bytes) -> tuple[bytes, bytes]:
     return encapsulate_768(public)
 
 
+_ChainOf = Callable[[Ratchet], SendingChain | ReceivingChain | None]
+
+
 class Thief:
     """Has all sessions and private prekeys of one device as they were at one moment.
 
-    It follows the conversations as far as a copy can: what it reads moves its copy on.
+    It follows the conversations in two copies: one only reads, the other also does what the victim
+    does when it sends, with randomness of its own. Of every chain key that it has it tries whether
+    it is the key of an earlier message, too.
     """
 
     def __init__(self, links: dict[str, Link]) -> None:
         """``links`` are the victim's, by the name of the other device."""
-        self._device = next(iter(links.values())).person.device
+        any_link = next(iter(links.values()))
+        self._device = any_link.person.device
         self._states = {other: link.sessions.serialize() for other, link in links.items()}
         self._peers = {other: link.other.peer for other, link in links.items()}
-        store = next(iter(links.values())).person.store
+        store = any_link.person.store
         self._store = Store(
             dict(store.signed_keys), dict(store.one_time_keys), dict(store.kem_keys)
         )
         self._random = seeded("thief")
-        self._follows = {other: self._copy(other) for other in links}
+        self._reading = {other: self._loaded(state) for other, state in self._states.items()}
+        self._acting = {other: self._loaded(state) for other, state in self._states.items()}
 
-    def _copy(self, other: str) -> PeerSessions:
-        return PeerSessions.load(self._device, self._states[other])
+    def _loaded(self, state: bytes) -> PeerSessions:
+        return PeerSessions.load(self._device, state)
 
     def _opens(self, sessions: PeerSessions, body: bytes) -> bool:
         try:
@@ -57,17 +65,47 @@ class Thief:
             initial.one_time_id is not None or initial.kem_kind is PrekeyKind.ONE_TIME_KEM
         )
         anew = PeerSessions(self._device, self._peers[other])
-        return self._opens(self._copy(other), body) or (one_time and self._opens(anew, body))
+        if one_time and self._opens(anew, body):
+            return True
+        if self._opens(self._loaded(self._states[other]), body):
+            return True
+        return self._opens_with(self._states[other], body, lambda ratchet: ratchet.receiving)
 
     def reads_sent(self, other: str, body: bytes) -> bool:
-        """Whether a body that the victim sends opens with the sending chains that were stolen."""
-        copy = self._copy(other)
-        for session in copy._sessions:
-            chain = session.ratchet.sending
-            if chain is not None:
-                session.ratchet.receiving = ReceivingChain(chain.header, chain.key, chain.number)
-        return self._opens(copy, body)
+        """Whether a body that the victim sends opens with the state that was stolen."""
+        return self._opens_with(self._states[other], body, self._sending_chain)
+
+    def follows_sent(self, other: str, body: bytes) -> bool:
+        """The same with the copy that acts as the victim does; it goes on from there."""
+        acting = self._acting[other]
+        read = self._opens_with(acting.serialize(), body, self._sending_chain)
+        if acting.ready:
+            acting.seal(b"", NOW, self._random)
+        return read or self.reads_sent(other, body)
 
     def follows(self, other: str, body: bytes) -> bool:
-        """Whether a body to the victim opens now; the copy goes on from there, as the victim."""
-        return self._opens(self._follows[other], body)
+        """Whether a body to the victim opens now; the copies go on from there, as the victim."""
+        read = [self._opens(copies[other], body) for copies in (self._reading, self._acting)]
+        return any(read)
+
+    def _sending_chain(self, ratchet: Ratchet) -> SendingChain | None:
+        """The chain that the victim sends on, or would begin if it drew what the thief draws."""
+        if ratchet.sending is None and ratchet.their_key is not None:
+            return ratchet._sending_step(self._random).chain
+        return ratchet.sending
+
+    def _opens_with(self, state: bytes, body: bytes, chain_of: _ChainOf) -> bool:
+        """Whether a chain's key opens a body, as the key of this number or of any before."""
+        return any(self._opens(sessions, body) for sessions in self._guesses(state, chain_of))
+
+    def _guesses(self, state: bytes, chain_of: _ChainOf) -> Iterator[PeerSessions]:
+        for at, session in enumerate(self._loaded(state)._sessions):
+            chain = chain_of(session.ratchet)
+            if chain is None:
+                continue
+            for number in range(chain.number + 1):
+                guess = self._loaded(state)
+                ratchet = guess._sessions[at].ratchet
+                ratchet.receiving = ReceivingChain(chain.header, chain.key, number)
+                ratchet.skipped.chains = []
+                yield guess
