@@ -16,6 +16,7 @@ from secure_chat.client.events import (
     MessageChanged,
     MessageRemoved,
     MessageState,
+    PeopleChanged,
     Person,
     Trust,
 )
@@ -293,6 +294,27 @@ def test_ten_thousand_people_cost_little() -> None:
     started = time.process_time()
     assert len(chat.people[:12]) == 12
     assert time.process_time() - started < 0.1
+
+
+def test_where_nobody_is_listed_an_exact_name_can_be_typed() -> None:
+    """A server by name: whoever is not known yet is found by typing the name, and nobody else."""
+    engine = FakeEngine()
+    mina = engine.meet("mina")
+    chat = chat_with(engine)
+    for listed, found in ((True, []), (False, ["stranger"])):
+        engine.put(PeopleChanged((engine.persons[mina],), complete=True, listed=listed))
+        chat.poll()
+        chat.find("Stranger")
+        assert [row.user_id for row in chat.people] == found
+        assert [row.user_id for row in chat.matching("stranger")] == found
+    chat.find("no name")
+    assert len(chat.people) == 0
+    chat.find("alice")  # ourselves
+    assert len(chat.people) == 0
+    chat.find("")
+    assert [row.user_id for row in chat.people] == ["mina"]
+    chat.select(UserId("stranger"))
+    assert engine.opened == "stranger"
 
 
 def test_trust_is_seen_in_the_list_and_said_in_words() -> None:

@@ -357,8 +357,8 @@ class Chat(Deciding):
                     self._need(Part.PANEL)  # our keys are made with the first connection
                 else:
                     self._need(Part.HEADER, Part.PEOPLE)
-            case PeopleChanged(people=people, complete=complete):
-                self._people.update(people, complete=complete)
+            case PeopleChanged(people=people, complete=complete, listed=listed):
+                self._people.update(people, complete=complete, listed=listed)
                 self._need(Part.PEOPLE, Part.HEADER)
                 if any(person.user_id == self.selected for person in people):
                     self._need(Part.PANEL, Part.COMPOSER)

@@ -8,7 +8,8 @@ from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Times
 from secure_chat.client.presenter.rows import Mark, PersonRow
 from secure_chat.client.text import one_line
-from secure_chat.protocol.addresses import UserId
+from secure_chat.errors import BadAddress
+from secure_chat.protocol.addresses import UserId, canonical_user_id
 
 _PREVIEW, _NAME = 80, 64  # characters
 _REQUESTS, _PINNED, _REST = range(3)
@@ -23,6 +24,7 @@ class People:
         self._people: dict[UserId, Person] = {}
         self._conversations: dict[UserId, Conversation] = {}
         self.search = ""
+        self._listed = True  # False: the server names nobody, so a name can only be typed
         self.show_archived = False
         self.writing: set[UserId] = set()
 
@@ -33,10 +35,13 @@ class People:
         else:
             self.writing.discard(user_id)
 
-    def update(self, people: Iterable[Person], *, complete: bool = False) -> None:
+    def update(
+        self, people: Iterable[Person], *, complete: bool = False, listed: bool = True
+    ) -> None:
         """New presence or trust; ``complete``: who is missing is gone."""
         if complete:
             self._people.clear()
+            self._listed = listed
         for person in people:
             if person.user_id != self._ourselves:
                 self._people[person.user_id] = person
@@ -86,6 +91,8 @@ class People:
         """The list as it is drawn, narrowed by ``search``, or else by our own."""
         wanted = (self.search if search is None else search).strip().lower()
         everybody = {*self._people, *self._conversations}
+        if not self._listed and (typed := _exact_name(wanted)) and typed != self._ourselves:
+            everybody.add(typed)
         shown = (one for one in everybody if self._is_shown(one, wanted))
         found = sorted(shown, key=self._order)
         headings = {} if wanted or self.show_archived else self._headings(found, words)
@@ -197,6 +204,14 @@ class People:
             spoken=f"{user_id}, {asks}",
             request=True,
         )
+
+
+def _exact_name(text: str) -> UserId | None:
+    """What was typed, if an account could have that name."""
+    try:
+        return canonical_user_id(text)
+    except BadAddress:
+        return None
 
 
 class PersonRows(Sequence[PersonRow]):
