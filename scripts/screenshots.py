@@ -17,8 +17,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from secure_chat.client.events import (
+    Attachment,
     ConnectionChanged,
     ConnectionState,
+    FileState,
     KeyEvent,
     KeyFact,
     Means,
@@ -30,11 +32,15 @@ from secure_chat.client.events import (
 )
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.chat import Chat
+from secure_chat.client.presenter.rows import BubbleRow
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.presenter.signin import Field
+from secure_chat.client.window import sheets
 from secure_chat.client.window.app import App
 from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.page_host import Kind
+from secure_chat.client.window.popup_menu import PopupMenu
+from secure_chat.client.window.sheet import Sheet
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.errors import ConnectFailed
 from secure_chat.protocol.addresses import UserId
@@ -47,7 +53,7 @@ from tests.window.stage import Silent
 _LINK = "securechat://chat.example.org:7443/#v=1&pin=" + "A" * 43 + "&invite=" + "A" * 22
 _KEPT: list[App] = []
 """Windows are never collected: a Tcl interpreter that another thread frees ends the process."""
-BOB, SARA, CAROL = UserId("bob"), UserId("sara"), UserId("carol")
+BOB, SARA, CAROL, DARIUSH = map(UserId, ("bob", "sara", "carol", "dariush"))
 
 
 HELD_ROWS = (
@@ -107,11 +113,33 @@ def engine() -> FakeEngine:
     fake.pin(SARA, pinned=True)
     fake.set_contact_name(SARA, "سارا (دانشگاه)")
     fake.mute(CAROL, None)
+    _more(fake)
     say(SARA, "فردا ساعت ۱۰ جلسه داریم", ago=12)
     say(SARA, "لطفاً دیر نکن!", ago=11)
     say(SARA, "This one is held.", ours=True, ago=2, state=MessageState.HELD,
         problem="The recipient's mailbox is full.")  # fmt: skip
     return fake
+
+
+def _more(fake: FakeEngine) -> None:
+    """Files, timers, and what is gone."""
+    fake.timers[DARIUSH] = 3600
+    say, him = fake.say, DARIUSH
+    say(him, "See https://example.org/برنامه before you answer.", ago=50)
+    say(him, "", ago=48, deleted=True)
+    say(him, "🎉🎉", ago=47)
+    say(him, "", ago=46, file=Attachment(
+        "minutes of the meeting in October 2026, second version.pdf", 2_400_000,
+        "application/pdf", FileState.DOWNLOADING, done=1_000_000, total=2_400_000))  # fmt: skip
+    say(him, "", ours=True, ago=45, state=MessageState.DELIVERED, file=Attachment(
+        "photo.jpg", 812_000, "image/jpeg", FileState.SENT))  # fmt: skip
+    say(him, "This one goes in an hour.", ours=True, ago=30, state=MessageState.READ, timer=3600,
+        expires=at(-30))  # fmt: skip
+    say(him, "کلید را زیر گلدان گذاشتم", ago=3, timer=3600, expires=at(-57),
+        quoted=Quote(b"q", ours=True, number=1, text="This one goes in an hour."))  # fmt: skip
+    say(him, "My clock is wrong.", ago=2, claimed=at(-100_000))
+    say(him, "", notice=True, ago=1,
+        problem="dariush set messages to disappear 1 hour after they are read.")  # fmt: skip
 
 
 class Studio:
@@ -211,6 +239,47 @@ class Studio:
         self.take(app, "nobody")
         app.close()
 
+    def deeds(self) -> None:
+        """What one does in a conversation: menus, cards, answers, a selection, a search."""
+        app = self._open(BOB, _nothing)
+        assert isinstance(app.screen, ChatView)
+        assert app.chat is not None
+        view, deeds, talk = app.screen, app.screen.conversation.deeds, app.chat.talk
+        assert talk is not None
+        rows = [row for row in app.chat.timeline.rows if isinstance(row, BubbleRow)]
+        ours = next(row.number for row in reversed(rows) if row.edited)
+        link = next(row for row in rows if "https" in row.text)
+        for name, act in (
+            ("menu", lambda: deeds.show_menu(ours, 620, 130)),
+            ("link", lambda: deeds.open_link("https://аррӏе.com/login?next=/account")),
+            ("details", lambda: deeds.details(ours)),
+            ("delete", lambda: deeds.delete({ours})),
+            ("react", lambda: deeds.choose_reaction(link.number)),
+            ("forward", lambda: deeds.forward({ours})),
+            ("timer", deeds.choose_timer),
+            ("shortcuts", lambda: sheets.shortcuts(view, view._ui)),
+        ):
+            act()
+            self.take(app, name)
+            for child in app.root.winfo_children():
+                if isinstance(child, Sheet | PopupMenu):
+                    child.close()
+        deeds.reply(link.number)
+        view.composer.put("Yes, page 4 above all")
+        self.take(app, "reply")
+        view.conversation.cancel()
+        for row in rows[-4:-1]:
+            deeds.choose(row.number)
+        self.take(app, "selection")
+        deeds.unchoose()
+        view.search.insert("1.0", "the")
+        view.side.ask("the")
+        self.take(app, "search")
+        app.close()
+        app = self._open(DARIUSH, _nothing)
+        self.take(app, "more")
+        app.close()
+
     def _open(self, person: UserId | None, prepare: Callable[[FakeEngine], None]) -> App:
         fake = engine()
         app = self.app(FakeAccounts(fake))
@@ -252,6 +321,7 @@ def main() -> int:
             studio.chat()
             studio.people()
             studio.pages()
+            studio.deeds()
     return 0
 
 

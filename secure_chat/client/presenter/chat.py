@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from secure_chat.client.api import Engine, Files
+from secure_chat.client.api import Engine
 from secure_chat.client.events import (
     AccountDeletion,
     ChangeSent,
@@ -67,9 +67,7 @@ class Chat(Deciding):
         *,
         clock: Clock = system_clock,
         monotonic: Callable[[], float] = time.monotonic,
-        files: Files | None = None,
     ) -> None:
-        self._files = files
         self._engine = engine
         self._clock = clock
         self._monotonic = monotonic
@@ -419,7 +417,7 @@ class Chat(Deciding):
     def _open(self, user_id: UserId) -> None:
         self._talk = Talk(
             self._engine, user_id, self._, self._times, self._do, self._monotonic,
-            standing=self._people.conversation(user_id), files=self._files,
+            standing=self._people.conversation(user_id),
         )  # fmt: skip
 
     def _leave(self) -> None:

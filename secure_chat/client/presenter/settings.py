@@ -56,7 +56,7 @@ class Settings:
     panel_open: bool = True
     enter_sends: bool = True
     geometry: str = ""  # size and place of the window, as Tk writes them
-    side_width: int = 270  # of the people's column, in design pixels
+    side_width: int = 300  # of the people's column, in design pixels
     path: Path | None = field(default=None, compare=False)
 
     @classmethod

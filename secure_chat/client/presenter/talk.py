@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from secure_chat.client.api import Engine, Files
+from secure_chat.client.api import Engine
 from secure_chat.client.events import (
     Conversation,
     Event,
@@ -40,9 +40,7 @@ class Talk:
         monotonic: Callable[[], float],
         *,
         standing: Conversation | None = None,
-        files: Files | None = None,
     ) -> None:
-        self._files = files
         self._engine, self._ = engine, words
         self._times = times
         self._ask = ask
@@ -218,33 +216,22 @@ class Talk:
 
     def send_file(self, path: Path) -> bool:
         """Send a file, with what is written as its caption; False leaves that in the field."""
-        files, composing = self._files, self.composing
-        if files is None:
-            return False
-        caption, reply_to = composing.caption
+        engine = self._engine
+        caption, reply_to = self.composing.caption
         if not self._ask(
-            lambda: files.send_file(self.user_id, path, caption=caption, reply_to=reply_to)
+            lambda: engine.send_file(self.user_id, path, caption=caption, reply_to=reply_to)
         ):
             return False
-        composing.sent()
+        self.composing.sent()
         return True
 
     def save_file(self, number: int, folder: Path) -> None:
         """Fetch the file of a message."""
-        files = self._files
-        if files is not None:
-            self._ask(lambda: files.save_file(self.user_id, number, folder))
+        self._ask(lambda: self._engine.save_file(self.user_id, number, folder))
 
     def cancel_file(self, number: int) -> None:
         """Stop a file that is under way."""
-        files = self._files
-        if files is not None:
-            self._ask(lambda: files.cancel_file(self.user_id, number))
-
-    @property
-    def has_files(self) -> bool:
-        """Whether files can be sent."""
-        return self._files is not None
+        self._ask(lambda: self._engine.cancel_file(self.user_id, number))
 
     def set_timer(self, seconds: int) -> bool:
         """After how long new messages disappear; 0: never."""

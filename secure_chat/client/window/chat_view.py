@@ -42,7 +42,7 @@ class ChatView(tk.Frame):
         self.side = SideView(
             self._main, ui, chat, self.select, corner, self.open_at, self.deeds.show_menu
         )
-        self.side.people.canvas.configure(width=self._side_width(settings.side_width))
+        self.side.set_width(self._side_width(settings.side_width))
         self.side.pack(side=ui.start, fill="y")
         self._sash = tk.Frame(
             self._main, width=ui.px(3), background=ui.colors.line, cursor="sb_h_double_arrow"
@@ -158,7 +158,7 @@ class ChatView(tk.Frame):
         if self._ui.words.rtl:
             inside = self._main.winfo_width() - inside
         self._settings.side_width = round(inside / self._ui.px(100) * 100)
-        self.people.canvas.configure(width=self._side_width(self._settings.side_width))
+        self.side.set_width(self._side_width(self._settings.side_width))
 
     def _on_resize(self, event: "tk.Event[tk.Misc]") -> None:
         """A narrow window keeps its room for the conversation; the panel comes when asked for."""

@@ -66,10 +66,10 @@ class ComposerArea(tk.Frame):
 
     # ------------------------------------------------------------ from the presenter
 
-    def show(self, row: ComposerRow, *, files: bool) -> None:
-        """What is being written, and whether that is possible; ``files``: they can be sent."""
+    def show(self, row: ComposerRow) -> None:
+        """What is being written, and whether that is possible."""
         self.composer.show(row)
-        self.attach.enable(on=row.enabled and files)
+        self.attach.enable(on=row.enabled)
         if row.counter:
             self._ui.write(self._counter, row.counter, font="small")
             color = self._ui.colors.danger if row.over else self._ui.colors.muted
@@ -129,11 +129,11 @@ class ComposerArea(tk.Frame):
         text = ui.words.plural("{number} selected", "{number} selected", count)
         ui.label(self._bar, text, font="bold").pack(side=ui.start, padx=ui.px(16), pady=ui.px(16))
         acts: tuple[tuple[str, Callable[[], object], str], ...] = (
-            (ui.words("Cancel"), self._writer.leave, ""),
-            (ui.words("Remove…"), self._writer.remove_chosen, "Danger"),
-            (ui.words("Forward…"), self._writer.forward_chosen, ""),
-            (ui.words("Copy"), self._writer.copy_chosen, "Accent"),
+            (ui.words("Cancel"), self._writer.leave, "Bar"),
+            (ui.words("Remove…"), self._writer.remove_chosen, "Bar"),
+            (ui.words("Forward…"), self._writer.forward_chosen, "Bar"),
+            (ui.words("Copy"), self._writer.copy_chosen, "Bar"),
         )
         for label, act, style in acts:
-            ui.button(self._bar, label, act, style).pack(side=ui.end, padx=ui.px(5))
+            ui.button(self._bar, label, act, style).pack(side=ui.end)
         self._bar.pack(side="bottom", fill="x", padx=ui.px(8))

@@ -260,8 +260,7 @@ class ConversationView(tk.Frame):
         if arrangement != self._arrangement:
             self._arrangement = arrangement
             self._arrange()
-        talk = self._chat.talk
-        self.area.show(self._chat.composer, files=talk is not None and talk.has_files)
+        self.area.show(self._chat.composer)
         if self._drafted is not self._chat.talk:
             self._drafted = self._chat.talk
             self.composer.put(self._chat.draft)

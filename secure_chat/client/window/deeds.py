@@ -12,6 +12,7 @@ from secure_chat.client.presenter.emoji import QUICK
 from secure_chat.client.presenter.rows import FileAction
 from secure_chat.client.window import sheets
 from secure_chat.client.window.drawn import Hit, Target
+from secure_chat.client.window.emoji_grid import drawable
 from secure_chat.client.window.file_dialogs import FileDialogs
 from secure_chat.client.window.popup_menu import Entry, PopupMenu
 from secure_chat.client.window.ui import Ui
@@ -59,8 +60,8 @@ class Deeds:
             for place, item in enumerate(items)
         ]  # fmt: skip
         quick = []
-        if any(item.do is Do.REACT for item in items) and self._ui.astral:
-            quick = [(one, partial(self.react, number, one)) for one in QUICK]
+        if any(item.do is Do.REACT for item in items):
+            quick = [(one, partial(self.react, number, one)) for one in drawable(self._ui, QUICK)]
         if self.menu is not None:
             self.menu.close()
         self.menu = PopupMenu(self._parent, self._ui, [*special, *entries], quick)

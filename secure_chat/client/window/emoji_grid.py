@@ -1,14 +1,20 @@
 """A grid of emoji to choose from, by mouse or by arrow keys."""
 
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from secure_chat.client.presenter.emoji import MORE, QUICK
+from secure_chat.client.presenter.emoji import MORE, QUICK, bare
 from secure_chat.client.window.shapes import Pen
 from secure_chat.client.window.ui import Ui
 
 _COLUMNS = 8
+
+
+def drawable(ui: Ui, emoji: Sequence[str]) -> list[str]:
+    """Those that this system can draw; in words they would not fit."""
+    shown = [one for one in emoji if ui.picture(one) == bare(one)]
+    return [one for one in shown if ui.has_glyph(bare(one))] or shown
 
 
 class EmojiGrid(tk.Canvas):
@@ -16,8 +22,7 @@ class EmojiGrid(tk.Canvas):
 
     def __init__(self, parent: tk.Misc, ui: Ui, on_choose: Callable[[str], object]) -> None:
         self._all = [*QUICK, *MORE]
-        if not ui.astral:  # in words they would not fit, and those of one unit remain
-            self._all = [one for one in self._all if all(char <= "\uffff" for char in one)]
+        self._all = drawable(ui, self._all)
         self._cell = ui.px(42)
         rows = -(-len(self._all) // _COLUMNS)
         super().__init__(

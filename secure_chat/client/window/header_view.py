@@ -4,6 +4,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from secure_chat.client.presenter.rows import HeaderRow
+from secure_chat.client.window.icon_button import IconButton
 from secure_chat.client.window.palette import AVATARS
 from secure_chat.client.window.shapes import Pen, trust_badge
 from secure_chat.client.window.ui import Ui
@@ -40,9 +41,13 @@ class HeaderView(tk.Frame):
         if header is None:
             ui.label(inside, "secure_chat", font="title").pack(anchor=ui.start_anchor)
             return
+        timer = IconButton(inside, ui, "timer", ui.words("Disappearing messages"), self._on_timer)
+        if header.timer:
+            ui.label(inside, header.timer, font="small", color=colors.accent).pack(
+                side=ui.end, padx=ui.px(2)
+            )
         if header.known:
-            said = f"◷ {header.timer or ui.words('Disappear')}"
-            ui.button(inside, said, self._on_timer, "Bar").pack(side=ui.end)
+            timer.pack(side=ui.end)
         avatar(inside, ui, header.user_id).pack(side=ui.start)
         names = ui.frame(inside, colors.surface)
         names.pack(side=ui.start, padx=ui.px(10))

@@ -19,12 +19,12 @@ class Sheet(tk.Frame):
 
     def __init__(self, parent: tk.Misc, ui: Ui, title: str, *, width: int = _WIDTH) -> None:
         top = parent.winfo_toplevel()
-        super().__init__(top, background=ui.colors.accent, borderwidth=0)
+        super().__init__(top, background=ui.colors.muted, borderwidth=0)
         self.ui = ui
         self.wrap = ui.px(width - 44)
         self._before = top.focus_get()
         inside = ui.frame(self, ui.colors.surface)
-        inside.pack(padx=2, pady=2, fill="both", expand=True)
+        inside.pack(padx=1, pady=1, fill="both", expand=True)
         self.body = ui.frame(inside, ui.colors.surface)
         self.body.pack(fill="both", expand=True, padx=ui.px(22), pady=ui.px(18))
         self.title = title

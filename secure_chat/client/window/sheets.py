@@ -89,7 +89,7 @@ def people(
     sheet = Sheet(parent, ui, title, width=380)
     entry = ShapedEntry(sheet.body, ui)
     entry.pack(fill="x", pady=(ui.px(12), ui.px(8)))
-    frame = tk.Frame(sheet.body, height=ui.px(300), background=ui.colors.ground)
+    frame = tk.Frame(sheet.body, width=sheet.wrap, height=ui.px(300), background=ui.colors.ground)
     frame.pack(fill="x")
     frame.pack_propagate(False)  # noqa: FBT003 - Tk's signature
     listed = PeopleList(frame, ui, lambda user_id: sheet.finish(lambda: choose(user_id)))

@@ -84,6 +84,11 @@ class SideView(tk.Frame):
         self.results.show(found)
         self._arrange(len(rows) if found else -1)
 
+    def set_width(self, pixels: int) -> None:
+        """How wide the column is."""
+        self.people.canvas.configure(width=pixels)
+        self.results.canvas.configure(width=pixels)
+
     def _arrange(self, people: int) -> None:
         """Beside messages that were found the people take no more room than they need."""
         if people == self._arranged_for:

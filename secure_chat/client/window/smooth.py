@@ -22,6 +22,7 @@ class Discs:
         self._root = root
         self._images: dict[tuple[str, int], str] = {}
         self._quarters: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._boxes: dict[tuple[str, str, int, int], str] = {}
 
     def disc(self, color: str, diameter: int) -> str:
         """A filled circle."""
@@ -44,10 +45,34 @@ class Discs:
             self._quarters[key] = tuple(self._image(color, part) for part in parts)
         return self._quarters[key]
 
+    def box(self, fill: str, border: str, radius: int, thick: int) -> str:
+        """A rounded box with a border; two rows and columns in the middle may be stretched."""
+        key = fill, border, radius, thick
+        if key not in self._boxes:
+            outer, inner = _box_coverage(radius, 0), _box_coverage(radius, thick)
+            inside, edge = _rgb(fill), _rgb(border)
+            rows = []
+            for outer_row, inner_row in zip(outer, inner, strict=True):
+                row = bytearray()
+                for alpha, share in zip(outer_row, inner_row, strict=True):
+                    mixed = zip(inside, edge, strict=True)
+                    row += bytes(
+                        (one * share + other * (255 - share)) // 255 for one, other in mixed
+                    )
+                    row.append(alpha)
+                rows.append(bytes(row))
+            self._boxes[key] = self._png(rows, len(outer))
+        return self._boxes[key]
+
     def _image(self, color: str, alpha: list[bytes]) -> str:
-        rgb = bytes.fromhex(color.removeprefix("#"))
-        rows = b"".join(b"\0" + b"".join(rgb + bytes([a]) for a in row) for row in alpha)
-        header = struct.pack(">IIBBBBB", len(alpha[0]), len(alpha), 8, _TRUECOLOR_ALPHA, 0, 0, 0)
+        rgb = _rgb(color)
+        rows = [b"".join(rgb + bytes([a]) for a in row) for row in alpha]
+        return self._png(rows, len(alpha[0]))
+
+    def _png(self, pixels: list[bytes], width: int) -> str:
+        """An image of rows of RGBA pixels."""
+        rows = b"".join(b"\0" + row for row in pixels)
+        header = struct.pack(">IIBBBBB", width, len(pixels), 8, _TRUECOLOR_ALPHA, 0, 0, 0)
         data = b"\x89PNG\r\n\x1a\n" + b"".join(
             _chunk(kind, content)
             for kind, content in (
@@ -57,6 +82,36 @@ class Discs:
             )
         )
         return str(self._root.tk.call("image", "create", "photo", "-data", data))
+
+
+def _rgb(color: str) -> bytes:
+    return bytes.fromhex(color.removeprefix("#"))
+
+
+def _box_coverage(radius: int, inset: int) -> list[bytes]:
+    """How much of each pixel of a box with round corners is covered, ``inset`` from its edges."""
+    side, corner = 2 * radius + 2, max(radius - inset, 1)
+    disc = _coverage(2 * corner)
+
+    def at(place: int) -> int | None:
+        """The disc's row or column for one of the box; None in the middle; -1 outside."""
+        inner = place - inset
+        if inner < 0 or place >= side - inset:
+            return -1
+        if inner < corner:
+            return inner
+        after = place - (side - inset - corner)
+        return corner + after if after >= 0 else None
+
+    places = [at(place) for place in range(side)]
+    rows = []
+    for y in places:
+        row = bytearray()
+        for x in places:
+            outside = x == -1 or y == -1
+            row.append(0 if outside else 255 if x is None or y is None else disc[y][x])
+        rows.append(bytes(row))
+    return rows
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

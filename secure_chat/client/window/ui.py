@@ -7,7 +7,7 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import font as tkfont
 from tkinter import ttk
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import emoji as emojis
@@ -21,6 +21,7 @@ from secure_chat.client.window.system import draws_astral, toolkit_shapes
 Side = Literal["left", "right"]
 _FAMILIES = ("Segoe UI", "SF Pro Text", "Noto Sans", "Cantarell", "Ubuntu", "DejaVu Sans")
 _MONO = ("Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "Noto Sans Mono", "Liberation Mono")
+_NO_CHARACTER = "\U0010fffe"  # what is drawn for it is drawn for whatever has no glyph
 _SMALLEST, _DESIGN_LINE = 10, 20
 _SMALLEST_SIZE = 6  # points of the smallest font at the smallest text size
 LOGICAL_LONGEST = 16 * 1024  # characters of a message that are drawn; the protocol allows no more
@@ -54,6 +55,15 @@ class Assets:
                 name: TextLayout(font.measure, toolkit_shapes=self.shapes)
                 for name, font in self.fonts.items()
             }
+
+
+class Face(NamedTuple):
+    """The colours of a button or field."""
+
+    ground: str
+    raised: str  # under the mouse
+    border: str
+    focus: str  # the border of what has the keyboard
 
 
 class Ui:
@@ -182,11 +192,23 @@ class Ui:
             parent,
             text=self.say(text),
             command=command,
-            style=f"{style}.TButton" if style else "TButton",
+            style=self._on_ground(f"{style}.TButton" if style else "TButton", parent),
         )
         button.bind("<Return>", lambda _: button.invoke())
         button.bind("<KP_Enter>", lambda _: button.invoke())
         return button
+
+    def _on_ground(self, style: str, parent: tk.Misc) -> str:
+        """The same style for where it stands: that is what round corners leave visible."""
+        ground = str(parent.cget("background"))
+        name = f"{ground.removeprefix('#')}.{style}"
+        ttk.Style(self.root).configure(name, background=ground)
+        return name
+
+    def has_glyph(self, picture: str) -> bool:
+        """Whether some font has an emoji, as far as widths tell; if in doubt, it has."""
+        measure = self.fonts["text"].measure
+        return all(measure(one) != measure(_NO_CHARACTER) for one in picture)
 
     # ------------------------------------------------------------ once
 
@@ -213,29 +235,20 @@ class Ui:
         }
         for name, (ground, text, raised, border) in kinds.items():
             style.configure(
-                name, background=ground, foreground=text, padding=padding, relief="raised",
-                bordercolor=border, lightcolor=ground, darkcolor=ground, borderwidth=1,
-                focusthickness=2, anchor="center",
+                name, background=c.ground, foreground=text, padding=padding, borderwidth=0,
+                anchor="center", width=0,
             )  # fmt: skip
-            style.map(
-                name,
-                background=[("disabled", c.raised), ("active", raised), ("pressed", raised)],
-                foreground=[("disabled", c.muted)],
-                bordercolor=[("focus", c.text if ground == c.accent else c.accent)],
-                lightcolor=[("focus", c.text if ground == c.accent else c.accent),
-                            ("active", raised), ("disabled", c.raised)],
-                darkcolor=[("focus", c.text if ground == c.accent else c.accent),
-                           ("active", raised), ("disabled", c.raised)],
-            )  # fmt: skip
+            style.map(name, foreground=[("disabled", c.muted)])
+            strong = c.text if ground == c.accent else c.accent
+            self._face(style, name, "Button.label", Face(ground, raised, border, strong))
         for name in ("Choice.TButton", "Chosen.TButton"):
             style.configure(name, width=-4)
         style.configure("Quiet.TButton", padding=(self.px(8), self.px(4)))
         style.configure("Bar.TButton", padding=(self.px(8), self.px(4)))
-        style.configure("TEntry", padding=(self.px(8), self.px(6)), bordercolor=c.line,
-                        lightcolor=c.surface, darkcolor=c.surface, foreground=c.text)  # fmt: skip
-        style.map("TEntry", bordercolor=[("focus", c.accent)], lightcolor=[("focus", c.accent)],
-                  darkcolor=[("focus", c.accent)], fieldbackground=[("disabled", c.ground)],
-                  foreground=[("disabled", c.muted)])  # fmt: skip
+        style.configure("TEntry", padding=(self.px(9), self.px(6)), foreground=c.text,
+                        background=c.ground)  # fmt: skip
+        style.map("TEntry", foreground=[("disabled", c.muted)])
+        self._face(style, "TEntry", "Entry.textarea", Face(c.surface, c.surface, c.line, c.accent))
         thumb = ("Vertical.Scrollbar.thumb", {"expand": True, "sticky": "nswe"})
         trough = ("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})
         style.layout("Slim.Vertical.TScrollbar", [trough])  # type: ignore[list-item]
@@ -271,6 +284,25 @@ class Ui:
         style.configure("TProgressbar", background=c.accent, troughcolor=c.raised,
                         bordercolor=c.raised, lightcolor=c.accent, darkcolor=c.accent,
                         thickness=self.px(4))  # fmt: skip
+
+    def _face(self, style: ttk.Style, name: str, inside: str, face: Face) -> None:
+        """Round corners for a kind of widget: its layout is an image that stretches."""
+        radius = self.px(8)
+        element = f"{face.ground}{face.raised}{face.border}{face.focus}.{radius}.{name}.face"
+        if element not in style.element_names():
+            box = self.discs.box
+            style.element_create(
+                element, "image", box(face.ground, face.border, radius, 1),
+                ("disabled", box(self.colors.raised, self.colors.raised, radius, 1)),
+                ("focus", "active", box(face.raised, face.focus, radius, 2)),
+                ("focus", box(face.ground, face.focus, radius, 2)),
+                ("active", box(face.raised, face.border, radius, 1)),
+                border=radius, padding=2, sticky="nswe",
+            )  # fmt: skip
+        within = (inside, {"sticky": "nswe"})
+        kind = inside.partition(".")[0]
+        padding = (f"{kind}.padding", {"sticky": "nswe", "children": [within]})
+        style.layout(name, [(element, {"sticky": "nswe", "children": [padding]})])  # type: ignore[list-item]
 
 
 def _make_fonts(root: tk.Tk) -> dict[str, tkfont.Font]:
