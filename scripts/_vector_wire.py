@@ -87,6 +87,15 @@ def wire(kem: Encapsulations) -> Json:
         registrations.append(
             {"invite": token.hex() if token else None, "signed": signed.hex(), **_frame(register)}
         )
+    signed = signing.account_deletion(
+        version=1,
+        features=[],
+        exporter=exporter,
+        hello=greeting,
+        server_id=SERVER,
+        device=device.address,
+    )
+    deletion = messages.AccountDelete(7, party.account.sign(signed))
     error = messages.Error(Code.RATE_LIMITED, 'not "now" \\ سلام\n\x01', retry_after=1.5)
     pin, spare = Pin(draws(32)), Pin(draws(32))
     links = [
@@ -94,13 +103,14 @@ def wire(kem: Encapsulations) -> Json:
         InviteLink(ServerAddress("::1", 7443), SERVER, (pin, spare), invite),
     ]
     return {
-        "shows": "greeting, login, registration and links: bytes and what is signed",
+        "shows": "greeting, login, registration, deletion and links: bytes and what is signed",
         "party": party.described(),
         "server_id": SERVER.hex(),
         "exporter": exporter.hex(),
         "hello": _frame(hello),
         "logins": logins,
         "registrations": registrations,
+        "account_deletion": {"signed": signed.hex(), **_frame(deletion)},
         "pm": _frame(messages.Pm(DeliveryId(Draws("id")(16)), "bob/main", 2), b"opaque"),
         "error": _frame(error),
         "links": [

@@ -61,6 +61,13 @@ def test_greeting_login_and_registration() -> None:
         assert signed.hex() == case["signed"]
         assert device.sign(signed) == login.signature
         _check_frame(case, login)
+    case = vector["account_deletion"]
+    deletion = messages.decode_client_header(case["header"].encode())
+    assert isinstance(deletion, messages.AccountDelete)
+    signed = signing.account_deletion(**common, features=[])
+    assert signed.hex() == case["signed"]
+    assert account.sign(signed) == deletion.signature
+    _check_frame(case, deletion)
     for case in vector["registrations"]:
         register = messages.decode_client_header(case["header"].encode())
         assert isinstance(register, messages.Register)
