@@ -209,11 +209,12 @@ def test_settings_are_in_force_at_once_and_keep_their_page(stage: Stage, tmp_pat
     chat_view(app).select(BOB)
     stage.press(app, "ctrl+comma")
     stage.until(lambda: isinstance(app.pages.page, SettingsPage), "by its shortcut")
-    height = app.ui.line_height
+    height, smallest = app.ui.line_height, app.root.minsize()
     for name, value in (("theme", "dark"), ("text_size", 150), ("enter_sends", False)):
         setattr(app.settings, name, value)
         app.apply()
     assert app.ui.line_height > height
+    assert app.root.minsize() > smallest  # a window never too small for its letters
     app.settings.language = "fa"
     app.apply()
     assert isinstance(app.pages.page, SettingsPage)

@@ -125,7 +125,16 @@ class App:
         root.geometry(f"{width}x{height}")
         if remembered := on_screen(self.settings.geometry, root):
             root.geometry(remembered)
-        root.minsize(min(width, ui.px(_SMALLEST[0])), min(height, ui.px(_SMALLEST[1])))
+        self._leave_room()
+
+    def _leave_room(self) -> None:
+        """The window is never too small for its letters, as far as the screen allows."""
+        ui, root = self._ui, self.root
+        width = min(ui.px(_SMALLEST[0]), root.winfo_screenwidth() * 95 // 100)
+        height = min(ui.px(_SMALLEST[1]), root.winfo_screenheight() * 90 // 100)
+        root.minsize(width, height)
+        if root.winfo_ismapped() and (root.winfo_width() < width or root.winfo_height() < height):
+            root.geometry(f"{max(width, root.winfo_width())}x{max(height, root.winfo_height())}")
 
     def _show(self) -> None:
         """The screen for where we are: signing in, or talking."""
@@ -189,6 +198,7 @@ class App:
         if isinstance(self.screen, ChatView) and self.chat is not None:
             self.chat.keep_draft(self.screen.composer.written)
         self._ui = Ui(self._assets, self.settings, self._words)
+        self._leave_room()
         self.watch.speak(self._words)
         if self.chat is not None:
             self.chat.speak(self._words)

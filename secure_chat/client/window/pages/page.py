@@ -21,7 +21,8 @@ class Page(tk.Frame):
     def __init__(self, parent: tk.Misc, ui: Ui, title: str, on_close: Callable[[], object]) -> None:
         super().__init__(parent, background=ui.colors.ground)
         self.ui, self._close = ui, on_close
-        self.wrap = ui.px(_WIDTH - 48)
+        room = self.winfo_toplevel().winfo_width() - ui.px(90)  # large letters, a small window
+        self.wrap = min(ui.px(_WIDTH - 48), max(room, ui.px(240)))
         bar = ui.frame(self, ui.colors.surface)
         bar.pack(fill="x", pady=(0, 1))
         # In a line from right to left the arrow is mirrored, as a bracket is.
