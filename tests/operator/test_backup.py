@@ -284,6 +284,40 @@ def test_nothing_is_overwritten_unasked(server: ServerProcess) -> None:
     assert (aside / "server.db").stat().st_size > 0
 
 
+def test_a_log_without_its_database_does_not_enter_the_restored_one(server: ServerProcess) -> None:
+    """What a killed server left beside a deleted database is in the way, and is moved aside."""
+    file = backup(server)
+    assert server.command("invite", "--label", "too late").code == 0
+    server.kill()
+    log = server.data_dir / "server.db-wal"
+    assert log.stat().st_size > 0
+    (server.data_dir / "server.db").unlink()
+    refused = server.command("restore", str(file))
+    assert refused.code == 2
+    assert "is not empty" in refused.err
+    done = server.command("restore", str(file), "--force")
+    assert done.code == 0, done.err
+    assert "too late" not in server.command("invite", "list", "--all").out
+
+
+def test_no_server_begins_where_a_restore_was_cut_off(server: ServerProcess) -> None:
+    """Killed between moving the old away and the new in: every start says so, until it is done."""
+    file = backup(server)
+    server.stop()
+    known = server.command("restore", str(file), "--force").out.partition(": server ")[2][:22]
+    (server.data_dir / "restore.unfinished").touch()
+    (server.data_dir / "server.db").unlink()
+    for words in (["serve"], ["invite"], ["users"]):
+        refused = server.command(*words)
+        assert refused.code == 2, refused
+    assert "a restore was cut off" in server.command("serve").err
+    assert server.command("restore", str(file)).code == 2
+    again = server.command("restore", str(file), "--force")
+    assert again.code == 0, again.err
+    assert f"server {known}" in again.out
+    server.start()
+
+
 def test_a_copy_that_nobody_fetched_is_swept_away(server: ServerProcess) -> None:
     """A backup that was killed leaves no old messages behind the next start."""
     left = server.data_dir / "backup-0123456789abcdef"

@@ -21,7 +21,7 @@ from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config
 from secure_chat.server.store import backup, database
-from secure_chat.server.store.backup import BLOBS, DATABASE, Contents
+from secure_chat.server.store.backup import BLOBS, DATABASE, UNFINISHED, Contents
 
 _MEANING = """\
 What happened after it is lost: accounts that were made, and messages that waited. Invites that were
@@ -68,8 +68,14 @@ def _run(config: Config, options: Namespace) -> int:
 
 
 def _in_the_way(folder: Path) -> bool:
+    """Also a log without its database: SQLite would carry it into the one that is put there."""
     blobs = folder / BLOBS
-    return database.exists(folder) or (blobs.is_dir() and any(blobs.iterdir()))
+    leftovers = (folder / UNFINISHED, folder / f"{DATABASE}-wal")
+    return (
+        database.exists(folder)
+        or any(path.exists() for path in leftovers)
+        or (blobs.is_dir() and any(blobs.iterdir()))
+    )
 
 
 def _tls_targets(config: Config, archive: ArchiveReader, *, force: bool) -> dict[str, Path]:
@@ -108,6 +114,7 @@ def _put_in_place(folder: Path, coming: Path, tls: dict[str, Path]) -> Path | No
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
     aside = folder / f"before-restore-{stamp}"
     moved = [name for name in _OURS if (folder / name).exists()] if _in_the_way(folder) else []
+    (folder / UNFINISHED).touch(mode=0o600)  # no server starts with one half of each
     if moved:
         aside.mkdir(mode=0o700)
     for name in moved:
@@ -122,6 +129,7 @@ def _put_in_place(folder: Path, coming: Path, tls: dict[str, Path]) -> Path | No
         if name == BLOBS and target.is_dir():
             target.rmdir()  # empty, or moved away
         (coming / name).replace(target)
+    (folder / UNFINISHED).unlink()
     return aside if moved else None
 
 

@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from secure_chat.errors import BackupFailed, BackupUnusable
+from secure_chat.errors import BackupFailed, BackupUnusable, DataFolderUnusable
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import ServerId
 from secure_chat.server.steady import wall_clock
@@ -44,6 +44,9 @@ SEQUENCE_JUMP: Final = 2**40
 
 STAGING: Final = "backup-"
 COMING: Final = "restore-"
+UNFINISHED: Final = "restore.unfinished"
+"""A file that stands in the data folder while a restore moves things: see `must_be_finished`."""
+
 _MARGIN_SECONDS: Final = limits.DAY
 _ROWS: Final = 1_000
 
@@ -63,6 +66,13 @@ def stage(connection: Connection, folder: Path) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         raise BackupFailed(reason=getattr(wrong, "strerror", None) or str(wrong)) from wrong
     return place
+
+
+def must_be_finished(folder: Path) -> None:
+    """Raise `DataFolderUnusable` if a restore was cut off: a server would begin there anew."""
+    if (folder / UNFINISHED).exists():
+        reason = "a restore was cut off; restore the backup again, with --force"
+        raise DataFolderUnusable(folder=folder, reason=reason)
 
 
 def sweep(folder: Path) -> None:

@@ -71,6 +71,7 @@ class Store:
         held = database.lock(data_dir)
         clock = clock or SteadyClock()
         try:
+            backup.must_be_finished(data_dir)
             backup.sweep(data_dir)
             database.migrate(data_dir)
             return cls(data_dir, held, _identity(data_dir, clock), clock)
