@@ -6,9 +6,12 @@ standard error and exit code 2; a failure of this machine or of this program exi
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from secure_chat import __version__
@@ -34,6 +37,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
     replace_closed()
+    _clean_up_when_ended()
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(_completed(words))
     try:
@@ -54,6 +58,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = described(bug)
         print(f"{PROGRAM}: a mistake in this program: {where}. Please report it.", file=sys.stderr)
         return 1
+
+
+def _clean_up_when_ended() -> None:
+    """Let a command that is told to end delete what it began, as after Ctrl+C.
+
+    `serve` takes these signals itself, later.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if (
+            number is not None
+            and threading.current_thread() is threading.main_thread()
+            and signal.getsignal(number) is signal.SIG_DFL  # else: nohup, or somebody's own
+        ):
+            signal.signal(number, end)
 
 
 def _completed(words: list[str]) -> list[str]:

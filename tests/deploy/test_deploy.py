@@ -110,7 +110,8 @@ def test_a_first_certificate_overwrites_nothing(tmp_path: Path) -> None:
     assert b64url(pin) in said
     code, said = machine.run("make-cert")
     assert code == 2
-    assert "exists already and is kept" in said
+    assert "exists already; rotate-cert renews" in said
+    assert "--force" not in said  # an option that it does not have
     code, said = machine.run("make-cert", "--cert", str(tmp_path / "other.pem"))
     assert (code, "this command makes" in said) == (2, True)
     machine.manager.close()

@@ -114,3 +114,13 @@ def test_an_account_is_deleted_by_typing_its_name(server: ServerProcess, tmp_pat
     done = again.run("register", "--link", str(server.link()), "--name", "leaver-t")
     assert done.code == 1
     assert "taken" in done.err
+
+
+def test_the_operators_ctrl_d_is_no_yes(server: ServerProcess) -> None:
+    """The end of input at the question changes nothing, and is no mistake of the program."""
+    command = [*server._program(), "rotate-cert", *server._place(), "--new-key"]
+    with Terminal(command, server.folder, environment(server.folder / "home")) as terminal:
+        terminal.expect("Type yes to go on: ")
+        terminal.type("\x04")
+        terminal.expect("The certificate was not replaced: as you wished.")
+        assert terminal.end() == 2

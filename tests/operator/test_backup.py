@@ -1,7 +1,9 @@
 """``backup`` and ``restore``: what was accepted is there again, and nothing is given out twice."""
 
 import hashlib
+import os
 import shutil
+import signal
 import stat
 import tarfile
 import threading
@@ -12,9 +14,11 @@ import pytest
 
 from secure_chat.protocol.messages import Accepted, Delivery
 from secure_chat.server.core.mailbox import RESERVE
+from secure_chat.server.store import backup as backups
 from secure_chat.server.store.backup import SEQUENCE_JUMP
-from tests.support.processes import Person, ServerProcess
+from tests.support.processes import Person, Running, ServerProcess
 from tests.support.raw_client import RawClient
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -326,6 +330,46 @@ def test_a_copy_that_nobody_fetched_is_swept_away(server: ServerProcess) -> None
     (left / "server.db").write_bytes(b"messages")
     server.start()
     assert not left.exists()
+
+
+def _cut_off(server: ServerProcess, number: int) -> Path:
+    """Start a backup of much, end it while it writes; the file that it was to make."""
+    blobs = server.data_dir / "blobs"
+    for number_of in range(4):
+        with (blobs / f"{number_of:064x}").open("wb") as file:
+            file.truncate(512 * 1024 * 1024)  # sparse here, written out in the archive
+    target = server.folder / "cut.backup"
+    command = [*server._program(), "backup", *server._place(), str(target)]
+    with Running(command, server.folder, "cut", server.folder / "home") as running:
+        wait_for((server.folder / ".cut.backup.partial").exists, 60, "it writes")
+        assert list(server.data_dir.glob("backup-*"))
+        assert backups.sweep_left(server.data_dir) == 0  # young, and held
+        for place in server.data_dir.glob("backup-*"):
+            os.utime(place, (0, 0))
+        assert backups.sweep_left(server.data_dir) == 0  # held
+        running.process.send_signal(number)
+        assert running.wait(60) != 0
+    return target
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without asking it")
+def test_a_backup_that_is_told_to_end_leaves_nothing(server: ServerProcess) -> None:
+    """SIGTERM, as of a timer that ran out: no copy of messages and no half file stays."""
+    target = _cut_off(server, signal.SIGTERM)
+    assert not list(server.data_dir.glob("backup-*"))
+    assert not list(target.parent.glob("*cut.backup*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
+def test_the_copy_of_a_killed_backup_is_swept_by_the_running_server(server: ServerProcess) -> None:
+    """Nobody holds it any more, so the next round deletes it; a young one is left to its asker."""
+    _cut_off(server, signal.SIGKILL)
+    (copy,) = server.data_dir.glob("backup-*")
+    copy.touch()
+    assert backups.sweep_left(server.data_dir) == 0
+    os.utime(copy, (0, 0))
+    assert backups.sweep_left(server.data_dir) == 1
+    assert not copy.exists()
 
 
 def test_commands_make_no_folder_by_mistake(server: ServerProcess, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """``secure-chat-server backup``: a consistent copy of all that the server holds, while it runs."""
 
-import shutil
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -52,13 +51,27 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(config: Config, options: Namespace) -> int:
     target: Path = options.file
-    if target.is_dir() or (target.exists() and not options.force):
+    if target.is_dir():
+        raise BackupFailed(reason=f"{target} is a folder; name a file")
+    if target.exists() and not options.force:
         raise BackupFailed(reason=f"{target} exists already; choose another name, or use --force")
     if not target.absolute().parent.is_dir():
         raise BackupFailed(reason=f"there is no folder {target.absolute().parent}")
     tls = _tls_files(config) if options.with_key else {}
     staged = Path(perform(config, _STAGE, Nothing()).folder)
     try:
+        blobs = _fetched(config, staged, target, tls)
+    except BackupUnusable as wrong:
+        raise BackupFailed(reason=f"what is to be saved is damaged: {wrong}") from None
+    except OSError as wrong:
+        raise BackupFailed(reason=wrong.strerror or str(wrong)) from None
+    print(_said(target, blobs, with_key=options.with_key), flush=True)
+    return 0
+
+
+def _fetched(config: Config, staged: Path, target: Path, tls: dict[str, Path]) -> int:
+    """Check the copy and write the archive; how many blobs are in it."""
+    with backup.fetching(staged):
         server_id = backup.check(staged)
         files = {backup.DATABASE: staged / backup.DATABASE, **tls}
         blobs = backup.blobs_in(staged / backup.BLOBS)
@@ -72,14 +85,7 @@ def _run(config: Config, options: Namespace) -> int:
             len(blobs),
         )
         archive.write(target, index, files, blobs)
-    except BackupUnusable as wrong:
-        raise BackupFailed(reason=f"what is to be saved is damaged: {wrong}") from None
-    except OSError as wrong:
-        raise BackupFailed(reason=wrong.strerror or str(wrong)) from None
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-    print(_said(target, len(blobs), with_key=options.with_key), flush=True)
-    return 0
+        return len(blobs)
 
 
 def _tls_files(config: Config) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from secure_chat.errors import BadSetting, RotationRefused
+from secure_chat.errors import BadSetting, CertificatesExist, RotationRefused
 from secure_chat.protocol.encoding import b64url
 from secure_chat.server import certificates
 from secure_chat.server.certificates import CertificateFiles
@@ -34,6 +34,9 @@ def _run(config: Config, options: Namespace) -> int:
             raise BadSetting(name=setting, problem=f"this command makes {here}, and not {path}")
     try:
         pin = certificates.generate(files.folder, tuple(options.name), days=options.days)
+    except CertificatesExist as wrong:
+        reason = f"{wrong.facts['path']} exists already; rotate-cert renews a certificate"
+        raise RotationRefused(reason=reason) from None
     except OSError as wrong:
         reason = f"{wrong.filename}: {(wrong.strerror or str(wrong)).lower()}"
         raise RotationRefused(reason=reason) from None

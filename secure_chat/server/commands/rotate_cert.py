@@ -99,7 +99,7 @@ def _must_be_meant(*, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise RotationRefused(reason="add --yes if that is what you want")
-    if input("Type yes to go on: ").strip().lower() != "yes":
+    if words.typed("Type yes to go on: ") != "yes":
         raise RotationRefused(reason="as you wished")
 
 

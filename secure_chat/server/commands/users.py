@@ -20,7 +20,7 @@ from secure_chat.errors import (
 )
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.held import HeldRow
-from secure_chat.server.commands import output
+from secure_chat.server.commands import output, words
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.operation import Nothing, Operation, Place, Running, perform
 from secure_chat.server.config import Config
@@ -254,9 +254,10 @@ def _confirm(name: str) -> None:
     """Raises `NotConfirmed` unless the name is typed once more."""
     if not sys.stdin.isatty():
         raise NotConfirmed(how="there is no terminal to ask on; scripts say --yes")
-    sys.stderr.write(f"This deletes {name} with all that is held on it, for good. Its name: ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() != name:
+    if (
+        words.typed(f"This deletes {name} with all that is held on it, for good. Its name: ")
+        != name
+    ):
         raise NotConfirmed(how="that is another name")
 
 

@@ -1,7 +1,8 @@
-"""Arguments that several commands take, checked as they are read."""
+"""What several commands are told: arguments, checked as they are read, and answers."""
 
 import argparse
 import re
+import sys
 
 from secure_chat.protocol.limits import DAY, HOUR, MINUTE
 
@@ -22,6 +23,13 @@ def label(text: str) -> str:
     if len(text) > _MAX_LABEL or not text.isprintable():
         raise argparse.ArgumentTypeError(f"a label has at most {_MAX_LABEL} printable characters")
     return text
+
+
+def typed(question: str) -> str:
+    """What a person at the terminal answers, in lower case; empty where the input ends."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower()
 
 
 class Number:

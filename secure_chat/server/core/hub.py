@@ -381,6 +381,7 @@ class Hub:
 
         self._store.write(job, self._expiry_done)
         self._blobs.expire(before, steady, _EXPIRE_ROWS)
+        self._store.sweep_copies()
 
     def _expiry_done(self, outcome: list[mail.Expired] | Exception) -> None:
         if isinstance(outcome, Exception):

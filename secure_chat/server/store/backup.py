@@ -19,13 +19,15 @@ import os
 import secrets
 import shutil
 import sqlite3
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from secure_chat.errors import BackupFailed, BackupUnusable, DataFolderUnusable
+from secure_chat.errors import BackupFailed, BackupUnusable, DataFolderInUse, DataFolderUnusable
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import ServerId
 from secure_chat.server.steady import wall_clock
@@ -47,6 +49,7 @@ COMING: Final = "restore-"
 UNFINISHED: Final = "restore.unfinished"
 """A file that stands in the data folder while a restore moves things: see `must_be_finished`."""
 
+_FETCHED_SECONDS: Final = 60.0  # whoever asked for a copy has begun to fetch it by then
 _MARGIN_SECONDS: Final = limits.DAY
 _ROWS: Final = 1_000
 
@@ -76,9 +79,35 @@ def must_be_finished(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete copies that nobody came for: they hold messages that may have been delivered."""
+    """Delete copies that nobody came for: they hold messages that may have been delivered.
+
+    Only for who holds the folder's lock and makes no copies; `sweep_left` is for a running server.
+    """
     for place in [*folder.glob(f"{STAGING}*"), *folder.glob(f"{COMING}*")]:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def fetching(place: Path) -> Iterator[None]:
+    """Keep a copy while it is fetched, and delete it then. Raises `DataFolderUnusable`."""
+    try:
+        with contextlib.closing(database.lock(place)):
+            yield
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def sweep_left(folder: Path) -> int:
+    """Delete copies whose fetcher has gone, be it killed; how many."""
+    long_ago = time.time() - _FETCHED_SECONDS
+    gone = 0
+    for place in folder.glob(f"{STAGING}*"):
+        with contextlib.suppress(FileNotFoundError, DataFolderInUse, DataFolderUnusable):
+            if place.stat().st_mtime < long_ago:
+                database.lock(place).close()
+                shutil.rmtree(place, ignore_errors=True)
+                gone += 1
+    return gone
 
 
 def _snapshot(connection: Connection, target: Path) -> None:

@@ -112,7 +112,7 @@ def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
 
     def began(connection: Connection) -> None:
         if begin == _READ:  # touches no disk, so it cannot fail; half the price of a statement
-            _driver(connection).execute(begin)
+            driver_of(connection).execute(begin)
         else:
             connection.exec_driver_sql(begin)
 
@@ -121,18 +121,12 @@ def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
     return engine
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
 def checkpoint(connection: Connection) -> bool:
     """Move the WAL into the database and cut it to nothing; False: a reader was in the way.
 
     Only outside a transaction. It waits a moment for readers: no message is written meanwhile.
     """
-    driver = _driver(connection)
+    driver = driver_of(connection)
     driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_BUSY_MS}")
     try:
         with contextlib.closing(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:

@@ -120,6 +120,10 @@ class Store:
         """Queue work on the bytes of blobs (`blob_files`); False if the queue is full."""
         return self._blobs.submit(job, done)
 
+    def sweep_copies(self) -> None:
+        """Delete copies for a backup that was cut off. What fails is tried at the next round."""
+        self.blob(lambda _: backup.sweep_left(self.folder), lambda _: None)
+
     def create_invite(
         self, label: str = "", uses: int = 1, expires_ms: int | None = None
     ) -> InviteToken:
