@@ -15,18 +15,21 @@ from secure_chat.client.events import (
     MessageRemoved,
     MessageState,
     Quote,
+    Reaction,
 )
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.shortcuts import SHORTCUTS
+from secure_chat.client.window import ui
 from secure_chat.client.window.app import App
 from secure_chat.client.window.drawn import Target
+from secure_chat.client.window.emoji_grid import EmojiGrid
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.sheet import Sheet
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from tests.window.fakes import FakeEngine, at
 from tests.window.scenes import BOB, signed_in, talking_to_bob
-from tests.window.stage import Stage, all_texts, chat_view, drawn_texts
+from tests.window.stage import Stage, all_texts, chat_view, drawn_texts, item_option, items
 
 pytestmark = pytest.mark.window
 CAROL = UserId("carol")
@@ -129,6 +132,33 @@ def test_a_reaction_is_chosen_from_the_menu_or_typed(stage: Stage) -> None:
     stage.press(app, "Return")
     stage.until(lambda: ("react", BOB, (message.number, "☕")) in engine.changes, "typed")
     assert sheet(app) is None
+
+
+def test_where_colour_emoji_would_end_the_program_they_are_said_in_words(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an old libXft no character beyond U+FFFF is drawn: not in texts, reactions or menus."""
+    monkeypatch.setattr(ui, "draws_astral", lambda: False)
+    engine = FakeEngine()
+    reactions = (Reaction(ours=False, emoji="👍"), Reaction(ours=True, emoji="❤️"))
+    message = engine.say(BOB, "well done 🎉", reactions=reactions)
+    app = talking_to_bob(stage, engine)
+    stage.until(lambda: "thumbs up sign" in drawn_texts(app), "the reaction in words")
+    assert "❤" in drawn_texts(app)
+    to_messages(stage, app)
+    stage.press(app, "Menu")
+    stage.until(lambda: menu(app) is not None, "the menu")
+    opened = menu(app)
+    assert opened is not None
+    drawn = [item_option(opened, one, "text") for one in items(opened, "text")]
+    opened.close()
+    chat_view(app).conversation.deeds.choose_reaction(message.number)
+    stage.until(lambda: sheet(app) is not None, "the card")
+    grid = app.root.focus_get()
+    assert isinstance(grid, EmojiGrid)
+    drawn += [item_option(grid, one, "text") for one in items(grid, "text")]
+    everything = "".join([*drawn, *drawn_texts(app), *all_texts(app.root)])
+    assert not {one for one in everything if one > "\uffff"}
 
 
 def test_deleting_asks_and_the_keyboard_is_on_cancel(stage: Stage) -> None:
