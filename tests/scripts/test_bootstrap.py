@@ -20,7 +20,7 @@ from .conftest import ROOT, Run
 
 ENTRIES = ("demo.py", "test.py", "generate_certs.py")
 FIRST = [*ENTRIES, "_bootstrap/__init__.py"]
-REQUIREMENT = re.compile(r"[a-z0-9-]+==[0-9][\w.]*(?: ; [^\\]+)? \\")
+REQUIREMENT = re.compile(r"[a-z0-9-]+==(?:\d+!)?[0-9][\w.]*(?: ; [^\\]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 FILES = sorted((ROOT / "requirements").glob("*.txt"))
 
