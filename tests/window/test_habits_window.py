@@ -2,7 +2,7 @@
 
 import time
 import tkinter as tk
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -187,6 +187,36 @@ def test_a_window_that_nobody_uses_locks_itself(
     assert app.watch.poll()
     monkeypatch.undo()
     app.settings.idle_minutes = 0
+
+
+@pytest.mark.parametrize("what", ["details", "remove", "show_menu"])
+def test_a_lock_takes_cards_and_menus_away(stage: Stage, what: str) -> None:
+    """A card that is open when the window locks is gone: Tab reaches nothing of it, no grab holds
+    the mouse, and its words are nowhere."""
+    fake = FakeEngine()
+    fake.say(BOB, "a private word")
+    app = signed_in(stage, fake)
+    chat_view(app).select(BOB)
+    deeds = chat_view(app).conversation.deeds
+    number = deeds._chat.timeline.last_number
+    assert number is not None
+    open_it: dict[str, Callable[[], object]] = {
+        "details": lambda: deeds.details(number),
+        "remove": lambda: deeds.remove({number}),
+        "show_menu": lambda: deeds.show_menu(number, 300, 300),
+    }
+    open_it[what]()
+    stage.pump()
+    app.lock()
+    stage.pump()
+    assert app.root.winfo_children() == [app.screen]
+    assert not app.root.tk.call("grab", "current")
+    lock_view = app.screen
+    assert isinstance(lock_view, LockView)
+    assert app.root.focus_get() is lock_view.entry
+    for _ in range(5):
+        stage.press(app, "Tab")
+        assert str(app.root.focus_get()).startswith(str(lock_view))
 
 
 def test_signing_out_closes_the_profile_and_asks_again(stage: Stage) -> None:

@@ -22,6 +22,8 @@ from secure_chat.client.window.editing import make_fields_comfortable
 from secure_chat.client.window.page_host import Kind, PageHost
 from secure_chat.client.window.pages.lock_page import LockView
 from secure_chat.client.window.pages.page import LOCK, QUIT
+from secure_chat.client.window.popup_menu import PopupMenu
+from secure_chat.client.window.sheet import Sheet
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
@@ -139,6 +141,7 @@ class App:
     def _show(self) -> None:
         """The screen for where we are: signing in, or talking."""
         make_fields_comfortable(self._ui)
+        self._close_cards()
         if self.screen is not None:
             self.screen.destroy()
         self.screen = None
@@ -156,6 +159,12 @@ class App:
             self.root.title("secure_chat")
             self.screen = SignInView(self.root, self._ui, self._signin, self._options, self._corner)
         self.screen.pack(fill="both", expand=True)
+
+    def _close_cards(self) -> None:
+        """Cards and menus lie beside the screen and must not outlive it: a lock covers them all."""
+        for child in self.root.winfo_children():
+            if isinstance(child, Sheet | PopupMenu):
+                child.close()
 
     def _tools(self, parent: tk.Misc) -> tk.Frame:
         """Under the people: somebody new, the settings, the lock."""
@@ -220,6 +229,7 @@ class App:
 
     def cover(self) -> None:
         """A page covers the screen."""
+        self._close_cards()
         if self.screen is not None:
             self.screen.pack_forget()
         self._look()
@@ -322,6 +332,7 @@ class App:
         self.root.lift()
         self.root.focus_force()
         if user_id is not None and self.chat is not None and isinstance(self.screen, ChatView):
+            self._close_cards()  # they are about the conversation that was open
             self.pages.leave()
             self.screen.select(user_id)
 
