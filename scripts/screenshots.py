@@ -229,7 +229,7 @@ class Studio:
         """The conversation in its states."""
         for name, person, prepare in (
             ("chat", BOB, _nothing),
-            ("held", SARA, _offline),
+            ("offline", SARA, _offline),
             ("changed", CAROL, _nothing),
         ):
             app = self._open(person, prepare)

@@ -219,6 +219,33 @@ def test_a_lock_takes_cards_and_menus_away(stage: Stage, what: str) -> None:
         assert str(app.root.focus_get()).startswith(str(lock_view))
 
 
+def test_persian_is_joined_wherever_people_write_it(stage: Stage) -> None:
+    """The own name in the settings too; an empty field's caret stands where reading starts, and
+    Tab goes from the search to what it narrows."""
+    fake = FakeEngine()
+    fake.set_profile("سارا")
+    app = stage.open(
+        FakeAccounts(fake, [KnownProfile(Path("/p/alice"), "alice", "")]), None, Settings("fa")
+    )
+    stage.write(app, "correct horse")
+    stage.press(app, "Return")
+    stage.until(lambda: app.chat is not None, "signed in")
+    search = chat_view(app).search
+    caret = search.bbox("insert")
+    assert caret is not None
+    assert caret[0] > search.winfo_width() * 3 // 4
+    search.focus_set()
+    stage.press(app, "Tab")
+    assert app.root.focus_get() is chat_view(app).people.canvas
+    app.pages.open(Kind.SETTINGS)
+    settings = page(app, SettingsPage)
+    assert isinstance(settings, SettingsPage)
+    entry = settings.name.entry
+    stage.until(lambda: entry.picture.shown, "drawn in joined letters")
+    drawn = [item_option(entry.picture, item, "text") for item in items(entry.picture, "text")]
+    assert drawn == ["\ufe8d\ufead\ufe8e\ufeb3"]
+
+
 def test_signing_out_closes_the_profile_and_asks_again(stage: Stage) -> None:
     fake = FakeEngine()
     app = signed_in(stage, fake)

@@ -64,10 +64,14 @@ class ShapedEntry(ShapedText):
             self.on_change()
 
     def _place_hint(self) -> None:
+        """The hint, and the caret of the empty entry, stand where reading starts."""
+        rtl = self._ui.words.rtl
+        self.tag_remove("rtl", "1.0", "end")
         if self.written:
             self._hint.place_forget()
             return
-        rtl = self._ui.words.rtl
+        if rtl:
+            self.tag_add("rtl", "1.0", "end")
         side = self._ui.px(4)
         self._hint.place(
             relx=1.0 if rtl else 0.0, x=-side if rtl else side, rely=0.5, anchor="e" if rtl else "w"

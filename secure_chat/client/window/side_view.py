@@ -38,13 +38,14 @@ class SideView(tk.Frame):
         self._secured.pack(anchor=ui.start_anchor, padx=ui.px(16))
         self.search = ShapedEntry(self, ui, hint=ui.words("Search people and messages"))
         self.search.pack(fill="x", padx=ui.px(12), pady=(ui.px(10), ui.px(6)))
+        # Tab goes in the order in which they are made: from the search to what it narrows.
+        self.people = PeopleList(self, ui, on_choose, on_menu)
+        self.results = ResultsList(self, ui, on_result)
         corner(self).pack(side="bottom", fill="x", padx=ui.px(8), pady=ui.px(6))
         self._foot = ui.frame(self)
         self._foot.pack(side="bottom", fill="x")
         self.archive = ui.button(self._foot, "", self._toggle_archive, "Quiet")
-        self.people = PeopleList(self, ui, on_choose, on_menu)
         self.people.pack(fill="both", expand=True)
-        self.results = ResultsList(self, ui, on_result)
         self._on_result = on_result
         self._arranged_for = -1
         self.search.on_change = self._on_search

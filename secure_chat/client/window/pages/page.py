@@ -6,6 +6,7 @@ from tkinter import ttk
 from typing import TypeVar
 
 from secure_chat.client.events import Event
+from secure_chat.client.window.shaped_entry import ShapedEntry
 from secure_chat.client.window.ui import Ui
 
 _WIDTH = 600  # design pixels
@@ -113,6 +114,10 @@ class Page(tk.Frame):
         """A label, an entry, and the place of its mistake."""
         return FieldBox(parent, self.ui, label, secret=secret, value=value, wrap=self.wrap)
 
+    def shaped_field(self, parent: tk.Misc, label: str, value: str) -> "ShapedFieldBox":
+        """The same for what people write in their own script."""
+        return ShapedFieldBox(parent, self.ui, label, value=value, wrap=self.wrap)
+
     def choice(
         self,
         parent: tk.Misc,
@@ -202,26 +207,16 @@ class Page(tk.Frame):
             self._canvas.yview_moveto((bottom - height + self.ui.px(30)) / total)
 
 
-class FieldBox:
-    """A label, an entry, and the line under it."""
+class NoteBox:
+    """A label, room for an entry, and the line under it."""
 
-    def __init__(
-        self, parent: tk.Misc, ui: Ui, label: str, *, secret: bool, value: str, wrap: int
-    ) -> None:
+    def __init__(self, parent: tk.Misc, ui: Ui, label: str, *, wrap: int) -> None:
         self._ui, self._wrap = ui, wrap
         self.box = ui.frame(parent, ui.colors.surface)
         self.box.pack(fill="x", pady=(ui.px(9), 0))
         if label:
             ui.label(self.box, label, font="small_bold").pack(anchor=ui.start_anchor)
-        self.entry = ttk.Entry(self.box, font=ui.fonts["text"], show="•" if secret else "")
-        self.entry.insert(0, value)
-        self.entry.pack(fill="x", pady=(ui.px(2), 0))
         self._note = ui.label(self.box, font="small")
-
-    @property
-    def value(self) -> str:
-        """What stands in it."""
-        return self.entry.get()
 
     @property
     def said(self) -> str:
@@ -237,6 +232,38 @@ class FieldBox:
         self._note.configure(foreground=color or self._ui.colors.danger)
         self._ui.write(self._note, text, font="small", wrap=self._wrap)
         self._note.pack(anchor=self._ui.start_anchor, pady=(self._ui.px(2), 0))
+
+
+class FieldBox(NoteBox):
+    """For what is typed in Latin letters (an account's name, a link), or hidden."""
+
+    def __init__(
+        self, parent: tk.Misc, ui: Ui, label: str, *, secret: bool, value: str, wrap: int
+    ) -> None:
+        super().__init__(parent, ui, label, wrap=wrap)
+        self.entry = ttk.Entry(self.box, font=ui.fonts["text"], show="•" if secret else "")
+        self.entry.insert(0, value)
+        self.entry.pack(fill="x", pady=(ui.px(2), 0))
+
+    @property
+    def value(self) -> str:
+        """What stands in it."""
+        return self.entry.get()
+
+
+class ShapedFieldBox(NoteBox):
+    """For what people write in their own script."""
+
+    def __init__(self, parent: tk.Misc, ui: Ui, label: str, *, value: str, wrap: int) -> None:
+        super().__init__(parent, ui, label, wrap=wrap)
+        self.entry = ShapedEntry(self.box, ui)
+        self.entry.put(value)
+        self.entry.pack(fill="x", pady=(ui.px(2), 0))
+
+    @property
+    def value(self) -> str:
+        """What stands in it."""
+        return self.entry.value
 
 
 def _descendants(widget: tk.Misc) -> list[tk.Misc]:

@@ -66,11 +66,11 @@ class SettingsPage(Page):
     def _account(self) -> None:
         ui, engine = self.ui, self._engine
         card = self.card(ui.words("You: {name}", name=engine.user_id))
-        self.name = self.field(
+        self.name = self.shaped_field(
             card, ui.words("How you like to be called (your contacts see it; empty: your name)"),
-            value=engine.display_name(),
+            engine.display_name(),
         )  # fmt: skip
-        self.name.entry.bind("<Return>", lambda _: self._rename())
+        self.name.entry.bind("<<Submit>>", lambda _: self._rename())
         self.buttons(
             card,
             (ui.words("Save"), self._rename, ""),
