@@ -62,7 +62,7 @@ def certificate(config: Config, now: dt.datetime) -> Iterator[Finding]:
         yield Finding("error", str(wrong), "name the right files with --cert and --key")
         return
     yield _ok(f"{config.cert} fits {config.key}")
-    yield _dates(config.cert, found, now)
+    yield dates(config.cert, found, now)
     yield from _names(config, found)
     yield from _key_is_private(config.key)
     files = links.files_of(config)
@@ -73,7 +73,8 @@ def certificate(config: Config, now: dt.datetime) -> Iterator[Finding]:
         yield _ok("invite links carry the pin of a spare key")
 
 
-def _dates(path: Path, found: x509.Certificate, now: dt.datetime) -> Finding:
+def dates(path: Path, found: x509.Certificate, now: dt.datetime) -> Finding:
+    """Whether a certificate is valid now, and for how long."""
     begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
     renew = "secure-chat-server rotate-cert renews it; clients with a pin look at no dates"
     if now < begins:

@@ -5,6 +5,7 @@ has a label that names a person or an address. The listener is plain HTTP on loo
 operator asks for another place by two settings.
 """
 
+import contextlib
 import logging
 import socket
 import threading
@@ -23,8 +24,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from secure_chat import __version__
-from secure_chat.errors import ListenFailed
+from secure_chat import __version__, tls
+from secure_chat.errors import BadCertificateFile, ListenFailed
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.server import machine
 from secure_chat.server.commands.operation import Place, Running
@@ -71,6 +72,10 @@ class _Numbers(Collector):
         yield _gauge("connections", "established, logged in or not", running.net.connections)
         yield _gauge("logged_in", "devices that are logged in", running.hub.logged_in)
         yield _gauge("handshakes_under_way", "TLS handshakes", running.net.handshakes)
+        with contextlib.suppress(BadCertificateFile):
+            ends = tls.load_certificates(self._place.config.cert)[0].not_valid_after_utc
+            text = "when the certificate expires, in seconds since 1970"
+            yield _gauge("certificate_expiry_timestamp_seconds", text, ends.timestamp())
         queues = GaugeMetricFamily(
             f"{_PREFIX}queue_length", "work that waits for a thread of the store", labels=["queue"]
         )
@@ -270,6 +275,10 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     pages: ClassVar[dict[str, Callable[[], tuple[int, str, bytes]]]] = {}
 
+    def do_HEAD(self) -> None:  # the name that http.server calls
+        """As a GET, without the page: some watchers ask so."""
+        self.do_GET()
+
     def do_GET(self) -> None:  # the name that http.server calls
         """One of the two pages, or 404."""
         page = self.pages.get(self.path.partition("?")[0])
@@ -285,7 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nobody's address goes to the log."""

@@ -4,6 +4,8 @@ import datetime as dt
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,35 @@ def test_what_is_wrong_is_an_error_with_advice(operator: Operator) -> None:
     assert "database" in done.stdout
     assert "→ stop the server, keep a copy" in done.stdout
     assert file.read_bytes() == damaged
+
+
+_AS_NOBODY = """
+import os, sys
+from secure_chat.server import cli
+if os.geteuid() == 0:
+    os.setuid(65534)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@posix
+def test_who_may_not_look_is_told_so(operator: Operator) -> None:
+    """Another account does not hear that there is no data; it hears whose it has to be."""
+    assert operator.invite().returncode == 0
+    operator.data.chmod(0)
+    try:
+        for words in (["check"], ["stats"], ["users", "list"], ["invite", "list"]):
+            done = subprocess.run(
+                [sys.executable, "-c", _AS_NOBODY, *words, *operator.settings()],
+                cwd=operator.folder, env=operator.environment, capture_output=True,
+                encoding="utf-8", timeout=60, check=False,
+            )  # fmt: skip
+            said = done.stdout + done.stderr
+            assert "run as the server's account" in said, (words, said)
+            assert "no server's data" not in said
+            assert done.returncode in {1, 2}
+    finally:
+        operator.data.chmod(0o700)
 
 
 def test_a_newer_and_an_older_schema_are_told_apart(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from secure_chat.errors import BadSetting, StorageUnavailable
 from secure_chat.protocol.messages import Error, Login
 from secure_chat.protocol.wiretypes import Signature
-from secure_chat.server import config
+from secure_chat.server import certificates, config
 from secure_chat.server.counters import COMMIT_BUCKETS, Counters
 from secure_chat.server.metrics import Health
 from tests.operator.conftest import Operator, Running
@@ -206,6 +206,16 @@ def test_a_full_disk_is_unwell(operator: Operator) -> None:
         assert "Writing to the disk" in get(port, "/healthz")[1]
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, before)
         wait_for(lambda: get(port, "/healthz")[0] == 200, 30, "it is well again")
+
+
+def test_a_server_warns_of_its_certificates_dates(operator: Operator) -> None:
+    """At the start, and in a metric: who never runs ``check`` sees it all the same."""
+    certificates.generate(operator.files.folder, days=7, force=True)
+    with watched(operator) as (running, port):
+        wait_for(lambda: any("expires on" in line for line in running.log), 30, "it warns")
+        shown = samples(port)["secure_chat_certificate_expiry_timestamp_seconds{}"]
+        assert 6 < (shown - time.time()) / 86_400 < 8
+        assert get(port, "/healthz", "HEAD") == (200, "")
 
 
 def test_only_loopback_unless_it_is_asked_for() -> None:

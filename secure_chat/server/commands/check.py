@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from msgspec import Struct
 
-from secure_chat.errors import DataFolderInUse
+from secure_chat.errors import DataFolderInUse, DataFolderUnusable
 from secure_chat.server import admin, health
 from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
@@ -37,19 +37,25 @@ _INSIDE = Operation("check", Nothing, Findings, _inside, _SECONDS)
 
 def _run(config: Config, options: Namespace) -> int:
     now = dt.datetime.now(dt.UTC)
+    found = list(health.certificate(config, now))
+    try:
+        found += _of_the_data(config, now)
+    except DataFolderUnusable as wrong:
+        found.append(Finding("error", str(wrong).rstrip(".")))
+    print(output.json(found) if options.json else _for_people(found), flush=True)
+    return int(any(one.level == "error" for one in found))
+
+
+def _of_the_data(config: Config, now: dt.datetime) -> list[Finding]:
+    """What is found in the data folder and around it. Raises `DataFolderUnusable`."""
     running = admin.ask(config.data_dir, _INSIDE.name, _INSIDE.seconds)
-    found = [
-        *health.certificate(config, now),
-        *health.folder(config),
-        *health.clock(config, now),
-    ]
+    found = [*health.folder(config), *health.clock(config, now)]
     if running is None:
         found += [*health.port(config), *_offline(config, now)]
     else:
         found.append(Finding("ok", "a server runs"))
         found += [Finding(**one) for one in running["findings"]]
-    print(output.json(found) if options.json else _for_people(found), flush=True)
-    return int(any(one.level == "error" for one in found))
+    return found
 
 
 def _offline(config: Config, now: dt.datetime) -> list[Finding]:

@@ -1,6 +1,7 @@
 """``secure-chat-server serve``: run the server until it is told to stop."""
 
 import contextlib
+import datetime as dt
 import logging
 import signal
 import sys
@@ -10,13 +11,14 @@ from functools import partial
 from types import FrameType
 
 from secure_chat import __version__
-from secure_chat.errors import SecureChatError
+from secure_chat.errors import BadCertificateFile, SecureChatError
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
-from secure_chat.server import app, interpreter, links, logs, machine, service
+from secure_chat.server import app, health, interpreter, links, logs, machine, service
 from secure_chat.server.commands import invite
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config, from_options
+from secure_chat.tls import load_certificates
 
 _WATCH_SECONDS = 0.5
 
@@ -58,6 +60,7 @@ def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     server.start()
     interpreter.settle()
     _greet(server)
+    _warn_of_dates(server)
     service.tell("READY=1")
     while server.net.is_serving and not signals.stop.wait(_WATCH_SECONDS):
         if signals.reload.is_set():
@@ -77,9 +80,19 @@ def _reload(server: app.Server, options: Namespace) -> None:
     service.tell("RELOADING=1")
     try:
         server.reload(from_options(options))
+        _warn_of_dates(server)
     except SecureChatError as wrong:
         log.error("nothing was reloaded, the settings of before go on: %s", wrong)
     service.tell("READY=1")
+
+
+def _warn_of_dates(server: app.Server) -> None:
+    """A certificate that has expired, or will soon: nobody runs `check` each week."""
+    with contextlib.suppress(BadCertificateFile):
+        found = load_certificates(server.config.cert)[0]
+        said = health.dates(server.config.cert, found, dt.datetime.now(dt.UTC))
+        if said.level != "ok":
+            log.warning("%s: %s", said.what, said.advice)
 
 
 def _greet(server: app.Server) -> None:

@@ -41,11 +41,17 @@ def file_of(folder: Path) -> Path:
 
 
 def exists(folder: Path) -> bool:
-    """Whether a server has ever used a data folder."""
+    """Whether a server has ever used a data folder. Raises `DataFolderUnusable` (rights)."""
     try:
         return file_of(folder).stat().st_size > 0
+    except PermissionError as wrong:
+        raise DataFolderUnusable(folder=folder, reason=_whose(wrong)) from None
     except OSError:
         return False
+
+
+def _whose(wrong: OSError) -> str:
+    return f"{(wrong.strerror or 'permission denied').lower()}; run as the server's account"
 
 
 def prepare(folder: Path) -> None:
@@ -56,6 +62,8 @@ def prepare(folder: Path) -> None:
         for name in (_FILE, _LOCK):  # SQLite gives -wal and -shm the mode of the database
             os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
             (folder / name).chmod(0o600)
+    except PermissionError as wrong:
+        raise DataFolderUnusable(folder=folder, reason=_whose(wrong)) from wrong
     except OSError as wrong:
         raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
 
