@@ -252,8 +252,18 @@ def test_a_narrow_window_leaves_the_room_to_the_conversation(stage: Stage) -> No
     assert panel.winfo_ismapped()
     app.root.geometry("780x620")
     stage.until(lambda: not panel.winfo_ismapped(), "it is hidden")
-    chat_view(app).toggle_panel()
+    view = chat_view(app)
+    view.search.focus_set()
+    view.toggle_panel()
     stage.until(panel.winfo_ismapped, "it was asked for")
+    # It takes the people's room, not the conversation's, and the keyboard is never out of sight.
+    stage.until(lambda: not view.side.winfo_ismapped(), "the people make room")
+    assert view.composer.text.winfo_width() > 200
+    assert app.root.focus_get() is view.composer.text
+    stage.press(app, "ctrl+k")
+    stage.until(view.side.winfo_ismapped, "the search is there when it is asked for")
+    assert app.root.focus_get() is view.search
+    view.toggle_panel()
     app.root.geometry("1120x720")
     stage.until(panel.winfo_ismapped, "there is room again")
 

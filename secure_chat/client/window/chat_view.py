@@ -43,13 +43,11 @@ class ChatView(tk.Frame):
             self._main, ui, chat, self.select, corner, self.open_at, self.deeds.show_menu
         )
         self.side.set_width(self._side_width(settings.side_width))
-        self.side.pack(side=ui.start, fill="y")
         self._sash = tk.Frame(
             self._main, width=ui.px(3), background=ui.colors.line, cursor="sb_h_double_arrow"
         )
         self._sash.bind("<B1-Motion>", self._on_sash)
         self._sash.bind("<ButtonRelease-1>", lambda _: settings.save())
-        self._sash.pack(side=ui.start, fill="y")
         self.conversation = ConversationView(
             self._main, ui, chat,
             on_change=self.refresh, on_panel=self.toggle_panel, on_compare=self.compare,
@@ -68,8 +66,8 @@ class ChatView(tk.Frame):
         top, conversation = self.winfo_toplevel(), self.conversation
         inside = self._in_conversation
         self._keys: dict[str, Callable[[], object]] = {
-            "<Control-k>": self.search.focus_set,
-            "<Control-f>": self.search.focus_set,
+            "<Control-k>": self.to_search,
+            "<Control-f>": self.to_search,
             "<Alt-Down>": lambda: self._step(1),
             "<Alt-Up>": lambda: self._step(-1),
             "<Control-i>": self.toggle_panel,
@@ -95,6 +93,12 @@ class ChatView(tk.Frame):
     def _in_conversation(self, act: Callable[[], object]) -> None:
         if self._chat.selected is not None and self.winfo_ismapped():
             act()
+
+    def to_search(self) -> None:
+        """The keyboard goes to the search, which a panel may have taken the room of."""
+        if self._panel_in_narrow:
+            self.toggle_panel()
+        self.search.focus_set()
 
     def _to_messages(self) -> None:
         self.messages.canvas.focus_set()
@@ -135,13 +139,18 @@ class ChatView(tk.Frame):
 
     def take_keyboard(self) -> None:
         """A page was closed: go on where one writes, or where one looks for somebody."""
-        place = self.search if self._chat.selected is None else self.composer.text
-        place.focus_set()
+        if self._chat.selected is None:
+            self.to_search()
+        else:
+            self.composer.text.focus_set()
 
     def toggle_panel(self) -> str:
         """Show or hide the trust panel."""
         if self._narrow:
             self._panel_in_narrow = not self._panel_in_narrow
+            if self._panel_in_narrow and str(self.focus_get()).startswith(str(self.side)):
+                # What is out of sight must not be typed into.
+                (self if self._chat.selected is None else self.composer.text).focus_set()
         else:
             self._settings.panel_open = not self._settings.panel_open
             self._settings.save()
@@ -191,10 +200,16 @@ class ChatView(tk.Frame):
         view.show_state()
 
     def _show_panel(self) -> None:
-        ui = self._ui
-        self.panel.pack_forget()
-        self.conversation.pack_forget()
-        if self._panel_in_narrow if self._narrow else self._settings.panel_open:
+        """The columns that there is room for: in a narrow window the panel takes the people's."""
+        ui, shown = self._ui, self._settings.panel_open
+        if self._narrow:
+            shown = self._panel_in_narrow
+        for column in (self.side, self._sash, self.panel, self.conversation):
+            column.pack_forget()
+        if not (self._narrow and shown):
+            self.side.pack(side=ui.start, fill="y")
+            self._sash.pack(side=ui.start, fill="y")
+        if shown:
             edge = (1, 0) if ui.end == "right" else (0, 1)
             self.panel.pack(side=ui.end, fill="y", padx=edge)
         self.conversation.pack(side=ui.start, fill="both", expand=True)
