@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from secure_chat.client.api import Engine
-from secure_chat.client.events import ConnectionChanged, ConnectionState, Trust
+from secure_chat.client.events import ConnectionChanged, ConnectionState, PeopleChanged, Trust
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import notices
 from secure_chat.client.presenter.accounts import KnownProfile
@@ -396,6 +397,41 @@ def test_the_desktop_is_told_only_when_nobody_looks(stage: Stage) -> None:
     desktop.pressed.put(BOB)
     stage.until(desktop.pressed.empty, "pressed")
     assert isinstance(app.screen, LockView)  # a press does not open the lock
+
+
+@pytest.mark.parametrize("size", ["1120x720", "780x620"])
+def test_attack_72_no_name_pushes_the_sign_of_trust_out_of_sight(stage: Stage, size: str) -> None:
+    """An account of 32 wide letters that calls itself as long a name: the badge stays in the
+    header, and what has the keyboard there keeps it while the person comes and goes."""
+    fake = FakeEngine()
+    name = fake.meet("w" * 32, trust=Trust.CHANGED)
+    fake.say(name, "hi")
+    fake.persons[name] = replace(fake.persons[name], display_name="verified " * 7)
+    app = signed_in(stage, fake)
+    app.root.geometry(size)
+    chat_view(app).select(name)
+    header = chat_view(app).conversation._header
+    stage.until(lambda: _badges(header), "the header is drawn")
+    stage.pump()
+    (badge,) = _badges(header)
+    right = badge.winfo_rootx() + badge.winfo_width()
+    key = header._buttons[0]
+    assert right <= key.winfo_rootx()
+    assert badge.winfo_width() > 8
+    key.focus_set()
+    stage.pump()
+    fake.tell(PeopleChanged((replace(fake.persons[name], online=False),)))
+    stage.until(lambda: header._buttons[0] is not key, "drawn anew")
+    stage.until(lambda: app.root.focus_get() is header._buttons[0], "the keyboard stays")
+
+
+def _badges(header: tk.Misc) -> list[tk.Canvas]:
+    """The signs of trust in a header: not its avatar, which is larger, nor a button."""
+    return [
+        one
+        for one in _all(header)
+        if type(one) is tk.Canvas and one.winfo_ismapped() and one.winfo_reqheight() < 30
+    ]
 
 
 def test_attack_72_a_chosen_name_cannot_write_over_the_accounts(stage: Stage) -> None:

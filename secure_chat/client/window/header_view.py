@@ -2,12 +2,15 @@
 
 import tkinter as tk
 from collections.abc import Callable
+from tkinter import ttk
 
 from secure_chat.client.presenter.rows import HeaderRow
 from secure_chat.client.window.icon_button import IconButton
 from secure_chat.client.window.palette import AVATARS
 from secure_chat.client.window.shapes import Pen, trust_badge
 from secure_chat.client.window.ui import Ui
+
+_ANY_WIDTH = 10_000  # pixels, while the window has not placed it yet
 
 
 class HeaderView(tk.Frame):
@@ -23,60 +26,88 @@ class HeaderView(tk.Frame):
     ) -> None:
         super().__init__(parent, background=ui.colors.surface, borderwidth=0)
         self._ui, self._on_panel, self._on_timer = ui, on_panel, on_timer
-        self._shown: HeaderRow | None = None
-        self._built = False
+        self._shown: tuple[HeaderRow | None, int] | None = None
+        self._buttons: list[ttk.Button | IconButton] = []
+        self.bind("<Configure>", self._on_resize)
+
+    def _on_resize(self, _event: "tk.Event[tk.Misc]") -> None:
+        if self._shown is not None:
+            self.show(self._shown[0])
 
     def show(self, header: HeaderRow | None) -> None:
-        """Who, and what they do now."""
-        if self._built and header == self._shown:
+        """Who, and what they do now, in the room that there is."""
+        if self._shown == (header, self.winfo_width()):
             return
-        self._shown, self._built = header, True
-        ui, colors = self._ui, self._ui.colors
+        self._shown = header, self.winfo_width()
+        had = [place for place, one in enumerate(self._buttons) if one is self.focus_get()]
         for child in self.winfo_children():
             child.destroy()
+        self._build(header)
+        for place in had:  # somebody who came or began to write takes the keyboard from nobody
+            self._buttons[min(place, len(self._buttons) - 1)].focus_set()
+
+    def _build(self, header: HeaderRow | None) -> None:
+        ui, colors = self._ui, self._ui.colors
         inside = ui.frame(self, colors.surface)
         inside.pack(fill="x", padx=ui.px(14), pady=ui.px(7))
         key = ui.button(inside, ui.words("Safety number"), self._on_panel, "Bar")
         key.pack(side=ui.end)
+        self._buttons = [key]
         if header is None:
             ui.label(inside, "secure_chat", font="title").pack(anchor=ui.start_anchor)
             return
-        timer = IconButton(inside, ui, "timer", ui.words("Disappearing messages"), self._on_timer)
-        if header.timer:
-            ui.label(inside, header.timer, font="small", color=colors.accent).pack(
-                side=ui.end, padx=ui.px(2)
-            )
+        wide = self.winfo_width()
+        room = (wide if wide > 1 else _ANY_WIDTH) - key.winfo_reqwidth() - ui.px(28 + 38 + 24)
         if header.known:
+            timer = IconButton(
+                inside, ui, "timer", ui.words("Disappearing messages"), self._on_timer
+            )
             timer.pack(side=ui.end)
+            self._buttons.append(timer)
+            room -= timer.winfo_reqwidth()
+        if header.timer:
+            span = ui.label(inside, header.timer, font="small", color=colors.accent)
+            span.pack(side=ui.end, padx=ui.px(2))
+            room -= span.winfo_reqwidth() + ui.px(4)
         avatar(inside, ui, header.user_id).pack(side=ui.start)
         names = ui.frame(inside, colors.surface)
         names.pack(side=ui.start, padx=ui.px(10))
         line = ui.frame(names, colors.surface)
         line.pack(anchor=ui.start_anchor)
-        self._names(line, header)
-        size = round(ui.line_height * 0.8)
-        badge = trust_badge(line, ui.discs, colors, header.mark, size)
-        badge.pack(side=ui.start, padx=ui.px(6))
-        ui.label(line, header.trust, font="small", color=colors.muted).pack(side=ui.start)
+        self._names(line, header, room)
         color = colors.good if header.online else colors.muted
         if header.writing:
             color = colors.accent
-        ui.label(names, header.status, font="small", color=color).pack(anchor=ui.start_anchor)
+        status = ui.fitted(header.status, room, "small")
+        ui.label(names, status, font="small", color=color).pack(anchor=ui.start_anchor)
 
-    def _names(self, line: tk.Frame, header: HeaderRow) -> None:
-        """Our own name before the account's; the one that they chose after it, never instead."""
+    def _names(self, line: tk.Frame, header: HeaderRow, room: int) -> None:
+        """Our own name before the account's; the one that they chose last, never instead.
+
+        The sign of trust keeps its room: no name, however long, pushes it out of sight.
+        """
         ui, colors = self._ui, self._ui.colors
-        first, second = (
-            str(header.user_id),
-            f"~{header.calls_itself}" if header.calls_itself else "",
-        )
+        first, second = header.title or str(header.user_id), ""
         if header.title:
-            first, second = header.title, header.user_id
+            second = str(header.user_id)
+        elif header.calls_itself:
+            second = f"~{header.calls_itself}"
+        size, gap = round(ui.line_height * 0.8), ui.px(6)
+        room -= size + 2 * gap
+        kept = ui.fonts["small"].measure(second) + gap if header.title else 0
+        first = ui.fitted(ui.drawable(first), room - min(kept, room // 2), "title")
+        room -= ui.fonts["title"].measure(first) + gap
+        beside = (gap, 0) if ui.start == "left" else (0, gap)
         ui.label(line, first, font="title").pack(side=ui.start)
-        if second:
-            ui.label(line, second, font="small", color=colors.muted).pack(
-                side=ui.start, padx=(ui.px(6), 0) if ui.start == "left" else (0, ui.px(6))
-            )
+        badge = trust_badge(line, ui.discs, colors, header.mark, size)
+        badge.pack(side=ui.start, padx=gap)
+        for text in (header.trust, second):
+            shown = ui.fitted(ui.drawable(text), room, "small")
+            if text and len(shown) > 1:
+                ui.label(line, shown, font="small", color=colors.muted).pack(
+                    side=ui.start, padx=beside if text == second else 0
+                )
+                room -= ui.fonts["small"].measure(shown) + gap
 
 
 def avatar(parent: tk.Misc, ui: Ui, name: str) -> tk.Canvas:

@@ -53,7 +53,7 @@ class PersonPen:
             first, second = row.title, row.user_id
         elif row.calls_itself and row.calls_itself.lower() != row.user_id:
             second = f"~{row.calls_itself}"
-        name = self._fitted(ui.drawable(first), room, "bold")
+        name = ui.fitted(ui.drawable(first), room, "bold")
         self._text(x, y, ui.layout("bold").line(name), "bold", colors.text)
         x += ui.fonts["bold"].measure(name) + gap
         if row.request:
@@ -62,7 +62,7 @@ class PersonPen:
         x += size + gap
         left = end - x - ui.px(10)
         if second and left > ui.px(26):
-            shown = self._fitted(ui.drawable(second), left, "small")
+            shown = ui.fitted(ui.drawable(second), left, "small")
             self._text(x, y, ui.layout("small").line(shown), "small", colors.muted)
 
     # ------------------------------------------------------------ the second line
@@ -79,9 +79,7 @@ class PersonPen:
         font = ui.fonts["small"]
         used = font.measure(prefix + " ") if prefix else 0
         # Each part in its own direction: the text's must not turn the prefix round, nor inversely.
-        shown = ui.layout("small").line(
-            self._fitted(ui.drawable(row.preview), room - used, "small")
-        )
+        shown = ui.layout("small").line(ui.fitted(ui.drawable(row.preview), room - used, "small"))
         parts = [ui.say(prefix), shown] if prefix else [shown]
         line = " ".join(reversed(parts) if ui.words.rtl else parts)
         color = colors.accent if row.writing or row.request else colors.muted
@@ -149,16 +147,3 @@ class PersonPen:
         self._canvas.create_text(
             self._x(x), y, text=text, anchor=anchor, font=self._ui.fonts[font], fill=color
         )
-
-    def _fitted(self, text: str, room: int, font: str) -> str:
-        """As much of a line as there is room for."""
-        measure = self._ui.fonts[font].measure
-        if measure(text) <= room:
-            return text
-        low, high = 0, len(text)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (
-                (middle, high) if measure(text[:middle] + "…") <= room else (low, middle - 1)
-            )
-        return text[:low].rstrip() + "…"

@@ -135,6 +135,18 @@ class Ui:
         lines = self._layouts[font].wrap(shown, width, rtl=self.direction(shown))
         return "\n".join(line.text for line in lines)
 
+    def fitted(self, text: str, room: int, font: str) -> str:
+        """As much of a line as there is room for, in pixels; what is left out shows as "…"."""
+        measure = self.fonts[font].measure
+        if measure(text) <= room:
+            return text
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = measure(text[:middle] + "…") <= room
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return text[:low].rstrip() + "…"
+
     # ------------------------------------------------------------ widgets
 
     def frame(self, parent: tk.Misc, ground: str = "") -> tk.Frame:
