@@ -6,7 +6,8 @@
 
 Keys are the texts in ``words("…")``, ``self._("…")``, ``….plural("…", "…", n)`` and ``N_("…")``
 under secure_chat/client, the templates of the errors, the sentences of the error codes and those
-that the engine writes into conversations. Only the standard library is used.
+that the engine writes into conversations, and the reasons that errors are given on the client's
+side. Only the standard library is used.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from typing import NamedTuple
 _ROOT = Path(__file__).resolve().parent.parent
 _CLIENT = _ROOT / "secure_chat" / "client"
 _ERRORS = _ROOT / "secure_chat" / "errors.py"
+_PACKAGE = _CLIENT.parent
+_REASONED = [_CLIENT, _PACKAGE / "protocol", _PACKAGE / "crypto", _PACKAGE / "channel.py"]
 _LOCALE = _CLIENT / "locale"
 _TEMPLATE = _LOCALE / "secure_chat.pot"
 _MAGIC = 0x950412DE
@@ -48,6 +51,9 @@ def find_keys() -> list[Key]:
     for path in sorted((_CLIENT / "engine").glob("*.py")):
         found |= dict.fromkeys(_sentences_in(ast.parse(path.read_text("utf-8"))))
     found |= dict.fromkeys(_error_keys(ast.parse(_ERRORS.read_text("utf-8"))))
+    for place in _REASONED:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            found |= dict.fromkeys(_reasons_in(ast.parse(path.read_text("utf-8"))))
     return list(found)
 
 
@@ -85,6 +91,25 @@ def _error_keys(tree: ast.AST) -> Iterator[Key]:
             if text.strip("{}").isidentifier():
                 continue  # nothing but a fact
             yield Key(text)
+
+
+def _reasons_in(tree: ast.AST) -> Iterator[Key]:
+    """``reason="…"`` of any error, what `_failed` is told, and what `_reason` finds in a table."""
+    for node in ast.walk(tree):
+        texts: list[ast.expr] = []
+        match node:
+            case ast.keyword(arg="reason", value=value):
+                texts = [value]
+            case ast.Call(func=ast.Attribute(attr="_failed"), args=[ast.JoinedStr(values=values)]):
+                texts = values[:1]
+            case ast.Call(func=ast.Attribute(attr="_failed"), args=args):
+                texts = args
+            case ast.FunctionDef(name="_reason"):
+                texts = [one.value for one in ast.walk(node)
+                         if isinstance(one, ast.Return) and one.value is not None]  # fmt: skip
+            case ast.Assign(targets=[ast.Name(id="_REASONS")], value=ast.Dict(values=values)):
+                texts = values
+        yield from (Key(text.removesuffix(": ")) for one in texts if (text := _text_of(one)))
 
 
 def _name_of(function: ast.expr) -> str:

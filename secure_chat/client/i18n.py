@@ -107,7 +107,14 @@ class Words:
         """What an error says, translated where its template is in the catalogue."""
         if isinstance(error, Refused):
             return self._translated(str(error))
-        return _filled(self._translated(error.template), error.facts) or str(error)
+        facts = dict(error.facts)
+        if isinstance(facts.get("reason"), str):
+            facts["reason"] = self._reason(str(facts["reason"]))
+        return _filled(self._translated(error.template), facts) or str(error)
+
+    def _reason(self, reason: str) -> str:
+        """Why something failed, which may be said in two steps: ``what failed: why``."""
+        return ": ".join(self._translated(part) for part in reason.split(": "))
 
     def sentence(self, text: str, user_id: str) -> str:
         """A line that the engine wrote about somebody, where the catalogue knows its like."""

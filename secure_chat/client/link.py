@@ -247,7 +247,6 @@ class _Attempt:
         self, server: ServerAddress, timeout: float, cancelled: Callable[[], bool]
     ) -> None:
         self._server = server
-        self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._cancelled = cancelled
 
@@ -348,7 +347,7 @@ class _Attempt:
         if self._cancelled():
             raise ConnectCancelled(server=self._server)
         if time.monotonic() >= deadline:
-            raise self._failed(f"no answer within {self._timeout:g} s")
+            raise self._failed("no answer came in time")
 
     def _failed(self, reason: str) -> ConnectFailed:
         return ConnectFailed(server=self._server, reason=reason)

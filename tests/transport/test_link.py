@@ -292,7 +292,7 @@ def test_a_silent_server_does_not_hold_the_client(identity: Identity) -> None:
         address = ServerAddress("127.0.0.1", silent.getsockname()[1])
         endpoint = Endpoint(address, None, (identity.pin,))
         begun = time.monotonic()
-        with pytest.raises(ConnectFailed, match=r"no answer within 0\.3 s"):
+        with pytest.raises(ConnectFailed, match="no answer came in time"):
             connect(endpoint, timeout=0.3)
         with pytest.raises(ConnectCancelled):
             connect(endpoint, timeout=60, cancelled=lambda: time.monotonic() > begun + 0.5)
@@ -311,7 +311,7 @@ def test_a_server_without_greeting_does_not_hold_the_client(identity: Identity) 
 
     with Mute(identity) as mute:
         endpoint = Endpoint(ServerAddress("127.0.0.1", mute.port), None, (identity.pin,))
-        with pytest.raises(ConnectFailed, match="no answer within"):
+        with pytest.raises(ConnectFailed, match="no answer came in time"):
             connect(endpoint, timeout=0.5)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import catalogues
 from secure_chat.client.i18n import LANGUAGES, Words, system_language
-from secure_chat.errors import Code, Refused, TextTooLong
+from secure_chat.errors import Code, ConnectFailed, Refused, TextTooLong
 
 CLIENT = Path(__file__).parents[2] / "secure_chat" / "client"
 FOLDER = CLIENT / "locale" / "fa" / "LC_MESSAGES"
@@ -80,3 +80,15 @@ def test_a_text_that_no_catalogue_knows_stays_as_it_is(language: str) -> None:
     assert words("") == words.sentence("", "bob") == ""
     assert words("no such text {x}", x=1) == "no such text 1"
     assert words.plural("{number} thing", "{number} things", 1).endswith("thing")
+
+
+@pytest.mark.parametrize(
+    "reason", ["nothing listens there", "no greeting came: the other side closed the connection"]
+)
+def test_reasons_within_errors_speak_persian_too(reason: str) -> None:
+    """No half sentence of English stands in the offline banner; what the system or a peer says
+    beyond the catalogue stays as it is."""
+    said = Words("fa").error(ConnectFailed(server="chat.example.org:7443", reason=reason))
+    assert not set(said.replace("chat.example.org", "")) & set("abcdefghijklmnopqrstuvwxyz")
+    assert "odd thing" in Words("fa").error(ConnectFailed(server="here", reason="odd thing"))
+    assert reason in str(ConnectFailed(server="here", reason=reason))
