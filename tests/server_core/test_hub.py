@@ -123,6 +123,20 @@ def test_attack_20_no_verb_touches_what_another_owns(world: World, kind: type[Me
     assert (bob.peer.deliveries()[0][1]) == b"for bob alone"
 
 
+def test_attack_20_an_ack_settles_nothing_of_others_who_are_online(world: World) -> None:
+    """Mallory acknowledges her own first message: Bob's first, on its way to him, stays his."""
+    alice, bob, mallory = world.person("alice"), world.person("bob"), world.person("mallory")
+    alice.peer.send(pm("bob/main", b"for bob", 1), pm("mallory/main", b"for mallory", 2))
+    assert [body for _, body in bob.peer.deliveries()] == [b"for bob"]
+    mallory.peer.send(ack(1))
+    bob.peer.hang_up()
+    bob.login()
+    assert [body for _, body in bob.peer.deliveries()] == [b"for bob"]
+    mallory.peer.hang_up()
+    mallory.login()
+    assert mallory.peer.deliveries() == []
+
+
 @pytest.mark.parametrize("kind", CLIENT_TYPES, ids=lambda kind: kind.__name__)
 def test_every_message_has_its_phase(world: World, kind: type[Message]) -> None:
     """Before login only what logs in, after it only the rest; each has a handler that answers."""

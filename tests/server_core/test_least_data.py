@@ -2,11 +2,14 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from secure_chat.protocol.limits import DAY
 from secure_chat.protocol.messages import Accepted, Delivery
+from secure_chat.server.core.settings import Settings
 from secure_chat.server.store import writer
 from tests.server_core.support import Person, World, ack, pm
 from tests.support.waiting import wait_for
@@ -94,6 +97,17 @@ def test_a_delivered_message_is_gone_within_a_minute(tmp_path: Path) -> None:
 def test_the_interval_that_ships_keeps_the_promise() -> None:
     """A minute holds a whole interval, the tick that deletes, and a second try."""
     assert writer._CHECKPOINT_SECONDS + writer._CHECKPOINT_AGAIN + 5 < 60
+
+
+def test_an_invite_that_expired_long_ago_is_forgotten(make_world: Callable[..., World]) -> None:
+    """Its label, often somebody's name, goes with it; one that expired lately is still listed."""
+    world = make_world(Settings(registration="open", retention_seconds=DAY))
+    now = world.store.clock.to_wall(world.store.clock.now_ms())
+    world.store.create_invite("Alice Canary", 1, now + 1_000)
+    world.advance(3_600)
+    assert [one.label for one in world.store.list_invites()] == ["Alice Canary"]
+    world.advance(DAY)
+    wait_for(lambda: not world.store.list_invites(), 20, "the invite is forgotten")
 
 
 def test_no_address_and_no_time_of_a_visit_is_stored(world: World) -> None:

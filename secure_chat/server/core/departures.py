@@ -94,7 +94,7 @@ class Departures:
             self._mailboxes.drop(user_id)
             if isinstance(outcome, Deleted):
                 self._mailboxes.expired(outcome.sent)
-                # Its blobs lost their rows; their files go now and not at the next round.
+                # Its blobs lost their rows: files that are settled go now, others at a later round.
                 self._store.blob(self._store.blob_files.sweep, lambda _: None)
 
         self._store.write(partial(departures.remove, account=account), written, force=True)

@@ -53,7 +53,7 @@ from secure_chat.server.core.session import CALM_SECONDS, ENDED, Session, Stage
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.interfaces import Connection, Loop
-from secure_chat.server.store import Store, mail
+from secure_chat.server.store import Store, invites, mail
 
 log = logging.getLogger(__name__)
 
@@ -377,6 +377,7 @@ class Hub:
 
         def job(connection: Any) -> list[mail.Expired]:
             self._store.save_clock(connection)
+            invites.forget(connection, before)
             return mail.expire(connection, before, _EXPIRE_ROWS)
 
         self._store.write(job, self._expiry_done)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from secure_chat.protocol.wiretypes import InviteToken
@@ -82,6 +82,15 @@ def revoke(connection: Connection, ids: Sequence[int], label: str | None = None)
     for invite in chosen:
         connection.execute(update(invites).where(invites.c.id == invite.id).values(revoked=True))
     return chosen
+
+
+def forget(connection: Connection, before_ms: int) -> int:
+    """Delete invites that expired before ``before_ms``, whatever became of them; how many.
+
+    Their labels are often names of people.
+    """
+    gone = connection.execute(delete(invites).where(invites.c.expires < before_ms))
+    return gone.rowcount
 
 
 def is_good(connection: Connection, token: InviteToken, now_ms: int) -> bool:
