@@ -1,5 +1,6 @@
 """What people compare: account fingerprints and safety numbers, in digits (PROTOCOL.md 9)."""
 
+import functools
 import hashlib
 import hmac
 
@@ -57,6 +58,7 @@ def check_qr(scanned: str, our: Side, their: Side, server_id: ServerId) -> bool:
     return hmac.compare_digest(scanned, qr_content(their, our, server_id))
 
 
+@functools.lru_cache(maxsize=64)  # pure; a window asks whenever somebody comes or goes
 def _half(side: Side, server_id: ServerId) -> tuple[str, ...]:
     """One side's 30 digits. Name and key are separate fields, so neither can pass for the other."""
     user_id, account_key = side

@@ -1,5 +1,8 @@
 """What people compare: `secure_chat.crypto.fingerprint`."""
 
+import hashlib
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +72,15 @@ def test_an_account_fingerprint_is_eight_groups_of_digits() -> None:
     assert all(len(group) == 5 and group.isdecimal() for group in groups)
     assert shown != account_fingerprint(KEY_B)
     assert not set(groups) & set(safety_number(ALICE, BOB, SERVER))
+
+
+def test_a_number_that_was_shown_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window asks again whenever somebody comes or goes: that must not cost 30,000 hashes on
+    the thread that draws."""
+    first = safety_number(ALICE, BOB, SERVER)
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", _never)
+    assert safety_number(ALICE, BOB, SERVER) == first
+
+
+def _never(*_: object) -> bytes:
+    raise AssertionError("worked out again")
