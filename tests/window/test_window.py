@@ -132,6 +132,11 @@ def test_the_whole_window_is_reached_by_keyboard(stage: Stage) -> None:
     view = chat_view(app)
     for widget in (view.search, view.people.canvas, view.messages.canvas, view.composer.text):
         assert str(widget) in seen
+    area = view.conversation.area
+    area.attach.focus_set()
+    for one in (view.composer.text, view.composer.button):  # in the order in which they stand
+        stage.press(app, "Tab")
+        assert app.root.focus_get() is one
 
 
 def test_a_row_is_copied_as_it_was_written(stage: Stage) -> None:

@@ -40,6 +40,7 @@ class Composer(tk.Frame):
         )  # fmt: skip
         gap = (0, ui.px(8)) if ui.end == "right" else (ui.px(8), 0)
         self.text.pack(side=ui.start, fill="x", expand=True, padx=gap)
+        self.button.lift()  # Tab goes from the field to the button
         self.text.tag_configure("rtl", justify="right")
         self.text.tag_configure("hint", foreground=colors.muted)
         self._hint_label = tk.Label(

@@ -50,6 +50,7 @@ class ComposerArea(tk.Frame):
         edge = (ui.px(8), 0) if ui.start == "left" else (0, ui.px(8))
         self.attach.pack(side=ui.start, anchor="s", pady=ui.px(12), padx=edge)
         self.composer.pack(side=ui.start, fill="x", expand=True)
+        self.composer.lift()  # Tab goes from the attachment to the field
         self._field.pack(side="bottom", fill="x")
         text = self.composer.text
         text.bind("<Escape>", self._on_escape, add="+")
@@ -74,9 +75,9 @@ class ComposerArea(tk.Frame):
             self._ui.write(self._counter, row.counter, font="small")
             color = self._ui.colors.danger if row.over else self._ui.colors.muted
             self._counter.configure(foreground=color)
-            self._counter.place(relx=0.5, rely=0.0, y=0, anchor="n")
+            self._counter.pack(side="top", pady=(self._ui.px(6), 0), before=self.attach)
         else:
-            self._counter.place_forget()
+            self._counter.pack_forget()
         if row.strip != self._shown:
             self._shown = row.strip
             self._show_strip(row.strip)
