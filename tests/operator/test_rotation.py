@@ -76,6 +76,7 @@ def test_a_spare_key_takes_over_and_its_clients_go_on(
     before = invited(server)
     made = rotate(server, "--spare")
     assert made.code == 0, made.err
+    assert "it goes on with the key of now" in made.out
     spare = certs(server) / "server.spare.key"
     assert stat.S_IMODE(spare.stat().st_mode) == 0o600
     offline = tmp_path / "offline.key"

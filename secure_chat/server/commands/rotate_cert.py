@@ -79,7 +79,7 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     except OSError as wrong:
         reason = f"{wrong.filename}: {(wrong.strerror or str(wrong)).lower()}"
         raise RotationRefused(reason=reason) from None
-    print(_tell_the_server(config), flush=True)
+    print(_tell_the_server(config, spare=options.spare), flush=True)
     return 0
 
 
@@ -128,12 +128,14 @@ def _about(files: TlsFiles, renewed: Renewed, options: Namespace) -> str:
     return "\n".join(lines)
 
 
-def _tell_the_server(config: Config) -> str:
+def _tell_the_server(config: Config, *, spare: bool) -> str:
     served = admin.ask(config.data_dir, _RELOAD.name, _RELOAD.seconds)
     if served is None:
         return f"No server runs on {config.data_dir}."
     if served["pin"] != b64url(links.pins_of(config)[0]):
         return "The running server uses another certificate; give this command its --config."
+    if spare:
+        return "The running server tells its clients of the spare; it goes on with the key of now."
     return "The running server uses it for new connections; those that stand go on."
 
 
