@@ -105,12 +105,13 @@ def _mishaps(server: ServerProcess, raw: RawClient) -> None:
 def test_attack_75_the_servers_disk_holds_no_words_and_no_private_key(
     visited: Visited,
 ) -> None:
-    """While it runs, WAL included: no text, no password, no private key of anybody."""
+    """While it runs, WAL included: no text, no password, no private key of anybody, no invite."""
     held = contents(visited.server.data_dir)
     assert any(len(content) > 10_000 for content in held.values())
     account = visited.account
     assert_absent(WORDS, held)
     assert_absent(PASSWORD, held)
+    assert_absent(bytes(visited.token), held)
     for private in (
         account.signing_key.raw, account.device.signing.raw, account.device.dh.raw,
         account.device.mls.raw, *(key.raw for key in account.one_time_private.values()),
