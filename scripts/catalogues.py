@@ -72,7 +72,7 @@ def keys_in(tree: ast.AST) -> Iterator[Key]:
 def _sentences_in(tree: ast.Module) -> Iterator[Key]:
     """``NAME = "A sentence about {user_id}."`` in the engine: the lines of our own program."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and "{user_id}" in (text := _text_of(node.value)):
+        if isinstance(node, ast.Assign) and (text := _text_of(node.value)).endswith("."):
             yield Key(text)
 
 

@@ -8,6 +8,7 @@ errors. A text that a catalogue lacks appears in English.
 import gettext
 import locale
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from secure_chat.errors import Refused, SecureChatError
 
 _LOCALE = Path(__file__).parent / "locale"
 _DOMAIN = "secure_chat"
+_SPAN = re.compile(r"\b(\d{1,9}) (second|minute|hour|day)s?\b")
 _PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 
 
@@ -118,9 +120,26 @@ class Words:
 
     def sentence(self, text: str, user_id: str) -> str:
         """A line that the engine wrote about somebody, where the catalogue knows its like."""
-        template = text.replace(user_id, "{user_id}")
+        template, facts = text.replace(user_id, "{user_id}"), {"user_id": user_id}
+        span = _SPAN.search(template)
+        if span is not None:
+            template = template.replace(span.group(), "{after}")
+            facts["after"] = self.span(span.group())
         translated = self._translated(template)
-        return text if translated == template else _filled(translated, {"user_id": user_id})
+        return text if translated == template else _filled(translated, facts)
+
+    def span(self, text: str) -> str:
+        """A time that was written as "8 hours"."""
+        found = _SPAN.fullmatch(text)
+        if found is None:
+            return text
+        number = int(found.group(1))
+        return {
+            "second": lambda: self.plural("{number} second", "{number} seconds", number),
+            "minute": lambda: self.plural("{number} minute", "{number} minutes", number),
+            "hour": lambda: self.plural("{number} hour", "{number} hours", number),
+            "day": lambda: self.plural("{number} day", "{number} days", number),
+        }[found.group(2)]()
 
     def _translated(self, text: str) -> str:
         """Gettext keeps its own header under the empty text: that is nothing to show."""

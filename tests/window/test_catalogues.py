@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import catalogues
+from secure_chat.client.content.check import in_words
+from secure_chat.client.engine import effects
 from secure_chat.client.i18n import LANGUAGES, Words, system_language
 from secure_chat.errors import Code, ConnectFailed, Refused, TextTooLong
 
@@ -92,3 +94,16 @@ def test_reasons_within_errors_speak_persian_too(reason: str) -> None:
     assert not set(said.replace("chat.example.org", "")) & set("abcdefghijklmnopqrstuvwxyz")
     assert "odd thing" in Words("fa").error(ConnectFailed(server="here", reason="odd thing"))
     assert reason in str(ConnectFailed(server="here", reason=reason))
+
+
+@pytest.mark.parametrize("sentence", [
+    effects.TIMER_SET, effects.TIMER_SET_BY_US, effects.TIMER_OFF, effects.TIMER_OFF_BY_US,
+])  # fmt: skip
+@pytest.mark.parametrize("seconds", [1, 30, 300, 3_600, 8 * 3_600, 7 * 86_400, 90])
+def test_what_the_engine_writes_of_timers_speaks_persian(sentence: str, seconds: int) -> None:
+    """The time within the sentence as well, in Persian digits."""
+    line = sentence.format(user_id="bob", after=in_words(seconds))
+    said = Words("fa").sentence(line, "bob").replace("bob", "")
+    assert said.strip()
+    assert not set(said) & set("abcdefghijklmnopqrstuvwxyz0123456789")
+    assert Words("en").sentence(line, "bob") == line

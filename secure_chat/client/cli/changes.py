@@ -79,7 +79,9 @@ def _timer_of(engine: Engine, user_id: UserId) -> int:
 def _timer_words(seconds: int) -> str:
     if not seconds:
         return words("Messages stay.")
-    return words("Messages disappear {after} after they are read.", after=in_words(seconds))
+    return words(
+        "Messages disappear {after} after they are read.", after=words.span(in_words(seconds))
+    )
 
 
 def profile(chosen: Namespace, backend: Backend) -> int:

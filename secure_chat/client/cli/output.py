@@ -136,7 +136,9 @@ def _content_marks(message: Message) -> list[str]:
     if message.edited:
         marks.append(words("edited"))
     if message.timer:
-        marks.append(words("disappears {after} after it was read", after=in_words(message.timer)))
+        marks.append(
+            words("disappears {after} after it was read", after=words.span(in_words(message.timer)))
+        )
     for reaction in message.reactions:
         who = words("you") if reaction.ours else message.user_id
         marks.append(f"{who} {one_line(reaction.emoji)}")
