@@ -21,6 +21,7 @@ from secure_chat.errors import (
     BadCertificateFile,
     BadHostName,
     BadSetting,
+    DataFolderUnusable,
     ListenFailed,
 )
 from secure_chat.protocol.limits import DAY, MIB
@@ -28,7 +29,7 @@ from secure_chat.server import certificates, links, machine
 from secure_chat.server.config import Config
 from secure_chat.server.net.listening import listen
 from secure_chat.server.net.settings import EdgeSettings
-from secure_chat.server.store import database
+from secure_chat.server.store import backup, database
 
 _EXPIRES_SOON: Final = dt.timedelta(days=21)
 _CLOCK_OFF: Final = dt.timedelta(days=1)
@@ -129,7 +130,9 @@ def _key_is_private(key: Path) -> Iterator[Finding]:
 def folder(config: Config) -> Iterator[Finding]:
     """Who may look into the data folder, and how much room its disk has."""
     place = config.data_dir
-    if not database.exists(place):
+    has_data = database.exists(place)
+    yield from _of_restores(place)
+    if not has_data:
         yield Finding("warning", f"there is no data in {place} yet", "the first start makes it")
         return
     if os.name == "posix":
@@ -142,6 +145,18 @@ def folder(config: Config) -> Iterator[Finding]:
         yield Finding("warning", shown, "make room, or lower retention_days and max_file_mib")
     else:
         yield _ok(shown)
+
+
+def _of_restores(place: Path) -> Iterator[Finding]:
+    """What a restore left: half of its work, or the data of before, with all that it held."""
+    try:
+        backup.must_be_finished(place)
+    except DataFolderUnusable:
+        advice = "restore the backup again, with --force"
+        yield Finding("error", f"a restore of {place} was cut off", advice)
+    for aside in sorted(place.glob(f"{backup.ASIDE}*")):
+        advice = "delete it when all is well: it keeps messages and accounts that are gone"
+        yield Finding("warning", f"{aside} holds what a restore replaced", advice)
 
 
 def _modes(place: Path) -> Iterator[Finding]:

@@ -315,10 +315,12 @@ def test_no_server_begins_where_a_restore_was_cut_off(server: ServerProcess) -> 
         refused = server.command(*words)
         assert refused.code == 2, refused
     assert "a restore was cut off" in server.command("serve").err
+    assert "was cut off" in server.command("check").out
     assert server.command("restore", str(file)).code == 2
     again = server.command("restore", str(file), "--force")
     assert again.code == 0, again.err
     assert f"server {known}" in again.out
+    assert "holds what a restore replaced" in server.command("check").out
     server.start()
 
 

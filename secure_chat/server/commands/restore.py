@@ -21,7 +21,7 @@ from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config
 from secure_chat.server.store import backup, database
-from secure_chat.server.store.backup import BLOBS, DATABASE, UNFINISHED, Contents
+from secure_chat.server.store.backup import ASIDE, BLOBS, DATABASE, UNFINISHED, Contents
 
 _MEANING = """\
 What happened after it is lost: accounts that were made, and messages that waited. Invites that were
@@ -112,7 +112,7 @@ def _unpack(
 def _put_in_place(folder: Path, coming: Path, tls: dict[str, Path]) -> Path | None:
     """Move the old aside and the new in; where the old lies now, if there was any."""
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
-    aside = folder / f"before-restore-{stamp}"
+    aside = folder / f"{ASIDE}{stamp}"
     moved = [name for name in _OURS if (folder / name).exists()] if _in_the_way(folder) else []
     (folder / UNFINISHED).touch(mode=0o600)  # no server starts with one half of each
     if moved:
@@ -122,7 +122,7 @@ def _put_in_place(folder: Path, coming: Path, tls: dict[str, Path]) -> Path | No
     for name, path in tls.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            path.rename(path.with_name(f"{path.name}.before-restore-{stamp}"))
+            path.rename(path.with_name(f"{path.name}.{ASIDE}{stamp}"))
         shutil.move(coming / name, path)  # perhaps to another disk
     for name in (BLOBS, DATABASE):  # the database last: with it the server is there again
         target = folder / name

@@ -46,6 +46,7 @@ SEQUENCE_JUMP: Final = 2**40
 
 STAGING: Final = "backup-"
 COMING: Final = "restore-"
+ASIDE: Final = "before-restore-"
 UNFINISHED: Final = "restore.unfinished"
 """A file that stands in the data folder while a restore moves things: see `must_be_finished`."""
 
