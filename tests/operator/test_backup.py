@@ -97,10 +97,13 @@ def test_no_sequence_is_given_out_twice(server: ServerProcess) -> None:
     with RawClient.register(server.port, "bob") as bob:
         file = backup(server)
         given = set()
-        with RawClient.register(server.port, "alice") as alice:
-            for _ in range(RESERVE // _AT_ONCE + 1):
+        with (  # two of them: together they may send more at once than one account
+            RawClient.register(server.port, "alice") as alice,
+            RawClient.register(server.port, "dora") as dora,
+        ):
+            for turn in range(RESERVE // _AT_ONCE + 1):
                 for _ in range(_AT_ONCE):
-                    alice.put("bob/main", b"x")
+                    (alice, dora)[turn % 2].put("bob/main", b"x")
                 given |= {bob.next_delivery()[0].seq for _ in range(_AT_ONCE)}
                 bob.ack(max(given))
     restore(server, file)

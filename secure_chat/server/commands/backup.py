@@ -62,7 +62,7 @@ def _run(config: Config, options: Namespace) -> int:
     try:
         blobs = _fetched(config, staged, target, tls)
     except BackupUnusable as wrong:
-        raise BackupFailed(reason=f"what is to be saved is damaged: {wrong}") from None
+        raise BackupFailed(reason=f"of what is to be saved, {wrong.facts['reason']}") from None
     except OSError as wrong:
         raise BackupFailed(reason=wrong.strerror or str(wrong)) from None
     print(_said(target, blobs, with_key=options.with_key), flush=True)
