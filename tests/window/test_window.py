@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import tkinter as tk
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from secure_chat.client.events import (
     Problem,
     Trust,
 )
-from secure_chat.client.presenter.settings import Options
+from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.presenter.signin import Field
 from secure_chat.client.window.app import App
 from secure_chat.client.window.palette import PALETTES
@@ -107,6 +108,25 @@ def test_persian_is_typed_joined_and_stands_at_the_right(stage: Stage) -> None:
     canvas = chat_view(app).messages.canvas
     (item,) = [i for i in items(canvas, "text") if "\ufeb3" in item_option(canvas, i, "text")]
     assert item_option(canvas, item, "anchor") == "ne"
+
+
+def test_a_low_window_shows_what_has_the_keyboard_at_sign_in(stage: Stage) -> None:
+    """Large letters on a small screen: the card does not fit, and Tab still brings each field and
+    the button into view."""
+    app = stage.open(FakeAccounts(FakeEngine()), settings=Settings(text_size=150))
+    app.root.minsize(1, 1)
+    app.root.geometry("900x420")
+    view = signin_view(app)
+    stage.until(lambda: view.winfo_height() < 430, "the window is low")
+    low = view._stage.winfo_rooty() + view._stage.winfo_height()
+    for widget in (view._button, view.fields[Field.LINK], view.fields[Field.REPEAT]):
+        widget.focus_force()
+
+        def seen(one: tk.Misc = widget) -> bool:
+            top = one.winfo_rooty()
+            return view._stage.winfo_rooty() <= top <= low - one.winfo_height()
+
+        stage.until(seen, str(widget))
 
 
 def test_the_whole_window_is_reached_by_keyboard(stage: Stage) -> None:

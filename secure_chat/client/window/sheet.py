@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from tkinter import ttk
 
+from secure_chat.client.window.pages.page import descendants
 from secure_chat.client.window.ui import Ui
 
 _WIDTH = 420
@@ -87,18 +88,11 @@ class Sheet(tk.Frame):
             self._trap(child)
 
     def _step(self, event: "tk.Event[tk.Misc]", step: int) -> str:
-        places = [one for one in _descendants(self) if _takes_focus(one)]
+        places = [one for one in descendants(self) if _takes_focus(one)]
         if places:
             here = places.index(event.widget) if event.widget in places else -1
             places[(here + step) % len(places)].focus_set()
         return "break"
-
-
-def _descendants(widget: tk.Misc) -> list[tk.Misc]:
-    found: list[tk.Misc] = []
-    for child in widget.winfo_children():
-        found += [child, *_descendants(child)]
-    return found
 
 
 def _takes_focus(widget: tk.Misc) -> bool:

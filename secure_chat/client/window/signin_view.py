@@ -7,6 +7,7 @@ from tkinter import filedialog, ttk
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Options
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
+from secure_chat.client.window.pages.page import descendants
 from secure_chat.client.window.pages.strength_bar import StrengthBar
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.invite import is_contact_link
@@ -61,7 +62,7 @@ class SignInView(tk.Frame):
             self._stage, background=colors.surface, highlightthickness=1,
             highlightbackground=colors.line,
         )  # fmt: skip
-        card.place(relx=0.5, rely=0.5, anchor="center")
+        self._card, self._above = card, 0
         body = ui.frame(card, colors.surface)
         body.pack(padx=ui.px(34), pady=ui.px(26))
         tk.Frame(body, width=ui.px(_WIDTH), height=1, background=colors.surface).pack()
@@ -72,6 +73,35 @@ class SignInView(tk.Frame):
             self._build_known(body)
         self._build_foot(body)
         self._show_mistakes()
+        card.bind("<Configure>", self._place_card)
+        self._stage.bind("<Configure>", self._place_card)
+        for widget in (self._stage, card, *descendants(card)):
+            widget.bind("<FocusIn>", self._reveal, add="+")
+            widget.bind("<MouseWheel>", lambda e: self._wheel(-1 if e.delta > 0 else 1), add="+")
+            widget.bind("<Button-4>", lambda _: self._wheel(-1), add="+")
+            widget.bind("<Button-5>", lambda _: self._wheel(1), add="+")
+        self._place_card()
+
+    def _place_card(self, _event: object = None) -> None:
+        """In the middle; where the window is too low for all of it, `_above` is out of sight."""
+        over = self._card.winfo_reqheight() - self._stage.winfo_height()
+        if over <= 0 or self._stage.winfo_height() <= 1:
+            self._card.place(relx=0.5, rely=0.5, y=0, anchor="center")
+            return
+        self._above = max(0, min(self._above, over))
+        self._card.place(relx=0.5, rely=0.0, y=-self._above, anchor="n")
+
+    def _reveal(self, event: "tk.Event[tk.Misc]") -> None:
+        """What has the keyboard comes into view."""
+        top = event.widget.winfo_rooty() - self._card.winfo_rooty()
+        room, margin = self._stage.winfo_height(), self._ui.px(40)
+        low = top + event.widget.winfo_height() + margin - room
+        self._above = min(max(self._above, low), max(0, top - margin))
+        self._place_card()
+
+    def _wheel(self, direction: int) -> None:
+        self._above += direction * self._ui.px(60)
+        self._place_card()
 
     def _build_new(self, body: tk.Frame, kept: Entered) -> None:
         ui = self._ui

@@ -68,7 +68,7 @@ class Page(tk.Frame):
     def retag(self) -> None:
         """Widgets that were made since the last time obey the page's keys."""
         root = str(self.winfo_toplevel())
-        for widget in (self, *_descendants(self)):
+        for widget in (self, *descendants(self)):
             tags = widget.bindtags()
             if _TAG not in tags:
                 widget.bindtags(tuple(_TAG if tag == root else tag for tag in tags))
@@ -266,8 +266,9 @@ class ShapedFieldBox(NoteBox):
         return self.entry.value
 
 
-def _descendants(widget: tk.Misc) -> list[tk.Misc]:
+def descendants(widget: tk.Misc) -> list[tk.Misc]:
+    """All widgets within one, in the order in which they were made."""
     found: list[tk.Misc] = []
     for child in widget.winfo_children():
-        found += [child, *_descendants(child)]
+        found += [child, *descendants(child)]
     return found
