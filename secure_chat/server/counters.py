@@ -22,6 +22,10 @@ def _codes() -> Counter[Code]:
     return Counter()
 
 
+def _classes() -> list[int]:
+    return [0] * (len(COMMIT_BUCKETS) + 1)
+
+
 class Counters(Struct, kw_only=True):
     """One object a server. The descriptions are what operators read."""
 
@@ -47,7 +51,9 @@ class Counters(Struct, kw_only=True):
     stored: Annotated[int, Meta(description="messages written to disk")] = 0
     commits: Annotated[int, Meta(description="commits, each with one fsync")] = 0
     commit_seconds: Annotated[float, Meta(description="seconds spent in commits")] = 0.0
-    commit_times: list[int] = msgspec.field(default_factory=lambda: [0] * (len(COMMIT_BUCKETS) + 1))
+    commit_times: Annotated[
+        list[int], Meta(description="commits by how long they took, in classes of seconds")
+    ] = msgspec.field(default_factory=_classes)
     commits_failed: Annotated[int, Meta(description="commits that the disk refused")] = 0
 
     def committed(self, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Headers that parsers of others fell over: refused fast, by name, and everybody else is served."""
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tests.support.raw_client import RawClient
 from tests.support.wire import ClosedByServer, Wire
 
 _REFUSALS = {Code.BAD_HEADER, Code.BAD_FIELD, Code.UNKNOWN_TYPE, Code.TOO_LARGE, Code.BAD_FRAME}
+_MEMBERS = 8
 _PROMPT = 2.0  # seconds; a parser that was led astray takes longer or dies
 
 _LIST = b'{"type":"list","ref":1}'
@@ -106,10 +108,19 @@ def witness(server: ServerProcess) -> Iterator[RawClient]:
 
 
 @pytest.fixture(scope="module")
-def member(server: ServerProcess) -> Account:
-    """One account for all cases: each logs in anew, since many of them cost the connection."""
-    with RawClient.register(server.port, "member") as client:
-        return client.account
+def members(server: ServerProcess) -> Iterator[Account]:
+    """A few accounts in turn: each case logs in anew, and one account may not so often."""
+    accounts = []
+    for number in range(_MEMBERS):
+        with RawClient.register(server.port, f"member-{number}") as client:
+            accounts.append(client.account)
+    return itertools.cycle(accounts)
+
+
+@pytest.fixture
+def member(members: Iterator[Account]) -> Account:
+    """Whose turn it is to log in."""
+    return next(members)
 
 
 def answered(wire: Wire) -> Code | None:

@@ -68,6 +68,29 @@ def test_by_name_presence_is_told_of_those_who_were_named(private: World) -> Non
     assert [message for message, _ in alice.peer.news()] == [Ok(6)]
 
 
+@pytest.mark.parametrize("how", ["by name", "list"])
+def test_who_was_asked_for_in_the_second_of_coming_and_going_is_not_left_here(
+    make_world: Callable[..., World], how: str
+) -> None:
+    """An answer between two announcements is corrected by the next one, or was right already."""
+    world = make_world(BY_NAME if how == "by name" else Settings(registration="open"))
+    alice = world.person("alice")
+    world.advance(3)
+    bob = world.person("bob")
+    here: set[str] = set()
+    alice.peer.send(Watch(5, presence=True, names=["bob"] if how == "by name" else []))
+    if how == "list":
+        alice.peer.send(ListMessage(6))
+    bob.peer.hang_up()
+    world.advance(3)
+    for message, _ in alice.peer.news():
+        if isinstance(message, Users):
+            here |= {one.user_id for one in message.users if one.online}
+        elif isinstance(message, Presence):
+            here = (here | set(message.online)) - set(message.offline)
+    assert "bob" not in here
+
+
 def test_names_can_be_followed_where_everybody_is_listed(world: World) -> None:
     """The same message works on every server; without names it is everybody."""
     alice = world.person("alice")

@@ -11,14 +11,20 @@ class PresenceBoard:
 
     def __init__(self) -> None:
         self._devices: dict[str, int] = {}
-        self._before: dict[str, bool] = {}  # of those who changed: how they were announced last
+        # Of those who changed: how they were announced last; None if not everybody knows the same.
+        self._before: dict[str, bool | None] = {}
         self._watchers: set[Session] = set()  # of everybody
         self._watched: dict[str, set[Session]] = {}  # who follows a name
         self._names: dict[Session, frozenset[str]] = {}  # and the other way round
         self._told_at = 0.0
 
     def is_online(self, user_id: str) -> bool:
-        """Whether one of the account's devices is logged in."""
+        """Whether one of the account's devices is logged in: an answer to somebody who asks.
+
+        Who is told of a change before it is announced has to hear of it even if it is changed back.
+        """
+        if user_id in self._before:
+            self._before[user_id] = None
         return user_id in self._devices
 
     def came(self, user_id: str) -> None:
