@@ -65,11 +65,11 @@ def click(stage: Stage, app: App, target: Target) -> None:
     view = chat_view(app).messages
     view.draw()
     x = y = 0
-    for index in view._view.visible():
-        top = view._view.heights.top(index) - view._view.top + 2
-        for hit in view._layout(view._rows[index]).hits:
+    for placed in view.laid.in_view():
+        for hit in view.laid.layout(placed.row).hits:
             if hit.target is target:
-                x, y = (hit.box[0] + hit.box[2]) // 2, top + (hit.box[1] + hit.box[3]) // 2
+                x = (hit.box[0] + hit.box[2]) // 2
+                y = placed.y + 2 + (hit.box[1] + hit.box[3]) // 2
     assert x or y, f"no {target} is drawn"
     view.canvas.event_generate("<Button-1>", x=x, y=y)
     stage.pump()
@@ -317,7 +317,7 @@ def test_a_quote_leads_to_the_message_that_it_quotes(stage: Stage) -> None:
     stage.until(lambda: "this one" in drawn_texts(app), "the answer")
     click(stage, app, Target.QUOTE)
     stage.until(lambda: "line 12" in drawn_texts(app), "the original and what stands around it")
-    assert chat_view(app).messages._current == "message 11"
+    assert chat_view(app).messages.laid.current == "message 11"
 
 
 def test_attack_59_an_override_cannot_turn_the_end_of_a_file_name_round(stage: Stage) -> None:

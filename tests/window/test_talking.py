@@ -137,4 +137,4 @@ def test_a_message_found_in_the_vault_is_gone_to(
     view.side.ask("کتاب")
     stage.until(lambda: len(chat(alice).found) == 1, "found")
     view.open_at(chat(alice).found[0])
-    stage.until(lambda: view.messages._current == f"message {rows(alice)[0].number}", "there")
+    stage.until(lambda: view.messages.laid.current == f"message {rows(alice)[0].number}", "there")

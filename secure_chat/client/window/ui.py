@@ -7,7 +7,7 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import font as tkfont
 from tkinter import ttk
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import emoji as emojis
@@ -16,6 +16,7 @@ from secure_chat.client.text import TextLayout, clean
 from secure_chat.client.text.levels import has_rtl
 from secure_chat.client.window.palette import PALETTES, Palette
 from secure_chat.client.window.smooth import Discs
+from secure_chat.client.window.styles import Styles
 from secure_chat.client.window.system import draws_astral, toolkit_shapes
 
 Side = Literal["left", "right"]
@@ -57,15 +58,6 @@ class Assets:
             }
 
 
-class Face(NamedTuple):
-    """The colours of a button or field."""
-
-    ground: str
-    raised: str  # under the mouse
-    border: str
-    focus: str  # the border of what has the keyboard
-
-
 class Ui:
     """Fonts, colours and words of one window. A theme or language switch makes another one."""
 
@@ -79,7 +71,7 @@ class Ui:
         self.astral, self.shapes = assets.astral, assets.shapes
         self._layouts = assets.layouts
         self.line_height = self.fonts["text"].metrics("linespace")
-        self._style()
+        Styles(self.root, self.colors, self.fonts, self.discs, self.px).apply()
 
     # ------------------------------------------------------------ sizes and sides
 
@@ -199,7 +191,7 @@ class Ui:
     def button(
         self, parent: tk.Misc, text: str, command: Callable[[], object], style: str = ""
     ) -> ttk.Button:
-        """A button; ``style`` is nothing or one of those in `_style`. Return presses it too."""
+        """A button; ``style`` is nothing or one of those in `Styles`. Return presses it too."""
         button = ttk.Button(
             parent,
             text=self.say(text),
@@ -221,100 +213,6 @@ class Ui:
         """Whether some font has an emoji, as far as widths tell; if in doubt, it has."""
         measure = self.fonts["text"].measure
         return all(measure(one) != measure(_NO_CHARACTER) for one in picture)
-
-    # ------------------------------------------------------------ once
-
-    def _style(self) -> None:
-        """Ttk's clam theme in our colours."""
-        c, style = self.colors, ttk.Style(self.root)
-        style.theme_use("clam")
-        self.root.configure(background=c.ground)
-        style.configure(
-            ".", background=c.ground, foreground=c.text, font=self.fonts["text"],
-            bordercolor=c.line, lightcolor=c.line, darkcolor=c.line, troughcolor=c.ground,
-            focuscolor=c.accent, selectbackground=c.accent, selectforeground=c.on_accent,
-            insertcolor=c.text, fieldbackground=c.surface,
-        )  # fmt: skip
-        padding = (self.px(14), self.px(6))
-        kinds = {
-            "TButton": (c.surface, c.text, c.raised, c.line),
-            "Accent.TButton": (c.accent, c.on_accent, c.accent_raised, c.accent),
-            "Choice.TButton": (c.surface, c.text, c.raised, c.line),
-            "Chosen.TButton": (c.accent, c.on_accent, c.accent_raised, c.accent),
-            "Danger.TButton": (c.danger_ground, c.danger, c.raised, c.danger),
-            "Quiet.TButton": (c.ground, c.accent, c.raised, c.ground),
-            "Bar.TButton": (c.surface, c.accent, c.raised, c.surface),
-        }
-        for name, (ground, text, raised, border) in kinds.items():
-            style.configure(
-                name, background=c.ground, foreground=text, padding=padding, borderwidth=0,
-                anchor="center", width=0,
-            )  # fmt: skip
-            style.map(name, foreground=[("disabled", c.muted)])
-            strong = c.text if ground == c.accent else c.accent
-            self._face(style, name, "Button.label", Face(ground, raised, border, strong))
-        for name in ("Choice.TButton", "Chosen.TButton"):
-            style.configure(name, width=-4)
-        style.configure("Quiet.TButton", padding=(self.px(8), self.px(4)))
-        style.configure("Bar.TButton", padding=(self.px(8), self.px(4)))
-        style.configure("TEntry", padding=(self.px(9), self.px(6)), foreground=c.text,
-                        background=c.ground)  # fmt: skip
-        style.map("TEntry", foreground=[("disabled", c.muted)])
-        self._face(style, "TEntry", "Entry.textarea", Face(c.surface, c.surface, c.line, c.accent))
-        thumb = ("Vertical.Scrollbar.thumb", {"expand": True, "sticky": "nswe"})
-        trough = ("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})
-        style.layout("Slim.Vertical.TScrollbar", [trough])  # type: ignore[list-item]
-        style.layout("Chat.Slim.Vertical.TScrollbar", [trough])  # type: ignore[list-item]
-        style.configure("Chat.Slim.Vertical.TScrollbar", troughcolor=c.chat, bordercolor=c.chat)
-        style.map("Chat.Slim.Vertical.TScrollbar", background=[("disabled", c.chat)],
-                  lightcolor=[("disabled", c.chat)], darkcolor=[("disabled", c.chat)])  # fmt: skip
-        style.configure("Slim.Vertical.TScrollbar", width=self.px(9), arrowsize=self.px(9),
-                        background=c.line, troughcolor=c.ground, bordercolor=c.ground,
-                        lightcolor=c.line, darkcolor=c.line, gripcount=0)  # fmt: skip
-        style.map("Slim.Vertical.TScrollbar",
-                  background=[("active", c.muted), ("disabled", c.ground)],
-                  lightcolor=[("disabled", c.ground)],
-                  darkcolor=[("disabled", c.ground)])  # fmt: skip
-        style.configure(
-            "Card.TCheckbutton", background=c.surface, foreground=c.text, focuscolor=c.accent,
-            indicatorbackground=c.surface, indicatorforeground=c.accent, padding=self.px(2),
-            indicatormargin=(self.px(5), 0, self.px(5), 0),
-            font=self.fonts["text"],
-        )  # fmt: skip
-        inside = [
-            ("Checkbutton.indicator", {"side": "right", "sticky": ""}),
-            ("Checkbutton.label", {"side": "right", "sticky": "nswe"}),
-        ]
-        focus = ("Checkbutton.focus", {"side": "right", "sticky": "w", "children": inside})
-        padding_around = ("Checkbutton.padding", {"sticky": "nswe", "children": [focus]})
-        style.layout("Rtl.Card.TCheckbutton", [padding_around])  # type: ignore[list-item]
-        style.map(
-            "Card.TCheckbutton",
-            background=[("active", c.surface)], foreground=[("disabled", c.muted)],
-            indicatorbackground=[("selected", c.surface), ("active", c.raised)],
-        )  # fmt: skip
-        style.configure("TProgressbar", background=c.accent, troughcolor=c.raised,
-                        bordercolor=c.raised, lightcolor=c.accent, darkcolor=c.accent,
-                        thickness=self.px(4))  # fmt: skip
-
-    def _face(self, style: ttk.Style, name: str, inside: str, face: Face) -> None:
-        """Round corners for a kind of widget: its layout is an image that stretches."""
-        radius = self.px(8)
-        element = f"{face.ground}{face.raised}{face.border}{face.focus}.{radius}.{name}.face"
-        if element not in style.element_names():
-            box = self.discs.box
-            style.element_create(
-                element, "image", box(face.ground, face.border, radius, 1),
-                ("disabled", box(self.colors.raised, self.colors.raised, radius, 1)),
-                ("focus", "active", box(face.raised, face.focus, radius, 2)),
-                ("focus", box(face.ground, face.focus, radius, 2)),
-                ("active", box(face.raised, face.border, radius, 1)),
-                border=radius, padding=2, sticky="nswe",
-            )  # fmt: skip
-        within = (inside, {"sticky": "nswe"})
-        kind = inside.partition(".")[0]
-        padding = (f"{kind}.padding", {"sticky": "nswe", "children": [within]})
-        style.layout(name, [(element, {"sticky": "nswe", "children": [padding]})])  # type: ignore[list-item]
 
 
 def _make_fonts(root: tk.Tk) -> dict[str, tkfont.Font]:
