@@ -5,6 +5,7 @@ has a label that names a person or an address. The listener is plain HTTP on loo
 operator asks for another place by two settings.
 """
 
+import collections
 import contextlib
 import logging
 import socket
@@ -111,7 +112,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 
 def _counted(counters: Counters) -> Iterator[Metric]:
-    """Every described field of `Counters`: a number, or numbers by code."""
+    """The numbers in `Counters`, and the numbers by code; `_commits` tells of the rest."""
     for name, hint in get_type_hints(Counters, include_extras=True).items():
         if get_origin(hint) is not Annotated:
             continue
@@ -119,7 +120,7 @@ def _counted(counters: Counters) -> Iterator[Metric]:
         value = getattr(counters, name)
         if kind is int:
             yield CounterMetricFamily(_PREFIX + name, meta.description, value=value)
-        elif get_origin(kind) is not None:
+        elif get_origin(kind) is collections.Counter:
             by_code = CounterMetricFamily(_PREFIX + name, meta.description, labels=["code"])
             for code, count in value.copy().items():
                 by_code.add_metric([str(code)], count)
