@@ -9,12 +9,14 @@ import gettext
 import locale
 import os
 import re
+import string
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from secure_chat.errors import Refused, SecureChatError
+from secure_chat.client.said import Fact, Said
+from secure_chat.errors import SecureChatError
 
 _LOCALE = Path(__file__).parent / "locale"
 _DOMAIN = "secure_chat"
@@ -107,26 +109,46 @@ class Words:
 
     def error(self, error: SecureChatError) -> str:
         """What an error says, translated where its template is in the catalogue."""
-        if isinstance(error, Refused):
-            return self._translated(str(error))
-        facts = dict(error.facts)
-        if isinstance(facts.get("reason"), str):
-            facts["reason"] = self._reason(str(facts["reason"]))
-        return _filled(self._translated(error.template), facts) or str(error)
+        return self.said(Said.of(error))
+
+    def said(self, said: Said) -> str:
+        """A sentence made anew from its template and facts; in English where no catalogue has it.
+
+        Numbers among the facts stand in the person's digits.
+        """
+        facts = {name: self._fact(name, fact) for name, fact in said.facts.items()}
+        translated = self._translated(said.template)
+        line = self._filled(translated, facts) if facts else translated
+        if said.times == 1 or not line:
+            return line or str(said)
+        return f"{line} ({self.digits(said.times)}×)"
+
+    def _fact(self, name: str, fact: Fact) -> object:
+        if isinstance(fact, Said):
+            return self.said(fact)
+        if name == "reason" and isinstance(fact, str):
+            return self._reason(fact)
+        return self.span(fact) if name == "after" and isinstance(fact, str) else fact
 
     def _reason(self, reason: str) -> str:
         """Why something failed, which may be said in two steps: ``what failed: why``."""
         return ": ".join(self._translated(part) for part in reason.split(": "))
 
     def sentence(self, text: str, user_id: str) -> str:
-        """A line that the engine wrote about somebody, where the catalogue knows its like."""
-        template, facts = text.replace(user_id, "{user_id}"), {"user_id": user_id}
+        """A line that the engine wrote about somebody, where the catalogue knows its like.
+
+        Vaults of before `Said` have plain texts, of which the name and a time are known.
+        """
+        if isinstance(text, Said):
+            return self.said(text)
+        template = text.replace(user_id, "{user_id}") if user_id else text
+        facts = {"user_id": user_id}
         span = _SPAN.search(template)
         if span is not None:
             template = template.replace(span.group(), "{after}")
             facts["after"] = self.span(span.group())
         translated = self._translated(template)
-        return text if translated == template else _filled(translated, facts)
+        return text if translated == template else self._filled(translated, facts)
 
     def span(self, text: str) -> str:
         """A time that was written as "8 hours"."""
@@ -145,10 +167,20 @@ class Words:
         """Gettext keeps its own header under the empty text: that is nothing to show."""
         return self._catalogue.gettext(text) if text else ""
 
+    def _filled(self, template: str, facts: Mapping[str, object]) -> str:
+        """The template with its facts; nothing if a translation names one that is not there."""
+        try:
+            return _Filler(self.digits).vformat(template, (), facts)
+        except (KeyError, IndexError, ValueError):
+            return ""
 
-def _filled(template: str, facts: Mapping[str, object]) -> str:
-    """The template with its facts; nothing if a translation names a fact that is not there."""
-    try:
-        return template.format_map(facts)
-    except (KeyError, IndexError, ValueError):
-        return ""
+
+class _Filler(string.Formatter):
+    """Fills templates with numbers in a person's digits."""
+
+    def __init__(self, digits: Callable[[object], str]) -> None:
+        self._digits = digits
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        shown = str(super().format_field(value, format_spec))
+        return self._digits(shown) if isinstance(value, int | float) else shown

@@ -8,8 +8,19 @@ import pytest
 import catalogues
 from secure_chat.client.content.check import in_words
 from secure_chat.client.engine import effects
+from secure_chat.client.engine.missing import MISSING
 from secure_chat.client.i18n import LANGUAGES, Words, system_language
-from secure_chat.errors import Code, ConnectFailed, Refused, TextTooLong
+from secure_chat.client.said import Said, kept, recall
+from secure_chat.errors import (
+    Code,
+    ConnectFailed,
+    ConnectionLost,
+    Refused,
+    SecureChatError,
+    TextTooLong,
+    UndecryptableMessage,
+    Unreadable,
+)
 
 CLIENT = Path(__file__).parents[2] / "secure_chat" / "client"
 FOLDER = CLIENT / "locale" / "fa" / "LC_MESSAGES"
@@ -71,8 +82,8 @@ def test_a_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
 
 def test_errors_and_codes_speak_persian_with_their_facts() -> None:
     words = Words("fa")
-    assert "۱۶" not in words.error(TextTooLong(size=99, limit=16))
-    assert "99" in words.error(TextTooLong(size=99, limit=16))
+    assert "۹۹" in words.error(TextTooLong(size=99, limit=16))
+    assert "99" in Words("fa", digits="latin").error(TextTooLong(size=99, limit=16))
     assert words.error(Refused(Code.NAME_TAKEN)) != str(Refused(Code.NAME_TAKEN))
 
 
@@ -102,8 +113,35 @@ def test_reasons_within_errors_speak_persian_too(reason: str) -> None:
 @pytest.mark.parametrize("seconds", [1, 30, 300, 3_600, 8 * 3_600, 7 * 86_400, 90])
 def test_what_the_engine_writes_of_timers_speaks_persian(sentence: str, seconds: int) -> None:
     """The time within the sentence as well, in Persian digits."""
-    line = sentence.format(user_id="bob", after=in_words(seconds))
-    said = Words("fa").sentence(line, "bob").replace("bob", "")
-    assert said.strip()
-    assert not set(said) & set("abcdefghijklmnopqrstuvwxyz0123456789")
-    assert Words("en").sentence(line, "bob") == line
+    line = Said(sentence, user_id="bob", after=in_words(seconds))
+    for kept_as in (line, str.__str__(line)):  # as vaults kept it before, too
+        said = Words("fa").sentence(kept_as, "bob").replace("bob", "")
+        assert said.strip()
+        assert not set(said) & set("abcdefghijklmnopqrstuvwxyz0123456789")
+        assert Words("en").sentence(kept_as, "bob") == line
+
+
+FACTS = [
+    TextTooLong(size=99, limit=16), ConnectionLost(reason="the other side closed the connection"),
+    Unreadable(sender="bob", reason=UndecryptableMessage(address="bob/main", sessions=2)),
+    Refused(Code.MAILBOX_FULL), Refused(Code.INTERNAL_ERROR, "{user_id} {0} odd"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", FACTS, ids=lambda error: type(error).__name__)
+def test_what_went_wrong_is_kept_in_no_language(error: SecureChatError) -> None:
+    """Out of the vault comes what Persian and English can both be made of, facts included."""
+    read = recall(kept(Said.of(error)))
+    assert read == str(error)
+    assert Words("en").sentence(read, "bob") == str(error)
+    assert Words("fa").sentence(read, "bob") == Words("fa").error(error)
+    if "odd" not in str(error):
+        said = Words("fa").sentence(read, "bob").replace("bob/main", "").replace("bob", "")
+        assert not set(said) & set("abcdefghijklmnopqrstuvwxyz0123456789")
+
+
+def test_a_line_that_counts_itself_counts_in_each_language() -> None:
+    line = recall(kept(Said(MISSING, user_id="bob")), 12)
+    assert line.endswith("(12×)")
+    assert Words("fa").sentence(line, "bob").endswith("(۱۲×)")
+    assert recall("A plain text of before.", 2) == "A plain text of before. (2×)"

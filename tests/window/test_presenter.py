@@ -247,6 +247,10 @@ def test_a_text_that_is_too_long_stays_and_is_explained() -> None:
     chat.select(BOB)
     assert not chat.send("x" * 20_000)
     assert "16384" in chat.problem
+    chat.speak(Words("fa"))  # a banner that stands speaks the language of now
+    assert "۱۶۳۸۴" in chat.problem
+    chat.speak(Words("en"))
+    assert "16384" in chat.problem
     assert not chat.send("  \n ")
     assert chat.send(" fine ")
     assert engine.history(BOB)[-1].text == "fine"

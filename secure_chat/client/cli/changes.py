@@ -173,7 +173,7 @@ def _wait(engine: Engine, changes: set[bytes], timeout: float) -> None:
     engine.start()
     for event in events.until(deadline_in(timeout)):
         if isinstance(event, Problem):
-            output.note(str(event.error))
+            output.note(words.error(event.error))
         if not isinstance(event, ChangeSent) or event.content_id not in changes:
             continue
         if event.state is MessageState.HELD:
@@ -181,7 +181,7 @@ def _wait(engine: Engine, changes: set[bytes], timeout: float) -> None:
                 what=words(
                     "Held: the change for {user_id} was not sent and stays in the outbox. {why}",
                     user_id=event.user_id,
-                    why=event.problem,
+                    why=words.sentence(event.problem, event.user_id),
                 )
             )
         changes.discard(event.content_id)

@@ -144,7 +144,7 @@ def _send_and_wait(engine: Engine, chosen: Namespace, text: str) -> MessageState
             if state in _ENOUGH[wait]:
                 return state
             if state is MessageState.HELD:
-                raise NotDone(what=_held_words(user_id, line.problem))
+                raise NotDone(what=_held_words(user_id, output.problem_words(line)))
     except (Refused, PeerError) as ended:  # the connection, for good
         raise NotDone(what=_held_words(user_id, words.error(ended))) from ended
     raise NotDone(what=_late_words(state, wait, timeout, events))

@@ -75,7 +75,7 @@ def _until(
             if state in enough:
                 return line
             if state is MessageState.HELD:
-                raise NotDone(what=_held_words(chosen.user, line.problem))
+                raise NotDone(what=_held_words(chosen.user, output.problem_words(line)))
     except (Refused, PeerError) as ended:  # the connection, for good
         raise NotDone(what=_held_words(chosen.user, words.error(ended))) from ended
     if state is MessageState.ACCEPTED:
@@ -123,7 +123,12 @@ def _until_saved(engine: Engine, events: Events, chosen: Namespace, number: int)
         if file is not None and file.state is FileState.SAVED:
             return file.path
         if file is not None and file.problem:
-            raise NotDone(what=words("Not saved: {why}", why=output.one_line(file.problem)))
+            raise NotDone(
+                what=words(
+                    "Not saved: {why}",
+                    why=output.one_line(words.sentence(file.problem, chosen.user)),
+                )
+            )
     raise NotDone(what=_late_words(chosen, events))
 
 

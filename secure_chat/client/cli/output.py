@@ -103,7 +103,7 @@ def message_text(message: Message) -> str:
     """A message as people read it: who, when, what."""
     when = local_time(message.time)
     if message.is_notice:
-        return f"{when}  * {message.user_id}: {one_line(message.problem or message.text)}"
+        return f"{when}  * {message.user_id}: {one_line(problem_words(message) or message.text)}"
     who = words("you to {user_id}", user_id=message.user_id) if message.ours else message.user_id
     shown = words("(deleted)") if message.deleted else inert(message.text)
     first, *others = shown.split("\n")
@@ -114,13 +114,18 @@ def message_text(message: Message) -> str:
     return "\n".join([head, *(_INDENT + line for line in others)])
 
 
+def problem_words(message: Message) -> str:
+    """Why it is held, or what a notice says, in this language."""
+    return words.sentence(message.problem, message.user_id)
+
+
 def _marks(message: Message) -> str:
     """What stands in brackets after a line: state, far-off clock, quote, edit, reactions."""
     marks = _content_marks(message)
     if message.ours:
         marks.append(state_word(message.state))
         if message.problem:
-            marks.append(one_line(message.problem))
+            marks.append(one_line(problem_words(message)))
     elif message.claimed_time and abs(message.claimed_time - message.time) > _FAR_OFF_MS:
         claimed = local_time(message.claimed_time)
         marks.append(words("written {time} by the sender's clock", time=claimed))
@@ -149,7 +154,7 @@ def file_words(file: Attachment) -> str:
     """A file in a line: its true name, its size, and where it is."""
     facts = [one_line(file.name), size_words(file.size), file_state_words(file)]
     if file.problem:
-        facts.append(one_line(file.problem))
+        facts.append(one_line(words.sentence(file.problem, "")))
     return f"<{', '.join(facts)}>"
 
 

@@ -12,6 +12,7 @@ from secure_chat.client.engine.owing import owe_turn
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.engine.typing import TypingKeeper
 from secure_chat.client.events import MessageChanged, MessageState
+from secure_chat.client.said import Said
 from secure_chat.client.vault import contacts, history, keys, outbox
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.talk import VaultView
@@ -92,7 +93,7 @@ class Contents:
             case rules.SendAgain():
                 self._session_lost(db, name)
             case rules.NeedsNewer():
-                self._trust.notice(db, user_id, "needs-newer", NEEDS_NEWER.format(user_id=user_id))
+                self._trust.notice(db, user_id, "needs-newer", Said(NEEDS_NEWER, user_id=user_id))
             case _:
                 pass
 
@@ -165,7 +166,7 @@ class Contents:
     def _session_lost(self, db: apsw.Connection, name: SessionName) -> None:
         """An authenticated request to send again, honoured for the same identity only."""
         user_id = name.address.user_id
-        self._trust.notice(db, user_id, "session-lost", SESSION_LOST.format(user_id=user_id))
+        self._trust.notice(db, user_id, "session-lost", Said(SESSION_LOST, user_id=user_id))
         if not self._is_accepted(db, name):
             return
         for content_id in outbox.send_again(db, user_id, name.account_key):

@@ -21,6 +21,7 @@ from secure_chat.client.events import (
     PeopleChanged,
     TypingChanged,
 )
+from secure_chat.client.said import Said
 from secure_chat.client.vault import attached, habits, history, outbox, talk
 from secure_chat.protocol.addresses import UserId
 
@@ -93,7 +94,7 @@ class Applier:
             case rules.Mark(content_id=content_id, read=read):
                 self._mark(content_id, read=read)
             case rules.NotApplied(because=because):
-                said = _NOT_APPLIED[because].format(user_id=user_id)
+                said = Said(_NOT_APPLIED[because], user_id=user_id)
                 self._notice(f"not-applied {because}", said)
             case _:
                 pass
@@ -147,7 +148,7 @@ class Applier:
             words = TIMER_SET_BY_US if timer.seconds else TIMER_OFF_BY_US
         else:
             words = TIMER_SET if timer.seconds else TIMER_OFF
-        said = words.format(user_id=self._user_id, after=in_words(timer.seconds))
+        said = Said(words, user_id=self._user_id, after=in_words(timer.seconds))
         self._notice(f"timer {timer.revision}", said)
 
     def _named(self) -> None:

@@ -27,6 +27,7 @@ from secure_chat.client.bugs import described
 from secure_chat.client.engine.contents import Contents
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.trust import TrustKeeper
+from secure_chat.client.said import Said
 from secure_chat.client.vault import contacts, habits, identity, keys
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName, VaultPrekeys
@@ -213,7 +214,7 @@ class Inbox:
             error = Unreadable(sender=user_id or "somebody", reason=wrong)
         if user_id is not None and user_id != self._context.user_id:
             kind = f"{UNREADABLE} {type(wrong).__name__}"
-            self._trust.notice(db, user_id, kind, str(error))
+            self._trust.notice(db, user_id, kind, Said.of(error))
         self._context.problem(error, user_id)
 
 

@@ -11,6 +11,7 @@ from secure_chat.client.events import (
     MessageChanged,
     MessageRemoved,
 )
+from secure_chat.client.said import Said
 from secure_chat.client.vault import history, sequence
 from secure_chat.client.vault.keys import SessionName
 from secure_chat.client.vault.sequence import Stream
@@ -34,7 +35,7 @@ class Missing:
         alone = self._context.our_counter == 1
         arrival = sequence.arrived(db, stream, place, from_the_start=alone)
         if arrival.untracked:
-            self._trust.notice(db, user_id, "many-missing", MANY_MISSING.format(user_id=user_id))
+            self._trust.notice(db, user_id, "many-missing", Said(MANY_MISSING, user_id=user_id))
         if arrival.changed:
             self._draw(db, stream)
         return arrival.slot
@@ -46,7 +47,7 @@ class Missing:
 
     def _draw(self, db: apsw.Connection, stream: Stream) -> None:
         context, user_id = self._context, stream.user_id
-        said = MISSING.format(user_id=user_id)
+        said = Said(MISSING, user_id=user_id)
         lines = sequence.draw(db, stream, said, context.new_content_id(), context.now_ms)
         for number, content_id in lines.removed:
             context.emit(MessageRemoved(user_id, number, content_id))

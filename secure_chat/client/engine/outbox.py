@@ -20,6 +20,7 @@ from secure_chat.client.events import (
     MessageChanged,
     MessageState,
 )
+from secure_chat.client.said import Said
 from secure_chat.client.vault import contacts, habits, history, outbox, sequence, talk
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName
@@ -269,7 +270,7 @@ class Outbox:
         """Every text that waits says what it waits for."""
         with self._context.transaction() as db:
             for owed in outbox.waiting(db, user_id):
-                self._show(db, owed, MessageState.HELD, str(error))
+                self._show(db, owed, MessageState.HELD, Said.of(error))
 
     def _show(
         self, db: apsw.Connection, owed: Owed, state: MessageState, problem: str = ""

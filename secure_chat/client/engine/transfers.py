@@ -26,6 +26,7 @@ from secure_chat.client.events import (
     MessageChanged,
     MessageState,
 )
+from secure_chat.client.said import Said
 from secure_chat.client.vault import attached, contacts, history, outbox, talk
 from secure_chat.client.vault.attached import Attached
 from secure_chat.client.vault.files import make_private_folder, open_private_file
@@ -406,7 +407,7 @@ class Transfers:
             self._fail(item, error, _NEVER)
             return
         with self._context.transaction() as db:
-            attached.move(db, item.user_id, item.ref, FileState.OFFERED, problem=str(error))
+            attached.move(db, item.user_id, item.ref, FileState.OFFERED, problem=Said.of(error))
             self._emit_changed(db, history.by_number(db, item.number))
         self._wake_workshop()
         self._context.problem(error, item.user_id)
@@ -424,7 +425,7 @@ class Transfers:
         self._failed[item.file.sha256] = again
         if isinstance(error, Refused) and error.code in _SILENT:
             return
-        self._show(item, MessageState.HELD, str(error))
+        self._show(item, MessageState.HELD, Said.of(error))
         self._context.problem(error, item.user_id)
 
     def _show(self, item: Attached, state: MessageState, problem: str = "") -> None:

@@ -23,6 +23,7 @@ from secure_chat.client.events import (
     PeopleChanged,
     Trust,
 )
+from secure_chat.client.said import Said
 from secure_chat.client.vault import contacts, history, key_history, outbox
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.crypto.verify import check_manifest, check_successor
@@ -93,7 +94,7 @@ class TrustKeeper:
     def hold(self, db: apsw.Connection, user_id: UserId, because: str = HELD) -> None:
         """Say of everything that waits for a contact why it waits."""
         for owed in outbox.waiting(db, user_id):
-            why = because.format(user_id=user_id)
+            why = Said(because, user_id=user_id)
             if owed.is_kept and not owed.is_text:
                 held_back = ChangeSent(user_id, owed.content_id, MessageState.HELD, why)
                 self._context.emit(held_back)
@@ -141,7 +142,7 @@ class TrustKeeper:
             self._note(db, contact.user_id, known.identity, KeyFact.BACK)
         release(self._context, db, known)
         user_id = known.user_id
-        self.notice(db, user_id, "key-back", KEY_BACK.format(user_id=user_id))
+        self.notice(db, user_id, "key-back", Said(KEY_BACK, user_id=user_id))
         self.announce(db, known)
         return known
 
@@ -152,7 +153,7 @@ class TrustKeeper:
         user_id = known.user_id
         self._note(db, user_id, told, KeyFact.CHANGED)
         context.emit(KeyChanged(user_id, was_verified=contact.verified > 0))
-        self.notice(db, user_id, "key-changed", KEY_CHANGED.format(user_id=user_id))
+        self.notice(db, user_id, "key-changed", Said(KEY_CHANGED, user_id=user_id))
         self.hold(db, user_id)
         self.announce(db, known)
         return known

@@ -23,6 +23,7 @@ from secure_chat.client.events import (
     Safety,
 )
 from secure_chat.client.profile import Profile
+from secure_chat.client.said import Said
 from secure_chat.client.vault import contacts, history, key_history, keys, outbox, talk
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.crypto.fingerprint import (
@@ -192,7 +193,7 @@ class TrustIntents(Intents):
         """A link and this vault disagree: that is kept in sight, and decided by nobody here."""
         self._note(db, contact, KeyFact.DOUBTED)
         writer = self._writer(db, contact.user_id)
-        said = LINK_DIFFERS.format(user_id=contact.user_id)
+        said = Said(LINK_DIFFERS, user_id=contact.user_id)
         line, new = history.add_notice(
             db, contact.user_id, writer.new_id(), "link-differs", said, now_ms()
         )

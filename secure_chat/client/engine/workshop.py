@@ -25,6 +25,7 @@ from secure_chat.client.events import (
 )
 from secure_chat.client.files.saving import save
 from secure_chat.client.files.sealing import seal_file
+from secure_chat.client.said import Said
 from secure_chat.client.vault import Vault, attached, history
 from secure_chat.client.vault.attached import Attached
 from secure_chat.crypto.files import FileKey, sealed_size
@@ -171,11 +172,11 @@ class Workshop:
                 return None, []
             if item.ours:
                 history.set_state(
-                    db, item.user_id, item.ref.content_id, MessageState.HELD, str(error),
+                    db, item.user_id, item.ref.content_id, MessageState.HELD, Said.of(error),
                     only_from=(MessageState.WAITING, MessageState.HELD),
                 )  # fmt: skip
             else:
-                attached.move(db, item.user_id, item.ref, FileState.OFFERED, problem=str(error))
+                attached.move(db, item.user_id, item.ref, FileState.OFFERED, problem=Said.of(error))
             return None, [*self._changed(db, item), Problem(error, item.user_id)]
 
         if item.ours:

@@ -115,7 +115,7 @@ class Chat(Hearing):
 
     def dismiss_problem(self) -> None:
         """The person has read it."""
-        self.problem = ""
+        self._problem = str
         self._need(Part.PROBLEM)
 
     def look(self, *, looking: bool) -> None:

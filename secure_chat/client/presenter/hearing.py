@@ -25,6 +25,7 @@ from secure_chat.client.presenter.deciding import decided
 from secure_chat.client.presenter.rows import Part
 from secure_chat.client.presenter.shown import Shown
 from secure_chat.client.presenter.timeline import Change
+from secure_chat.client.said import Said
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
@@ -97,8 +98,7 @@ class Hearing(Shown):
                 if user_id == self.selected:
                     self._need(Part.HEADER)
             case Problem(error=error, user_id=user_id):
-                said = self._.error(error)
-                self.report(f"{user_id}: {said}" if user_id is not None else said)
+                self.report(Said.of(error), user_id)
             case _:
                 _log.warning("Unknown event %s", type(event).__name__)
 

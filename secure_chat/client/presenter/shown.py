@@ -24,6 +24,7 @@ from secure_chat.client.presenter.search import Search
 from secure_chat.client.presenter.talk import Talk
 from secure_chat.client.presenter.timeline import Timeline
 from secure_chat.client.presenter.trust import panel
+from secure_chat.client.said import Said
 from secure_chat.errors import SecureChatError
 from secure_chat.protocol.addresses import UserId
 
@@ -51,7 +52,7 @@ class Shown(Deciding):
         self._talk: Talk | None = None
         self.listeners: list[Callable[[Event], object]] = []
         """Who else hears every event, in order: notifications, pages that wait for an answer."""
-        self.problem = ""
+        self._problem: Callable[[], str] = str  # made anew in another language
         self.looking = True  # the person has this window in front
         self.changed: set[Part] = set()
         self._panel: PanelRow | None = None  # kept: its safety number costs a tenth of a second
@@ -189,10 +190,21 @@ class Shown(Deciding):
     def _list_changed(self) -> None:
         self._need(Part.PEOPLE)
 
-    def report(self, text: str) -> None:
-        """Say something that went wrong, already in words."""
-        self.problem = text if len(text) <= _LONGEST_PROBLEM else text[:_LONGEST_PROBLEM] + "…"
+    def report(self, text: str, about: UserId | None = None) -> None:
+        """Say something that went wrong; a `Said` in whichever language is spoken then."""
+
+        def said() -> str:
+            line = self._.sentence(text, about or "")
+            return f"{about}: {line}" if about is not None else line
+
+        self._problem = said
         self._need(Part.PROBLEM)
+
+    @property
+    def problem(self) -> str:
+        """What went wrong last and was not put away yet; empty: nothing."""
+        text = self._problem()
+        return text if len(text) <= _LONGEST_PROBLEM else text[:_LONGEST_PROBLEM] + "…"
 
     def _need(self, *parts: Part) -> None:
         """These parts have to be drawn again."""
@@ -205,6 +217,6 @@ class Shown(Deciding):
         try:
             ask()
         except SecureChatError as error:
-            self.report(self._.error(error))
+            self.report(Said.of(error))
             return False
         return True

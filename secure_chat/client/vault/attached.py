@@ -13,6 +13,7 @@ from msgspec import Struct
 from secure_chat.client.content import ContentId, File
 from secure_chat.client.content.rules import OURSELVES, Author, Ref
 from secure_chat.client.events import FileState
+from secure_chat.client.said import kept, recall
 from secure_chat.crypto.files import FileKey
 from secure_chat.protocol.addresses import UserId
 
@@ -126,7 +127,7 @@ def move(
     """Another state; ``path`` stays as it is if None."""
     db.execute(
         f"UPDATE files SET state = ?, path = coalesce(?, path), problem = ? WHERE {_OF}",  # noqa: S608
-        (state.value, path, problem, user_id, *_key(ref)),
+        (state.value, path, kept(problem), user_id, *_key(ref)),
     )
 
 
@@ -161,7 +162,7 @@ def _attached(row: tuple[Any, ...]) -> Attached:
         File(name, size, media_type, FileKey(key), sha256),
         FileState(state),
         path,
-        problem,
+        recall(problem),
         bool(keep),
         at,
     )

@@ -20,6 +20,7 @@ from secure_chat.client.events import (
     Reaction,
     Trust,
 )
+from secure_chat.client.said import kept, recall
 from secure_chat.client.vault import contacts, drafts, habits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.wiretypes import AccountKey
@@ -68,7 +69,7 @@ def add(
             message.time,
             message.claimed_time,
             message.state.value,
-            message.problem,
+            kept(message.problem),
             int(unread),
             message.timer,
             None if quote is None else quote.author,
@@ -92,13 +93,13 @@ def add_notice(
     if last is not None and last[1] == kind:
         db.execute(
             "UPDATE messages SET repeated = repeated + 1, time = ?, problem = ? WHERE number = ?",
-            (now_ms, text, last[0]),
+            (now_ms, kept(text), last[0]),
         )
         return by_number(db, last[0]), False
     row = db.execute(
         "INSERT INTO messages (user_id, content_id, ours, author, text, time, state, problem,"
         " notice) VALUES (?, ?, 0, x'', '', ?, ?, ?, ?) RETURNING number",
-        (user_id, content_id, now_ms, MessageState.RECEIVED.value, text, kind),
+        (user_id, content_id, now_ms, MessageState.RECEIVED.value, kept(text), kind),
     ).fetchone()
     assert row is not None
     return by_number(db, row[0]), True
@@ -121,12 +122,12 @@ def set_state(
         " RETURNING number",
         (
             state.value,
-            problem,
+            kept(problem),
             user_id,
             content_id,
             *(one.value for one in only_from),
             state.value,
-            problem,
+            kept(problem),
         ),
     ).fetchone()
     return None if row is None else by_number(db, row[0])
@@ -308,8 +309,6 @@ def _message(row: tuple[Any, ...]) -> Message:
     content_id, number, user_id, ours, text, time, state, claimed, *rest = row
     notice, problem, repeated, edited, deleted, timer, expires, *rest, reactions = rest
     quote, file = rest[:5], rest[5:]
-    if notice and repeated != 1:
-        problem = f"{problem} ({repeated}×)"
     return Message(
         content_id=content_id,
         number=number,
@@ -320,7 +319,7 @@ def _message(row: tuple[Any, ...]) -> Message:
         state=MessageState(state),
         claimed_time=claimed,
         is_notice=bool(notice),
-        problem=problem,
+        problem=recall(problem, repeated if notice else 1),
         quoted=_quote(*quote),
         edited=edited,
         deleted=bool(deleted),
@@ -348,7 +347,7 @@ def _file(
 ) -> Attachment | None:
     if name is None:
         return None
-    return Attachment(name, size, media_type, FileState(state), path, problem=problem)
+    return Attachment(name, size, media_type, FileState(state), path, problem=recall(problem))
 
 
 def _reactions(joined: str | None) -> tuple[Reaction, ...]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from secure_chat.client.content import NO_STREAM, STREAM_BYTES, ContentId, Place
 from secure_chat.client.events import MessageState
+from secure_chat.client.said import kept
 from secure_chat.client.vault.outbox import Owed
 from secure_chat.crypto.rng import Random
 from secure_chat.protocol.addresses import UserId
@@ -194,7 +195,7 @@ def draw(db: apsw.Connection, stream: Stream, text: str, new_id: ContentId, now_
                 numbered,
                 now_ms,
                 MessageState.RECEIVED.value,
-                text,
+                kept(text),
                 stream.kind,
                 wanted[number],
             ),
