@@ -12,7 +12,7 @@ from secure_chat.protocol.held import decode_rows
 from secure_chat.protocol.messages import Accepted, Delivery, Error, HeldData, MyData
 from tests.operator.conftest import Operator
 from tests.support.accounts import Account
-from tests.support.raw_client import RawClient
+from tests.support.raw_client import RawClient, blob_hash
 from tests.support.waiting import wait_for
 from tests.support.wire import ClosedByServer, Wire
 
@@ -93,7 +93,7 @@ def test_an_account_ends_while_the_server_runs(operator: Operator) -> None:
         assert done.returncode == 2
         assert "--yes" in done.stderr
         said = do(operator, "delete", "gone", "--yes")
-        assert "0 messages for it and 1 message of it to others" in said
+        assert "0 messages for it, 1 message of it to others and 0 files" in said
         assert gone.wire.expect_closed() is Code.ACCOUNT_DELETED
     with RawClient.login(running.port, away) as friend:
         assert not any(isinstance(one.message, Delivery) for one in friend.wire.all_now())
@@ -112,11 +112,19 @@ def test_everything_works_without_a_running_server(operator: Operator) -> None:
     for name in ("one", "two", "three"):
         with RawClient.register(running.port, name) as client:
             people[name] = client.account
+            client.put_blob(b"the same of all")
+            client.put_blob(b"of " + name.encode())
+            client.put_blob(b"begun by " + name.encode(), until=3)
     running.stop()
+    files = operator.data / "blobs"
+    assert len(list(files.iterdir())) == 7
     do(operator, "disable", "one")
-    do(operator, "delete", "two", "--yes")
+    assert "and 3 files that it had brought" in do(operator, "delete", "two", "--yes")
     do(operator, "delete", "three", "--yes", "--json")
     do(operator, "free", "three")
+    left = sorted(path.name[-64:] for path in files.iterdir() if path.suffix != ".part")
+    assert left == sorted(blob_hash(b).hex() for b in (b"the same of all", b"of one"))
+    assert len(list(files.iterdir())) == 3
     states = {name: line["state"] for name, line in users(operator).items()}
     assert states == {"one": "disabled", "two": "deleted"}
     shown = do(operator, "list")

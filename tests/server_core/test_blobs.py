@@ -204,7 +204,7 @@ def test_what_two_bring_is_stored_once(world: World) -> None:
 
 
 def test_with_the_account_go_its_blobs(world: World) -> None:
-    """At once for everybody who asks, and from the disk with the next sweep."""
+    """At once for everybody who asks; what a crash leaves of them goes with a later sweep."""
     alice, bob = someone(world, "alice"), someone(world, "bob")
     bring(alice.peer, DATA)
     bob.peer.send(put(DATA + b"x", 0, 100))
@@ -217,6 +217,45 @@ def test_with_the_account_go_its_blobs(world: World) -> None:
     assert on_disk(world) == []
     bob.peer.send(put(DATA + b"y", 0, 100))  # a session that outlived its account
     assert refusal(bob.peer) is Code.UNKNOWN_USER
+
+
+def test_with_a_deleted_account_go_its_files_at_once(world: World) -> None:
+    """Those that it alone had brought or begun, however young; gone before the deletion is said."""
+    alice, bob = someone(world, "alice"), someone(world, "bob")
+    shared, coming = DATA + b"shared", DATA + b"coming"
+    for person, blobs in ((alice, (DATA, shared)), (bob, (shared, DATA[:500]))):
+        for blob in blobs:
+            bring(person.peer, blob)
+    for person in (alice, bob):
+        person.peer.send(put(coming, 0, 100))
+        person.peer.expect(BlobHeld)
+    seen: list[list[str]] = []
+    world.hub.departures.delete("alice", lambda _: seen.append(on_disk(world)))
+    world.loop.run_until(lambda: bool(seen))
+    assert alice.peer.connection.bye is Code.ACCOUNT_DELETED
+    (left,) = seen
+    assert [name for name in left if name.endswith(".part")] == [
+        name for name in left if name_of(coming).hex() in name
+    ]
+    assert [name for name in left if not name.endswith(".part")] == sorted(
+        name_of(blob).hex() for blob in (shared, DATA[:500])
+    )
+    assert len(left) == 3
+    bring(bob.peer, coming)
+    assert fetch(bob.peer, name_of(coming)) == coming
+    assert fetch(bob.peer, name_of(shared)) == shared
+
+
+def test_who_brings_the_same_while_it_is_deleted_keeps_it(world: World) -> None:
+    """Bob has begun with a blob that alice deletes: whatever comes first, what he is told holds."""
+    alice, bob = someone(world, "alice"), someone(world, "bob")
+    bring(alice.peer, DATA)
+    told: list[object] = []
+    bob.peer.send_without_waiting(put(DATA, 0, 0))
+    world.hub.departures.delete("alice", told.append)
+    world.loop.run_until(lambda: bool(told))
+    bring(bob.peer, DATA)
+    assert fetch(bob.peer, name_of(DATA)) == DATA
 
 
 def test_attack_17_an_account_has_its_room_and_no_more(make_world: Callable[..., World]) -> None:

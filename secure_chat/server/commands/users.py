@@ -52,10 +52,11 @@ class Book(Struct, frozen=True):
 
 
 class Gone(Struct, frozen=True):
-    """How many messages a deletion took along."""
+    """How many messages and files a deletion took along."""
 
     received: int
     sent: int
+    files: int
 
 
 # ---------------------------------------------------------------- what is done
@@ -121,13 +122,15 @@ def _delete(place: Place, who: Who) -> Gone:
     running = place.running
     if running is None:
         gone = place.store.ask(here)
+        if gone is not None:
+            place.store.let_go(gone, lambda _: None)  # before the store is closed
     else:
         ends = running.hub.departures
         gone = _on_the_io_thread(running, lambda told: ends.delete(who.user_id, told))
     if gone is None:
         raise NoSuchUser(user_id=who.user_id)
     log.info("an account was deleted")
-    return Gone(gone.received, len(gone.sent))
+    return Gone(gone.received, len(gone.sent), len(gone.blobs))
 
 
 def _free(place: Place, who: Who) -> Nothing:
@@ -245,7 +248,8 @@ def _run_delete(config: Config, options: Namespace) -> int:
     sent = output.several(gone.sent, "message") + " of it to others"
     return _say(
         options, "deleted",
-        f"{options.name} is deleted, with {waited} and {sent}.\n"
+        f"{options.name} is deleted, with {waited}, {sent} and "
+        f"{output.several(gone.files, 'file')} that it had brought.\n"
         f"The name stays reserved until: users free {options.name}",
     )  # fmt: skip
 

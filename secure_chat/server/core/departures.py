@@ -84,18 +84,24 @@ class Departures:
         self._store.write(job, written, force=True)
 
     def remove(self, user_id: str, account: int, done: Done) -> None:
-        """Delete an account that is known by its id; ``done`` is called before its sessions end."""
+        """Delete an account that is known by its id.
+
+        ``done`` is called once its rows and its files are gone, and before its sessions end.
+        """
         sessions = self._freeze(account, Code.ACCOUNT_DELETED)
         self._mailboxes.forget_sender(user_id)
 
         def written(outcome: Deleted | Exception | None) -> None:
-            done(outcome)
-            self._thaw(account, sessions, outcome, Code.ACCOUNT_DELETED)
             self._mailboxes.drop(user_id)
             if isinstance(outcome, Deleted):
                 self._mailboxes.expired(outcome.sent)
-                # Its blobs lost their rows: files that are settled go now, others at a later round.
-                self._store.blob(self._store.blob_files.sweep, lambda _: None)
+                self._store.let_go(outcome, lambda _: ended(outcome))
+            else:
+                ended(outcome)
+
+        def ended(outcome: Deleted | Exception | None) -> None:
+            done(outcome)
+            self._thaw(account, sessions, outcome, Code.ACCOUNT_DELETED)
 
         self._store.write(partial(departures.remove, account=account), written, force=True)
 

@@ -19,6 +19,7 @@ import re
 import shutil
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -146,8 +147,18 @@ class BlobFiles:
         except FileNotFoundError:
             return Code.UNKNOWN_BLOB
 
+    def let_go(self, connection: Connection, account_id: int, blobs: Sequence[BlobHash]) -> None:
+        """Delete what an account brought, its rows being gone: all that nobody else has brought.
+
+        Whoever begins to bring the same has a row before he asks for the file. Raises OSError.
+        """
+        for sha256 in blobs:
+            self._give_up(account_id, sha256)
+            if not uploads.is_named(connection, sha256):
+                self._place(sha256).unlink(missing_ok=True)
+
     def sweep(self, connection: Connection) -> int:
-        """Delete every file that no row names; how many. Raises OSError."""
+        """Delete every file that no row names, as a crash leaves it; how many. Raises OSError."""
         named = uploads.named(connection)
         long_ago = time.time() - _SETTLED_SECONDS
         gone = 0

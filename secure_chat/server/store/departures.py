@@ -3,7 +3,8 @@
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from secure_chat.server.store import mail
+from secure_chat.protocol.wiretypes import BlobHash
+from secure_chat.server.store import mail, uploads
 from secure_chat.server.store.mail import Expired
 from secure_chat.server.store.schema import accounts, deliveries, devices, reserved_names
 
@@ -19,11 +20,16 @@ class AccountLine(Struct, frozen=True):
 
 
 class Deleted(Struct, frozen=True):
-    """What a deletion took along: messages to the account, and its messages that still waited."""
+    """What a deletion took along: messages to the account, and its messages that still waited.
+
+    ``blobs`` are those that it had brought or begun to bring; their files are still there, for
+    `BlobFiles.let_go`.
+    """
 
     account_id: int
     received: int
     sent: list[Expired]
+    blobs: list[BlobHash]
 
 
 def account_id(connection: Connection, user_id: str) -> int | None:
@@ -86,10 +92,11 @@ def remove(connection: Connection, account: int) -> Deleted | None:
     ).all()
     sent = mail.remove_sent(connection, [f"{row.user_id}/{device.name}" for device in own])
     received = mail.remove_mailboxes(connection, [device.id for device in own])
-    # Devices and their keys go with the account: foreign keys with ON DELETE CASCADE.
+    blobs = uploads.brought_by(connection, account)
+    # Devices, keys and uploads go with the account: foreign keys with ON DELETE CASCADE.
     connection.execute(delete(accounts).where(accounts.c.id == account))
     connection.execute(insert(reserved_names).values(user_id=row.user_id, skeleton=row.skeleton))
-    return Deleted(account, received, sent)
+    return Deleted(account, received, sent, blobs)
 
 
 _reserved = select(reserved_names.c.user_id).where(

@@ -34,10 +34,13 @@ class Reader(threading.Thread):
         self._closing = False
         self._trouble = Trouble(log)
 
-    def submit(self, job: Job, done: Done) -> bool:
-        """Queue a job; ``done`` gets its result or its error. False if the queue is full."""
+    def submit(self, job: Job, done: Done, *, force: bool = False) -> bool:
+        """Queue a job; ``done`` gets its result or its error.
+
+        False if the queue is full (never with ``force``) or closed.
+        """
         with self._wake:
-            if self._closing or len(self._jobs) >= self._most:
+            if self._closing or (len(self._jobs) >= self._most and not force):
                 return False
             self._jobs.append((job, done))
             self._wake.notify()

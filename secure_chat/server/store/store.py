@@ -16,6 +16,7 @@ from secure_chat.server.counters import Counters
 from secure_chat.server.steady import SteadyClock
 from secure_chat.server.store import backup, database, invites
 from secure_chat.server.store.blobs import BlobFiles
+from secure_chat.server.store.departures import Deleted
 from secure_chat.server.store.invites import Invite
 from secure_chat.server.store.mail import Letter
 from secure_chat.server.store.reader import Reader
@@ -119,6 +120,18 @@ class Store:
     def blob(self, job: Callable[[Connection], Any], done: Done) -> bool:
         """Queue work on the bytes of blobs (`blob_files`); False if the queue is full."""
         return self._blobs.submit(job, done)
+
+    def let_go(self, gone: Deleted, done: Done) -> None:
+        """Delete the files that only a deleted account had brought, then tell ``done``.
+
+        What fails is logged, and swept away later.
+        """
+
+        def job(connection: Connection) -> None:
+            self.blob_files.let_go(connection, gone.account_id, gone.blobs)
+
+        if not gone.blobs or not self._blobs.submit(job, done, force=True):
+            done(None)
 
     def sweep_copies(self) -> None:
         """Delete copies for a backup that was cut off. What fails is tried at the next round."""

@@ -129,6 +129,18 @@ def expire(connection: Connection, before_ms: int, now_ms: int, most: int) -> in
     return len(old)
 
 
+def brought_by(connection: Connection, account_id: int) -> list[BlobHash]:
+    """The blobs that an account has brought, or begun to bring."""
+    rows = connection.execute(select(uploads.c.sha256).where(uploads.c.account_id == account_id))
+    return [BlobHash(sha256) for sha256 in rows.scalars()]
+
+
+def is_named(connection: Connection, sha256: bytes) -> bool:
+    """Whether some account has brought a blob, or begun to."""
+    wanted = select(uploads.c.id).where(uploads.c.sha256 == bytes(sha256)).limit(1)
+    return connection.execute(wanted).first() is not None
+
+
 class Named(Struct, frozen=True):
     """All that rows speak of: whole blobs, and uploads by account."""
 
