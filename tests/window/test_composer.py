@@ -138,6 +138,26 @@ def test_a_long_text_is_typed_without_delay(stage: Stage) -> None:
     assert time.process_time() - started < 0.2
 
 
+def test_what_comes_in_while_one_writes_eats_no_letter(stage: Stage) -> None:
+    """Bob goes at the very moment of a key or a paste: the field is drawn anew, and keeps both."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    field = chat_view(app).composer.text
+    assert app.chat is not None
+    for letter in "awa":
+        field.insert("insert", letter)
+    stage.pump()
+    field.insert("insert", "y")  # a paste by the mouse: Tk says so behind all that waits already
+    engine.meet(BOB, online=False)
+    app.chat.poll()
+    chat_view(app).refresh()
+    assert field.written == "away"
+    stage.front(app)
+    field.event_generate("<Key>", keysym="exclam")
+    assert app.chat.draft == "away!"  # a key is known at once, whatever it is followed by
+
+
 def test_an_entry_shows_persian_in_one_row(stage: Stage) -> None:
     """A single row: joined, moved sideways so that the caret is in view; Return and pasted line
     ends do not break it, Tab leaves it."""

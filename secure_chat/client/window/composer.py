@@ -21,6 +21,7 @@ class Composer(tk.Frame):
         self._ui = ui
         self._on_send = on_send
         self.on_written: Callable[[str], object] | None = None  # hears of each change
+        self.reported = ""  # what `on_written` has heard; what was just written comes a bit later
         self._enabled = self._may_send = True
         self._hint = ""
         self._build()
@@ -52,6 +53,8 @@ class Composer(tk.Frame):
         self.text.bind("<KP_Enter>", self._on_return)
         self.text.bind("<Shift-Return>", lambda _: None)
         self.text.bind("<<Modified>>", self._on_modified)
+        # That one comes behind all that waits already; a key is reported before anything else.
+        self.text.bind_behind("<Key>", self._on_modified)
         self.text.on_rows = self._fit
 
     # ------------------------------------------------------------ from the presenter
@@ -76,6 +79,7 @@ class Composer(tk.Frame):
         self.text.delete("1.0", "end")
         self.text.insert("1.0", text)
         self.text.edit_reset()
+        self.reported = text
         self.text.configure(state="normal" if self._enabled else "disabled")
         self._refresh()
 
@@ -101,8 +105,9 @@ class Composer(tk.Frame):
         if self.text.edit_modified():
             self.text.edit_modified(False)  # noqa: FBT003 - Tk's signature
             self._refresh()
+            self.reported = self.written
             if self.on_written is not None:
-                self.on_written(self.written)
+                self.on_written(self.reported)
 
     def _refresh(self) -> None:
         written = self.written

@@ -264,7 +264,7 @@ class ConversationView(tk.Frame):
         if self._drafted is not self._chat.talk:
             self._drafted = self._chat.talk
             self.composer.put(self._chat.draft)
-        elif self.composer.written != self._chat.draft:
+        elif self._chat.draft not in (self.composer.written, self.composer.reported):
             self.composer.put(self._chat.draft)  # what was being edited is gone
 
     def _arrange(self) -> None:

@@ -125,6 +125,15 @@ class ShapedText(tk.Text):
 
     # ------------------------------------------------------------ keys
 
+    @property
+    def _behind(self) -> str:
+        """A tag behind the class."""
+        return f"Shaped{self}"
+
+    def bind_behind(self, sequence: str, act: Callable[["tk.Event[tk.Misc]"], object]) -> None:
+        """Hear of an event after Tk's own bindings have done their work."""
+        self.bind_class(self._behind, sequence, act, add="+")
+
     def _bind_keys(self) -> None:
         layout = self.edit_layout
         self._bind_move("PrevChar", lambda i: layout.beside(i, right=False))
@@ -135,10 +144,9 @@ class ShapedText(tk.Text):
         self._bind_move("LineEnd", layout.row_end)
         self._bind_move("PrevLine", lambda i: layout.below(i, -1, self._column), vertical=True)
         self._bind_move("NextLine", lambda i: layout.below(i, 1, self._column), vertical=True)
-        after = f"Shaped{self}"  # a tag behind the class: what its bindings have done is drawn
-        self.bindtags((*self.bindtags(), after))
+        self.bindtags((*self.bindtags(), self._behind))
         for sequence in ("<Key>", "<KeyRelease>", "<ButtonRelease>", "<FocusIn>", "<FocusOut>"):
-            self.bind_class(after, sequence, self._changed)
+            self.bind_behind(sequence, self._changed)
         self.bind("<<Selection>>", self._changed)
         self.bind("<Configure>", self._changed)
         self.bind("<Destroy>", self._forget)
