@@ -124,7 +124,7 @@ def files(_: Encapsulations) -> Json:
                 "report.pdf", "../../etc/passwd", "..\\..\\boot.ini", "C:\\Windows\\x.exe",
                 "photo_\u202egpj.exe", "photo.jpg      .exe", "CON", "nul.txt", ".bashrc", "-rf",
                 "a\0b\nc.txt", "trailing. . .", "", "\u202e", "x" * 300 + ".tar.gz",
-                "می\u200cخواهم.txt", "photo.jpg\u2800\u2800.exe",
+                "می\u200cخواهم.txt", "photo.jpg\u2800\u2800.exe", "\u3164\U0001d159.txt",
             )
         ],
     }  # fmt: skip

@@ -20,8 +20,9 @@ from _vector_files import files
 from _vector_long import LONG
 from _vector_refusals import invalid_initial, invalid_ratchet
 from _vector_scenes import DAY, SERVER, Draws, Encapsulations, Json, Party, Scene
+from _vector_signed import bundles, manifests, signatures
 from _vector_states import stored_states
-from _vector_wire import bundles, manifests, signatures, wire
+from _vector_wire import wire
 from secure_chat.crypto import fingerprint, kdf, keys, padding, pqxdh
 from secure_chat.crypto.state import VERSION
 from secure_chat.protocol.addresses import UserId

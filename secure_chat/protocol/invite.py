@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from msgspec import Struct
 
 from secure_chat.errors import BadAddress, BadContactLink, BadEncoding, BadInviteLink
+from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.encoding import b64url, from_b64url
 from secure_chat.protocol.wiretypes import AccountKey, Binary, InviteToken, ServerId
@@ -23,7 +24,6 @@ SCHEME = "securechat"
 VERSION = "1"
 DEFAULT_PORT = 7443
 _MAX_LINK = 2048
-MAX_PINS = 4
 _B = TypeVar("_B", bound=Binary)
 _NAME = re.compile(r"(?!-)[\w-]{1,63}(\.(?!-)[\w-]{1,63})*\.?")  # \w: international names too
 _KNOWN = {"v", "id", "pin", "invite"}
@@ -171,7 +171,7 @@ def _values(fragment: str, known: set[str]) -> dict[str, list[str]]:
         raise BadInviteLink(reason="it is of a version that this program does not know")
     if unknown := sorted(set(values) - known):
         raise BadInviteLink(reason=f"it has an unknown part {unknown[0]!r}")
-    if len(values.get("pin", [])) > MAX_PINS:
+    if len(values.get("pin", [])) > limits.PINS:
         raise BadInviteLink(reason="it has too many pins")
     return values
 

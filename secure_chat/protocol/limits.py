@@ -24,12 +24,18 @@ BODY: Final = FRAME_AFTER_LOGIN - HEADER - HEADER_LENGTH_FIELD
 USER_ID_MIN: Final = 3
 USER_ID_MAX: Final = 32
 DEVICE_MAX: Final = 32
+ROOM: Final = 64  # characters of its name
 
 # Login
 HANDSHAKE_SECONDS: Final = 10
 LOGIN_SECONDS: Final = 20  # from the greeting to a login or a registration
 CHALLENGE: Final = 32
+VERSION_MAX: Final = 255  # of the protocol: one byte of what is signed
+VERSIONS: Final = 16  # that a greeting may list
+FEATURES: Final = 32  # that a greeting may list, and a login name
+FEATURE_NAME: Final = 32  # characters
 IDLE_SECONDS: Final = 120  # a connection that says nothing for so long is closed
+PINS: Final = 4  # of one server: the key in use, and spare ones
 PING_SECONDS: Final = 45  # how often a client that has nothing else to say pings
 
 # Content
@@ -51,6 +57,7 @@ BLOB_UPLOAD_SECONDS: Final = 2 * DAY  # an upload that nobody takes up for so lo
 # Keys
 RETENTION_SECONDS: Final = 30 * DAY  # how long the server keeps a message
 DEVICES: Final = 16  # in a manifest
+MANIFEST: Final = 3 * KIB
 KEYS_PER_FRAME: Final = 20
 ONE_TIME_KEYS: Final = 100
 ONE_TIME_REFILL_BELOW: Final = 25
@@ -80,7 +87,9 @@ PQ_MESSAGES: Final = 50  # a post-quantum step begins after so many messages,
 PQ_SECONDS: Final = DAY  # or so long after the last one
 PQ_REPEAT: Final = 16  # offers and answers repeat in every 16th message of a chain
 
-# Lists
+# Answers
+SENTENCE: Final = 512  # characters that an error or a farewell may say
+PLACE: Final = 64  # characters that say where a page of `my_data` ended
 USERS_PER_PAGE: Final = 100
 PRESENCE_PER_FRAME: Final = 200
 WATCHED_NAMES: Final = 256  # people whose presence a connection follows by name

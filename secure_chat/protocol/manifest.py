@@ -6,7 +6,8 @@
     device = fields(name, Ed25519 32, X25519 32, MLS Ed25519 32)
     address = user@server-id
 
-The first manifest has counter 1 and 32 zero bytes as previous hash. Devices stand in order of name.
+The first manifest has counter 1 and 32 zero bytes as previous hash, and no other has either.
+Devices stand in order of name.
 """
 
 import hashlib
@@ -87,6 +88,8 @@ def decode_manifest(encoded: bytes) -> Manifest:
         devices.append(_device(reader.field()))
     names = [device.name for device in devices]
     if not 1 <= len(devices) <= limits.DEVICES or names != sorted(set(names)) or counter < 1:
+        raise BadEncoding(what="manifest")
+    if (counter == 1) is not (previous == NO_PREDECESSOR):
         raise BadEncoding(what="manifest")
     return Manifest(address, counter, previous, time, tuple(devices))
 

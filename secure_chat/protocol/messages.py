@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, field
 
 from secure_chat.errors import Code, ProtocolError
 from secure_chat.protocol import limits
-from secure_chat.protocol.invite import MAX_PINS, Pin
+from secure_chat.protocol.invite import Pin
 from secure_chat.protocol.wiretypes import (
     AccountKey,
     BlobHash,
@@ -46,9 +46,11 @@ Time = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # milliseconds since 1970, UTC
 Name = Annotated[str, Meta(min_length=1, max_length=limits.USER_ID_MAX)]
 Device = Annotated[str, Meta(min_length=1, max_length=limits.DEVICE_MAX)]
 Address = Annotated[str, Meta(max_length=limits.USER_ID_MAX + 1 + limits.DEVICE_MAX)]
-Feature = Annotated[str, Meta(max_length=32)]
-Place = Annotated[str, Meta(max_length=64)]  # where a page ended; only the server reads it
-Sentence = Annotated[str, Meta(max_length=512)]
+ProtocolVersion = Annotated[int, Meta(ge=0, le=limits.VERSION_MAX)]
+Feature = Annotated[str, Meta(max_length=limits.FEATURE_NAME)]
+Features = Annotated[list[Feature], Meta(max_length=limits.FEATURES)]
+Place = Annotated[str, Meta(max_length=limits.PLACE)]  # only the server reads it
+Sentence = Annotated[str, Meta(max_length=limits.SENTENCE)]
 
 
 class Phase(Enum):
@@ -106,8 +108,8 @@ class Register(Message, frozen=True, tag="register"):
     phase = Phase.BEFORE_LOGIN
     user_id: Name
     device: Device
-    version: int
-    features: list[Feature]
+    version: ProtocolVersion
+    features: Features
     account_key: AccountKey
     manifest: ManifestBytes
     manifest_signature: Signature  # by the account key over signing.manifest
@@ -124,8 +126,8 @@ class Login(Message, frozen=True, tag="login"):
     phase = Phase.BEFORE_LOGIN
     user_id: Name
     device: Device
-    version: int
-    features: list[Feature]
+    version: ProtocolVersion
+    features: Features
     signature: Signature  # by the device key over signing.login
 
 
@@ -167,7 +169,7 @@ class Chat(Message, frozen=True, tag="chat"):
 
     has_body = True
     id: DeliveryId
-    room: Annotated[str, Meta(max_length=64)]
+    room: Annotated[str, Meta(max_length=limits.ROOM)]
 
 
 class Ack(Message, frozen=True, tag="ack"):
@@ -269,8 +271,8 @@ class Hello(Message, frozen=True, tag="hello"):
     """The greeting, sent first by the server. Its bytes enter every login signature."""
 
     phase = Phase.BEFORE_LOGIN
-    versions: list[int]
-    features: list[Feature]
+    versions: Annotated[list[ProtocolVersion], Meta(max_length=limits.VERSIONS)]
+    features: Features
     server_id: ServerId
     challenge: Challenge
     registration: Annotated[str, Meta(pattern="^(open|invite|closed)$")]
@@ -347,7 +349,7 @@ class Presence(Message, frozen=True, tag="presence"):
 class Pins(Message, frozen=True, tag="pins"):
     """The keys to trust this server by, the one in use first; only with the feature `pins`."""
 
-    pins: Annotated[list[Pin], Meta(max_length=MAX_PINS)]
+    pins: Annotated[list[Pin], Meta(max_length=limits.PINS)]
 
 
 class HeldData(Message, frozen=True, tag="my_data"):
@@ -493,7 +495,8 @@ def _decode(decoder: msgspec.json.Decoder[_M], header: bytes) -> _M:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise HeaderError(Code.BAD_HEADER, "The header is not JSON.", Correlation()) from None
     if len(header) > message.largest:
-        raise HeaderError(Code.TOO_LARGE, "The header is larger than 4 KiB.", Correlation())
+        told = f"The header of this type is larger than {message.largest // limits.KIB} KiB."
+        raise HeaderError(Code.TOO_LARGE, told, Correlation())
     if _encoder.encode(message) != header:
         raise HeaderError(Code.BAD_HEADER, "The header is not in canonical form.", Correlation())
     return message

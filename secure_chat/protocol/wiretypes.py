@@ -8,6 +8,7 @@ public: private keys live in `secure_chat.crypto.keys` and never travel.
 from typing import Any, ClassVar, Self
 
 from secure_chat.errors import BadEncoding
+from secure_chat.protocol import limits
 from secure_chat.protocol.encoding import b64url, from_b64url_loose
 
 
@@ -96,7 +97,7 @@ class Signature(Binary):
 class ManifestBytes(Binary):
     """An encoded manifest (see `secure_chat.protocol.manifest`)."""
 
-    largest = 3072
+    largest = limits.MANIFEST
 
 
 class BlobHash(Binary):

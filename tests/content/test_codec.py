@@ -121,6 +121,7 @@ def test_words_and_marks_are_no_reactions(text: str) -> None:
 @example("e\u200b\u0301" * 60)
 @example("\u200d\u200d")
 @example("\u0958" * 64)
+@example("e\u3164\u0301" * 60)
 def test_a_display_name_is_one_short_visible_line(name: str) -> None:
     """Controls, bidi controls and line breaks are gone, whatever came; cleaning twice is once."""
     try:
@@ -134,6 +135,24 @@ def test_a_display_name_is_one_short_visible_line(name: str) -> None:
     assert clean == clean.strip()
     for one in clean:
         assert one in " \u200c\u200d" or unicodedata.category(one)[0] in "LMNPS"
+        assert one not in _WITHOUT_INK
+
+
+_WITHOUT_INK = "\u115f\u1160\u2800\u3164\uffa0\U0001d159"
+_IGNORABLE = "\u00ad\u034f\u17b4\u180b\u180e\u200b\u2060\u2065\ufe0f\ufeff\U000e0020\U000e0100"
+
+
+@pytest.mark.parametrize("one", _WITHOUT_INK + _IGNORABLE, ids=lambda one: f"{ord(one):04x}")
+def test_attack_72_a_name_of_invisible_letters_is_none(one: str) -> None:
+    """Letters, symbols and marks without ink make no name, and add nothing to one."""
+    for name in (one, one * 9, f"{one} \u200c{one}"):
+        assert cleaned_name(name) == ""
+        with pytest.raises(BadName, match="seen"):
+            content.checked_name(name)
+        profile = content.encode_payload(content.Profile(1, name))
+        assert content.decode_payload(Type.PROFILE, profile) == content.Profile(1, "")
+    if one in _WITHOUT_INK:
+        assert cleaned_name(f"{one}A{one}li{one}") == "Ali"
 
 
 def test_what_cannot_be_sent_is_said() -> None:

@@ -29,7 +29,7 @@ from secure_chat.protocol.addresses import DeviceAddress, canonical_device, cano
 from secure_chat.protocol.encoding import b64url, from_b64url, from_b64url_loose
 from secure_chat.protocol.held import HeldRow, decode_rows, encode_rows
 from secure_chat.protocol.invite import ContactLink, InviteLink, ServerAddress
-from secure_chat.protocol.manifest import Manifest, decode_manifest
+from secure_chat.protocol.manifest import Manifest, decode_manifest, manifest_hash
 from secure_chat.protocol.wiretypes import DeliveryId, ManifestBytes
 from secure_chat.server.core import wire
 from tests.crypto.support import NOW, SERVER, Link, pair, talking
@@ -360,7 +360,8 @@ def _content_seeds() -> tuple[bytes, ...]:
 def _two_devices() -> bytes:
     first = decode_manifest(_DEVICE.manifest)
     second = msgspec.structs.replace(first.devices[0], name="phone")
-    return Manifest(first.address, 2, first.previous, NOW, (*first.devices, second)).encode()
+    previous = manifest_hash(_DEVICE.manifest)
+    return Manifest(first.address, 2, previous, NOW, (*first.devices, second)).encode()
 
 
 def _old_states() -> list[bytes]:

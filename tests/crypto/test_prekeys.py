@@ -11,6 +11,7 @@ from secure_chat.crypto.prekeys import check_bundle, new_kem_prekey
 from secure_chat.crypto.verify import PREKEY_VALID_MS, check_manifest, check_prekey, check_successor
 from secure_chat.errors import (
     BadBundle,
+    BadEncoding,
     BadManifest,
     BadPrekey,
     BadSignature,
@@ -208,6 +209,26 @@ def test_manifests_only_go_forward_along_their_hash_chain() -> None:
     for error, new in cases.items():
         with pytest.raises(error):
             check_successor(old, old_encoded, new)
+
+
+def test_only_the_first_manifest_has_no_predecessor() -> None:
+    """Zeros as previous hash mean counter 1, and counter 1 zeros: nobody starts a chain midway."""
+    first = decode_manifest(BOB.device.manifest)
+    assert (first.counter, first.previous) == (1, bytes(32))
+    for changed in (
+        msgspec.structs.replace(first, previous=manifest_hash(b"another")),
+        msgspec.structs.replace(first, counter=2),
+    ):
+        encoded = changed.encode()
+        keys = msgspec.structs.replace(
+            _bundle(),
+            manifest=encoded,
+            manifest_signature=BOB.account.sign(signing.manifest(encoded)),
+        )
+        with pytest.raises(BadEncoding):
+            decode_manifest(encoded)
+        with pytest.raises(BadBundle, match="malformed manifest"):
+            check_bundle(keys, ADDRESS, SERVER, NOW)
 
 
 def test_a_device_that_the_manifest_does_not_list_gets_no_session() -> None:

@@ -8,13 +8,21 @@ from hypothesis import strategies as st
 
 from secure_chat.errors import CODES, Code, ProtocolError
 from secure_chat.protocol import limits, messages
+from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.messages import (
     HeaderError,
     decode_client_header,
     decode_server_header,
     encode_header,
 )
-from secure_chat.protocol.wiretypes import DeliveryId
+from secure_chat.protocol.wiretypes import (
+    AccountKey,
+    DeliveryId,
+    KemPublic,
+    ManifestBytes,
+    PrekeyPublic,
+    Signature,
+)
 from tests.protocol.strategies import CLIENT_TYPES, SERVER_TYPES, structs
 
 ID = DeliveryId(bytes(range(16)))
@@ -72,6 +80,14 @@ def test_the_course_projects_words_are_kept() -> None:
     )
 
 
+def _login(version: str = "1", features: str = "[]") -> bytes:
+    signature = b64url(bytes(64))
+    return (
+        f'{{"type":"login","user_id":"alice","device":"main","version":{version},'
+        f'"features":{features},"signature":"{signature}"}}'
+    ).encode()
+
+
 @pytest.mark.parametrize(
     ("header", "code", "named"),
     [
@@ -84,6 +100,10 @@ def test_the_course_projects_words_are_kept() -> None:
         (b'{"type":"list","ref":7,"limit":101}', Code.BAD_FIELD, "limit"),
         (b'{"type":"pm","id":"AAEC","to":"b/m"}', Code.BAD_FIELD, "id"),
         (b'{"type":"ack","seq":9007199254740992}', Code.BAD_FIELD, "seq"),
+        (_login(version="256"), Code.BAD_FIELD, "version"),
+        (_login(version="-1"), Code.BAD_FIELD, "version"),
+        (_login(version="1" + "0" * 3000), Code.BAD_FIELD, "version"),
+        (_login(features=f"[{','.join(['1'] * 33)}]"), Code.BAD_FIELD, "features"),
     ],
 )
 def test_what_is_wrong_is_named(header: bytes, code: Code, named: str) -> None:
@@ -128,14 +148,19 @@ def test_a_refusal_names_the_request_where_it_can() -> None:
 
 
 def test_only_key_headers_may_be_long() -> None:
-    """4 KiB bound every header but those that carry keys or pages."""
-    long = encode_header(messages.Chat(ID, "r"))
-    assert len(long) < limits.HEADER
-    padded = b'{"type":"register","user_id":"a","device":"d","version":1,"features":[' + b",".join(
-        [b'"' + b"f" * 30 + b'"'] * 200
-    )
-    with pytest.raises(HeaderError):
-        decode_client_header(padded + b"]}")
+    """4 KiB bound every header but those that carry keys or pages; the refusal says which bound."""
+    signature, kem = Signature(bytes(64)), KemPublic(bytes(1568))
+    last_resort = messages.KemPrekey(1, kem, 1, signature)
+    register = messages.Register(
+        "alice", "main", 1, [], AccountKey(bytes(32)), ManifestBytes(bytes(limits.MANIFEST)),
+        signature, messages.SignedPrekey(1, PrekeyPublic(bytes(32)), 1, signature), last_resort,
+        signature, signature,
+    )  # fmt: skip
+    keys = messages.KeysPut(1, 1, one_time_kem=[last_resort] * limits.KEYS_PER_FRAME)
+    for message, bound in ((register, "4 KiB"), (keys, "16 KiB")):
+        with pytest.raises(HeaderError, match=f"larger than {bound}") as caught:
+            decode_client_header(encode_header(message))
+        assert caught.value.code is Code.TOO_LARGE
     for kind in (*CLIENT_TYPES, *SERVER_TYPES):
         assert kind.largest in (limits.HEADER, limits.KEY_HEADER)
 

@@ -23,7 +23,13 @@ from secure_chat.protocol.invite import (
     ServerAddress,
     is_contact_link,
 )
-from secure_chat.protocol.manifest import DeviceEntry, Manifest, decode_manifest, manifest_hash
+from secure_chat.protocol.manifest import (
+    NO_PREDECESSOR,
+    DeviceEntry,
+    Manifest,
+    decode_manifest,
+    manifest_hash,
+)
 from secure_chat.protocol.wiretypes import (
     AccountKey,
     DeviceDhKey,
@@ -108,11 +114,13 @@ entries = st.builds(
     binaries(DeviceDhKey),
     binaries(MlsKey),
 )
+later = st.tuples(
+    st.integers(2, 2**63), binaries(ManifestHash).filter(lambda found: found != NO_PREDECESSOR)
+)
 manifests = st.builds(
-    Manifest,
+    lambda address, place, *more: Manifest(address, *place, *more),
     st.binary(min_size=1, max_size=60),
-    st.integers(1, 2**63),
-    binaries(ManifestHash),
+    st.just((1, NO_PREDECESSOR)) | later,
     st.integers(0, 2**63),
     st.lists(entries, min_size=1, max_size=4, unique_by=lambda d: d.name).map(
         lambda found: tuple(sorted(found, key=lambda d: d.name))

@@ -6,6 +6,7 @@ write is ever taken in.
 
 import unicodedata
 
+from secure_chat.client.content.characters import is_drawn
 from secure_chat.errors import BadName, BadReaction, BadText, BadTimer, TextTooLong
 from secure_chat.protocol import limits
 
@@ -69,11 +70,11 @@ def _belongs(one: str, *, keycap: bool) -> bool:
 def cleaned_name(name: str) -> str:
     """A display name without what could disguise it: one line, no controls, no bidi, short.
 
-    Letters, marks, digits, punctuation, symbols and single spaces remain, normalised (NFC).
+    What is drawn and single spaces remain, normalised (NFC); nothing, if all of it is invisible.
     """
     normal = unicodedata.normalize("NFC", name)
     spaced = "".join(" " if one.isspace() else one for one in normal)
-    kept = "".join(one for one in spaced if one in _NAME_JOINERS or _may_stand_in_name(one))
+    kept = "".join(one for one in spaced if one == " " or is_drawn(one))
     short = " ".join(kept.split())[:NAME_POINTS].strip()
     while len(short.encode()) > NAME_BYTES:
         short = short[:-1].strip()
@@ -81,15 +82,8 @@ def cleaned_name(name: str) -> str:
     return unicodedata.normalize("NFC", short) if any(map(_visible, short)) else ""
 
 
-_NAME_JOINERS = frozenset("\u200c\u200d")  # Persian and Indic spelling needs them
-
-
-def _may_stand_in_name(one: str) -> bool:
-    return one == " " or unicodedata.category(one)[0] in "LMNPS"
-
-
 def _visible(one: str) -> bool:
-    return one not in _NAME_JOINERS and unicodedata.category(one)[0] in "LNPS"
+    return unicodedata.category(one)[0] in "LNPS"
 
 
 def checked_name(name: str) -> str:

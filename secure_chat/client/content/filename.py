@@ -9,6 +9,7 @@ import re
 import unicodedata
 from typing import Final
 
+from secure_chat.client.content.characters import BLANKS, JOINERS, is_drawn
 from secure_chat.errors import BadEncoding
 from secure_chat.protocol import limits
 
@@ -18,8 +19,6 @@ DEFAULT_MEDIA_TYPE: Final = "application/octet-stream"
 _ENDING_POINTS: Final = 20
 
 _SEPARATORS: Final = frozenset('/\\:<>"|?*')  # of paths, drives and streams, and what Windows bans
-_BLANKS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")  # letters and symbols without ink
-_JOINERS: Final = "\u200c\u200d"  # Persian and Indic spelling needs them
 _DEVICES: Final = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", re.IGNORECASE
 )
@@ -36,7 +35,7 @@ def cleaned_file_name(name: str) -> str:
 def _cleaned(name: str) -> str:
     normal = unicodedata.normalize("NFC", name)
     marked = "".join(_replaced(one) for one in normal)
-    plain = " ".join(marked.split(" ")).strip(_JOINERS + " ").rstrip(". ")
+    plain = " ".join(marked.split(" ")).strip(JOINERS + " ").rstrip(". ")
     plain = re.sub(" {2,}", " ", plain)
     if plain[:1] in {".", "-", "~"}:  # hidden files, options and homes
         plain = "_" + plain[1:]
@@ -47,13 +46,11 @@ def _cleaned(name: str) -> str:
 
 def _replaced(one: str) -> str:
     """What stands for a character: itself, a space, a line below, or nothing."""
-    if one in _SEPARATORS or one in _BLANKS:
+    if one in _SEPARATORS or one in BLANKS:
         return "_"
     if one.isspace():
         return " "
-    if one in _JOINERS or unicodedata.category(one)[0] in "LMNPS":
-        return one
-    return ""  # controls, bidi controls, tags, halves of surrogate pairs, what Unicode lacks
+    return one if is_drawn(one) else ""
 
 
 def _shortened(name: str) -> str:

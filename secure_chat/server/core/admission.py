@@ -21,7 +21,6 @@ from secure_chat.protocol.addresses import (
     canonical_device,
     canonical_user_id,
 )
-from secure_chat.protocol.manifest import NO_PREDECESSOR
 from secure_chat.protocol.messages import Login, Register, Welcome
 from secure_chat.protocol.wiretypes import DeviceKey, ServerId
 from secure_chat.server.core import desk
@@ -243,8 +242,7 @@ def check_registration(
         server_id=server_id,
     )
     device = manifest.device(address.device)
-    first = manifest.counter == 1 and manifest.previous == NO_PREDECESSOR
-    if device is None or not first or len(manifest.devices) != 1:
+    if device is None or manifest.counter != 1 or len(manifest.devices) != 1:
         raise BadAddress(text=str(address))
     signed = signing.registration(
         version=asked.version,
