@@ -736,6 +736,15 @@ class FileGone(LocalError):
     template = "The file is no longer on the server; ask {user_id} to send it again."
 
 
+class ForwardedGone(LocalError):
+    """A file was forwarded that neither the server nor this device has."""
+
+    template = (
+        "The file is no longer on the server, and not on this device; remove this message, or ask"
+        " whoever sent the file first to send it again."
+    )
+
+
 class FileDamaged(PeerError):
     """What the server has under a file's hash is not that file; nothing of it was kept."""
 

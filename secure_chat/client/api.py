@@ -46,6 +46,13 @@ class Files(Protocol):
         `FileTooLong`, `TextTooLong`, `BadText`, `NoSuchMessage`.
         """
 
+    def forward(self, user_id: UserId, number: int, to: UserId) -> bytes:
+        """Send the text and the file of a message to somebody else; returns the new content id.
+
+        The sealed bytes that the server has serve again; if it has them no more, they are made
+        from the file on this device. Raises `NoSuchMessage`, and what `send_file` raises.
+        """
+
     def save_file(self, user_id: UserId, number: int, folder: Path) -> None:
         """Fetch a file and put it into ``folder`` under its name, or one with a number behind.
 
@@ -105,6 +112,7 @@ class Engine(Files, Protocol):
     def search(self, text: str, limit: int = 50) -> list[Message]:
         """The newest messages, of all conversations, that have all words of ``text``.
 
+        The name of a message's file counts with its text.
         A word is found by its beginning, without regard to case, accents, and Arabic or Persian
         forms of a letter. Strangers' messages are not found.
         """

@@ -199,6 +199,72 @@ def test_a_file_that_is_gone_from_the_server_is_said(sim: Sim, source: Path, fol
     assert any("no longer on the server" in one for one in problems(bob))
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_file_is_forwarded_by_what_the_server_has(
+    sim: Sim, source: Path, folder: Path, *, saved: bool
+) -> None:
+    """Name, caption and bytes arrive, though nothing was fetched, and nothing goes up again."""
+    alice, bob = people(sim)
+    offer(sim, source, "the report")
+    if saved:
+        save(sim, folder)
+    bob.engine.forward(alice.name, last(bob, alice).number, alice.name)
+    bob.settle()
+    put = [message for message, _ in bob.up if isinstance(message, BlobPut)]
+    flow(sim)
+    assert [one.offset for one in put] == [0], "it only asks"
+    assert last(bob, alice).state is MessageState.DELIVERED
+    theirs = last(alice, bob)
+    assert (theirs.text, theirs.ours) == ("the report", False)
+    target = folder / "alice's"
+    target.mkdir()
+    alice.engine.save_file(bob.name, theirs.number, target)
+    flow(sim)
+    assert (target / "report.pdf").read_bytes() == DATA
+
+
+def test_a_forwarded_file_that_the_server_lost_is_sealed_from_the_one_here(
+    sim: Sim, source: Path, folder: Path
+) -> None:
+    """A saved one goes up anew; without one the message waits and says why."""
+    alice, bob = people(sim)
+    offer(sim, source)
+    number = last(bob, alice).number
+    sim.server.blobs.clear()
+    bob.engine.forward(alice.name, number, alice.name)
+    flow(sim)
+    assert last(bob, alice).state is MessageState.HELD
+    assert "not on this device" in last(bob, alice).problem
+    bob.engine.remove(alice.name, last(bob, alice).number)
+    offer(sim, source)
+    save(sim, folder)
+    number = last(bob, alice).number
+    sim.server.blobs.clear()
+    bob.engine.forward(alice.name, number, alice.name)
+    flow(sim)
+    assert last(bob, alice).state is MessageState.DELIVERED
+    assert last(alice, bob).file is not None
+    target = folder / "alice's"
+    target.mkdir()
+    alice.engine.save_file(bob.name, last(alice, bob).number, target)
+    flow(sim)
+    assert (target / "report.pdf").read_bytes() == DATA
+
+
+def test_texts_and_files_that_have_not_left_are_forwarded_too(sim: Sim, source: Path) -> None:
+    """A text as a text; a file that waits to be sealed, from where it lies."""
+    alice, bob = people(sim)
+    alice.write(bob, "worth telling")
+    alice.engine.forward(bob.name, last(alice, bob).number, bob.name)
+    alice.engine.send_file(bob.name, source, caption="soon")
+    alice.engine.forward(bob.name, last(alice, bob).number, bob.name)
+    flow(sim)
+    lines = [(line.text, line.file is not None) for line in bob.lines(alice)]
+    assert lines == [("worth telling", False)] * 2 + [("soon", True)] * 2
+    with pytest.raises(NoSuchMessage):
+        alice.engine.forward(bob.name, 999, bob.name)
+
+
 def test_a_server_without_files_is_said_and_asked_again_later(
     sim: Sim, source: Path, folder: Path
 ) -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secure_chat.client.content import ContentId
+from secure_chat.client.content import ContentId, File
 from secure_chat.client.content.rules import OURSELVES, Ref
 from secure_chat.client.events import Draft, Message, MessageState
-from secure_chat.client.vault import contacts, drafts, history, schema, search, talk
+from secure_chat.client.vault import attached, contacts, drafts, history, schema, search, talk
+from secure_chat.crypto.files import FileKey
 from secure_chat.protocol.addresses import UserId
 
 BOB, EVE = UserId("bob"), UserId("eve")
@@ -111,14 +112,53 @@ def test_attack_64_the_words_of_a_deleted_message_leave_the_index(
     contacts.engage(db, BOB)
     for number in range(300):
         say(db, f"chatter number {number}")
-    message = say(db, "canaryword")
-    assert found(db, "canary") == ["canaryword"]
+    message = with_file(db, "canaryname.txt", "canaryword")
+    assert found(db, "canaryword") == found(db, "canaryname") == ["canaryword"]
     assert b"canaryword" in (tmp_path / "plain.db").read_bytes()
     assert callable(remove)
     remove(db, BOB, ref(message), 5)
     assert found(db, "canary") == []
     db.close()
-    assert b"canaryword" not in (tmp_path / "plain.db").read_bytes()
+    assert b"canary" not in (tmp_path / "plain.db").read_bytes()
+
+
+def with_file(db: apsw.Connection, name: str, caption: str = "") -> Message:
+    message = say(db, caption)
+    file = File(name, 5, "text/plain", FileKey(bytes(32)), b"")
+    attached.add(db, BOB, ref(message), file, None)
+    return message
+
+
+def test_a_message_is_found_by_the_name_of_its_file(db: apsw.Connection) -> None:
+    """By words of the name, of the caption, and of both; by the name no more once it is gone."""
+    bare = with_file(db, "Tax_Report-2026.pdf")
+    told = with_file(db, "گزارش سال.ods", "the new figures")
+    for asked, message in (
+        ("report", bare), ("tax 2026", bare), ("گزارش", told), ("figures گزارش", told)
+    ):  # fmt: skip
+        assert [one.number for one in search.find(db, asked, 5)] == [message.number], asked
+    talk.put_edit(db, BOB, ref(told), 1, "older figures", 2)
+    assert [one.number for one in search.find(db, "older گزارش", 5)] == [told.number]
+    assert found(db, "new") == []
+    talk.erase(db, BOB, ref(told), 5)
+    attached.drop(db, BOB, ref(bare))
+    assert found(db, "report") == found(db, "گزارش") == found(db, "older") == []
+
+
+def test_a_vault_from_before_finds_the_files_that_it_has() -> None:
+    """The migration indexes the names that are there, and each row's words can leave again."""
+    db = apsw.Connection(":memory:")
+    schema.migrate(db, schema.MIGRATIONS[: schema.MIGRATIONS.index(schema._FILE_NAMES)])
+    contacts.engage(db, BOB)
+    message = with_file(db, "minutes.txt", "as promised")
+    other = say(db, "nothing")
+    assert found(db, "minutes") == []
+    schema.migrate(db)
+    assert found(db, "minutes promised") == ["as promised"]
+    talk.remove(db, BOB, ref(message), 5)
+    talk.remove(db, BOB, ref(other), 5)
+    assert found(db, "minutes") == found(db, "promised") == found(db, "nothing") == []
+    db.execute("INSERT INTO search (search) VALUES ('integrity-check')")
 
 
 def test_a_vault_from_before_the_search_finds_its_old_messages() -> None:

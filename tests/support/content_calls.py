@@ -56,6 +56,9 @@ class ContentCalls:
     ) -> bytes:
         return self._change("send_file", user_id, path, caption, reply_to)
 
+    def forward(self, user_id: UserId, number: int, to: UserId) -> bytes:
+        return self._change("forward", to, user_id, number)
+
     def save_file(self, user_id: UserId, number: int, folder: Path) -> None:
         self.changes.append(("save_file", user_id, (number, folder)))
 

@@ -133,6 +133,10 @@ class FakeEngine(HabitCalls, ContentCalls):
             self.answered.append(reply_to)
         return self.say(user_id, text, ours=True).content_id
 
+    def forward(self, user_id: UserId, number: int, to: UserId) -> bytes:
+        origin = next(one for one in self.messages[user_id] if one.number == number)
+        return self.say(to, origin.text, ours=True, file=origin.file).content_id
+
     def safety(self, user_id: UserId) -> Safety | None:
         trust = self.trust.get(user_id)
         if trust is None:

@@ -1,9 +1,11 @@
 """A conversation on a virtual screen: menus, cards, selection and links, by keyboard and mouse."""
 
 import time
+import tkinter as tk
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from tkinter import ttk
 
 import msgspec
 import pytest
@@ -23,10 +25,15 @@ from secure_chat.client.window import ui
 from secure_chat.client.window.app import App
 from secure_chat.client.window.drawn import Target
 from secure_chat.client.window.emoji_grid import EmojiGrid
+from secure_chat.client.window.page_host import Kind
+from secure_chat.client.window.pages.page import descendants
+from secure_chat.client.window.pages.settings_page import SettingsPage
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.sheet import Sheet
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import ContactLink
+from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 from tests.window.fakes import FakeEngine, at
 from tests.window.scenes import BOB, signed_in, talking_to_bob
 from tests.window.stage import Stage, all_texts, chat_view, drawn_texts, item_option, items
@@ -53,6 +60,14 @@ def choose(stage: Stage, app: App, text: str) -> None:
     assert opened is not None
     stage.press(app, *["Down"] * opened.texts.index(text), "Return")
     stage.until(lambda: menu(app) is None, "the menu is gone")
+
+
+def button(page: tk.Misc, text: str) -> tk.Misc:
+    """A button of a page."""
+    return next(
+        one for one in descendants(page)
+        if isinstance(one, ttk.Button) and str(one.cget("text")) == text
+    )  # fmt: skip
 
 
 def to_messages(stage: Stage, app: App) -> None:
@@ -306,6 +321,59 @@ def test_a_link_opens_only_after_its_address_was_shown(
     opened_menu = menu(app)
     assert opened_menu is not None
     assert opened_menu.texts[0].startswith("https://")
+
+
+def test_a_contact_link_in_a_message_leads_to_the_question_whether_to_trust_it(
+    stage: Stage,
+) -> None:
+    """A press says whose it is; going on asks, with the safe answer first, as for a pasted one."""
+    engine = FakeEngine()
+    engine.say(BOB, f"add her: {ContactLink(SERVER, SERVER_ID, UserId('reza'), KEYS['b'])}")
+    app = talking_to_bob(stage, engine)
+    click(stage, app, Target.LINK)
+    stage.until(lambda: sheet(app) is not None, "it asks")
+    assert f"reza@{SERVER}" in all_texts(app.root)
+    stage.press(app, "Tab", "Return")
+    stage.until(lambda: "Is this link from reza?" in all_texts(app.root), "the page")
+    assert "link reza" not in engine.calls
+    stage.press(app, "Return")
+    stage.until(lambda: "link reza" in engine.calls, "not verified, but open")
+    stage.until(lambda: app.pages.page is None, "back")
+    assert app.root.focus_get() is chat_view(app).composer.text
+
+
+def test_a_page_gives_the_keyboard_back_to_where_it_was(stage: Stage) -> None:
+    """Also if the language was changed there; from a page under the settings to what led there."""
+    engine = FakeEngine()
+    engine.say(BOB, "hello")
+    app = talking_to_bob(stage, engine)
+    to_messages(stage, app)
+    stage.press(app, "ctrl+comma")
+    stage.until(lambda: app.pages.page is not None, "the settings")
+    stage.press(app, "Escape")
+    stage.until(lambda: app.pages.page is None, "back")
+    assert app.root.focus_get() is chat_view(app).messages.canvas
+    stage.press(app, "ctrl+k")
+    stage.until(lambda: app.root.focus_get() is chat_view(app).search, "at the search")
+    stage.press(app, "ctrl+comma")
+    stage.until(lambda: app.pages.page is not None, "the settings")
+    page = app.pages.page
+    assert isinstance(page, SettingsPage)
+    button(page, "Change the password…").focus_set()
+    stage.press(app, "space")
+    stage.until(lambda: app.pages.kind is Kind.PASSWORD, "the page of the password")
+    stage.press(app, "Escape")
+    stage.until(lambda: app.pages.kind is Kind.SETTINGS, "the settings")
+    assert str(app.root.focus_get().cget("text")) == "Change the password…"  # type: ignore[union-attr]
+    assert app.pages.page is not None
+    assert app.pages.page.position > 0
+    button(app.pages.page, "Dark").focus_set()
+    stage.press(app, "space")
+    stage.until(lambda: app.settings.theme == "dark", "another theme")
+    assert str(app.root.focus_get().cget("text")) == "✓ Dark"  # type: ignore[union-attr]
+    stage.press(app, "Escape")
+    stage.until(lambda: app.pages.page is None, "the conversations")
+    assert app.root.focus_get() is chat_view(app).search
 
 
 def test_a_quote_leads_to_the_message_that_it_quotes(stage: Stage) -> None:

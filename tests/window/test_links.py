@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import links
 from secure_chat.client.text import clean
+from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import ContactLink
+from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 
 WORDS = Words("en")
 
@@ -85,10 +88,30 @@ def test_an_address_that_is_none_does_not_open(address: str) -> None:
     assert links.ask(address, WORDS).target == ""
 
 
-def test_a_link_of_the_program_is_copied_and_not_opened() -> None:
-    ask = links.ask("securechat://host:7443/#v=1&invite=x", WORDS)
+def test_an_invite_link_is_copied_and_not_opened() -> None:
+    ask = links.ask("securechat://host:7443/#v=1", WORDS)
     assert ask.target == ""
     assert ask.address.startswith("securechat://")
+    assert "invite link" in ask.title
+    assert ask.site == "host:7443"
+
+
+def test_a_contact_link_says_whose_it_is_and_can_be_gone_on_with() -> None:
+    """It is named by the account's name and server; the target is the link and nothing else."""
+    link = str(ContactLink(SERVER, SERVER_ID, UserId("reza"), KEYS["b"]))
+    (span,) = links.find(f"add me: {link}.")
+    ask = links.ask(span.address, WORDS)
+    assert (ask.contact, ask.target) == (True, link)
+    assert "reza" in ask.title
+    assert ask.site == f"reza@{SERVER}"
+
+
+@pytest.mark.parametrize("end", ["contact=reza", "contact=reza&key=AAAA", "invite=\u202ex", ""])
+def test_a_damaged_link_of_the_program_says_what_is_wrong(end: str) -> None:
+    ask = links.ask(f"securechat://host:7443/#v=2&{end}", WORDS)
+    assert (ask.target, ask.contact) == ("", False)
+    assert "damaged" in ask.title
+    assert ask.warning
 
 
 def test_attack_73_a_message_of_nothing_but_links_is_read_quickly() -> None:

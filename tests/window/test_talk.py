@@ -78,6 +78,48 @@ def test_an_answer_shows_what_it_answers_and_leads_there() -> None:
     assert not talk.jump(5000)
 
 
+def test_a_contact_is_called_by_our_own_name_in_quotes_reactions_and_results() -> None:
+    """From the moment on in which the person chose it; without one by the account's name."""
+    engine = FakeEngine()
+    engine.say(
+        BOB, "yes", ours=True, quoted=Quote(b"q", ours=False, number=1, text="tea?"),
+        reactions=(Reaction(ours=False, emoji="👍"),),
+    )  # fmt: skip
+    chat, talk = open_talk(engine)
+
+    def quoted() -> tuple[str, str]:
+        row = bubbles(chat)[-1]
+        assert row.quote is not None
+        return row.quote.name, row.reactions[0].spoken
+
+    assert quoted() == ("bob", "thumbs up sign: bob")
+    engine.set_contact_name(BOB, "Uncle B")
+    chat.poll()
+    assert quoted() == ("Uncle B", "thumbs up sign: Uncle B")
+    assert chat.take_changes()[1] == [Rearranged()]
+    engine.say(BOB, "more tea")
+    chat.poll()
+    assert talk.reply(2)
+    assert chat.composer.strip is not None
+    assert chat.composer.strip.title == "Reply to Uncle B"
+    chat.find("tea")
+    assert [row.name for row in chat.found] == ["Uncle B"]
+    chat.speak(Words("en"))
+    first = bubbles(chat)[0].quote
+    assert first is not None
+    assert first.name == "Uncle B"
+
+
+def test_a_search_that_meant_a_file_shows_its_name() -> None:
+    engine = FakeEngine()
+    file = Attachment("Tax Report.pdf", 5, "application/pdf", FileState.OFFERED)
+    engine.found = [engine.say(BOB, "here you are", file=file)]
+    chat = chat_with(engine)
+    chat.find("repo")
+    (row,) = chat.found
+    assert (row.before, row.match, row.after) == ("Tax ", "Report", ".pdf")
+
+
 def test_a_quote_of_what_is_gone_says_so() -> None:
     engine = FakeEngine()
     engine.say(BOB, "yes", quoted=Quote(b"q", ours=True))
@@ -449,9 +491,15 @@ def test_several_messages_are_copied_with_names_and_times_one_without() -> None:
     assert talk.copied(talk.chosen) == (
         "bob, 22 November 2026 at 14:03\nسلام (دنیا)\n\nalice, 22 November 2026 at 14:04\nhello"
     )
-    assert chat.forward(talk.chosen, CAROL)
+    file = Attachment("plan.pdf", 5, "application/pdf", FileState.OFFERED)
+    bare = engine.say(BOB, "", file=file)
+    chat.poll()
+    assert chat.forward({*talk.chosen, bare.number}, CAROL)
     assert chat.selected == CAROL
-    assert [row.text for row in bubbles(chat)] == ["سلام (دنیا)", "hello"]
+    assert [row.text for row in bubbles(chat)] == ["سلام (دنیا)", "hello", ""]
+    sent = bubbles(chat)[-1].file
+    assert sent is not None
+    assert sent.name == "plan.pdf"
 
 
 @pytest.mark.parametrize(

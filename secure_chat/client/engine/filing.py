@@ -45,6 +45,24 @@ class FileIntents(Intents):
         self._workshop.wake()
         return content_id
 
+    def forward(self, user_id: UserId, number: int, to: UserId) -> bytes:
+        """Send the text and the file of a message to somebody else; returns the new content id.
+
+        Raises `NoSuchMessage`, and what `send_file` raises.
+        """
+        other = self._other(user_id)
+        with self._vault.read() as db:
+            line, ref = self._line(db, other, number)
+            item = attached.get(db, other, ref)
+        if item is None:
+            return self._write(to, lambda writer: writer.text(line.text, None))
+        if not item.file.sha256:  # ours, and not sealed yet
+            path, keep = Path(item.path), item.keep_metadata
+            return self.send_file(to, path, caption=line.text, keep_metadata=keep)
+        content_id = self._write(to, lambda writer: writer.forwarded(item, line.text))
+        self._moved(self._other(to))
+        return content_id
+
     def save_file(self, user_id: UserId, number: int, folder: Path) -> None:
         """Fetch a file and put it into ``folder``, overwriting nothing.
 

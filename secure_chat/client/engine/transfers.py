@@ -18,6 +18,7 @@ from secure_chat.client import content
 from secure_chat.client.content import Reference, Text
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.outbox import Outbox
+from secure_chat.client.engine.transfer import Download, Transfer, Upload
 from secure_chat.client.events import (
     ConversationChanged,
     FileProgress,
@@ -43,9 +44,7 @@ from secure_chat.errors import (
     SecureChatError,
     UnexpectedAnswer,
 )
-from secure_chat.protocol import limits
 from secure_chat.protocol.messages import BLOBS, Blob, BlobGet, BlobHeld, BlobPut
-from secure_chat.protocol.wiretypes import BlobHash
 
 _PROGRESS_SECONDS: Final = 0.25
 _FIRST_WAIT: Final = 5.0
@@ -62,59 +61,6 @@ class Chunk(Struct, frozen=True):
     body: bytes
 
 
-class Window:
-    """How many chunks may be under way: fewer the longer the server takes to answer.
-
-    Messages of the same connection wait behind them, so that a slow line carries one at a time.
-    """
-
-    SMALLEST, LARGEST = 1, 4
-    QUICK, SLOW = 0.3, 1.0  # seconds
-
-    def __init__(self) -> None:
-        self.size = 2
-
-    def answered(self, seconds: float) -> None:
-        """A chunk's answer took so long."""
-        if seconds < self.QUICK:
-            self.size = min(self.LARGEST, self.size + 1)
-        elif seconds > self.SLOW:
-            self.size = max(self.SMALLEST, self.size // 2)
-
-
-class _Transfer:
-    """What up and down share: one file, its blob, and how far it is."""
-
-    def __init__(self, item: Attached, file: FileIO) -> None:
-        self.item = item
-        self.file = file
-        self.size = sealed_size(item.file.size)
-        self.blob = BlobHash(item.file.sha256)
-        self.window = Window()
-        self.next = 0  # where the next chunk begins
-        self.done = 0  # bytes that are certainly there
-        self.under_way = 0
-        self.told = 0.0
-
-    @property
-    def chunk(self) -> int:
-        """How long the next chunk is."""
-        return min(limits.BLOB_CHUNK, self.size - self.next)
-
-
-class _Upload(_Transfer):
-    def __init__(self, item: Attached, file: FileIO) -> None:
-        super().__init__(item, file)
-        self.rewound = False  # the server holds less than was sent
-        self.rewinds = 0
-
-
-class _Download(_Transfer):
-    def __init__(self, item: Attached, file: FileIO) -> None:
-        super().__init__(item, file)
-        self.early: dict[int, bytes] = {}  # chunks behind one that has not come
-
-
 class Transfers:
     """Moves the files that the vault says are under way."""
 
@@ -129,8 +75,8 @@ class Transfers:
         self._requests = requests
         self._sending = sending
         self._wake_workshop = wake_workshop
-        self._up: _Upload | None = None
-        self._down: _Download | None = None
+        self._up: Upload | None = None
+        self._down: Download | None = None
         self._failed: dict[bytes, float] = {}  # by hash: not before then, `_NEVER`: when asked
         self._wait = _FIRST_WAIT
 
@@ -203,18 +149,14 @@ class Transfers:
     # ------------------------------------------------------------ up
 
     def _begin_upload(self, item: Attached) -> None:
-        try:
+        file: FileIO | None = None
+        with contextlib.suppress(OSError):  # forwarded, or lost with the profile's folder
             file = FileIO(self._path(item))
-        except OSError:  # lost, with the profile's folder or by somebody: seal it again
-            with self._context.transaction() as db:
-                attached.move(db, item.user_id, item.ref, FileState.PREPARING)
-            self._wake_workshop()
-            return
         self._show(item, MessageState.WAITING)
-        self._up = _Upload(item, file)
+        self._up = Upload(item, file)
         self._put(self._up, empty=True)
 
-    def _put(self, up: _Upload, *, empty: bool = False) -> None:
+    def _put(self, up: Upload, *, empty: bool = False) -> None:
         """Send a chunk, or ask how much is there."""
         start = up.next
         body = b"" if empty else self._read(up)
@@ -229,14 +171,16 @@ class Transfers:
             body=body,
         )
 
-    def _read(self, up: _Upload) -> bytes:
-        up.file.seek(up.next)
-        body = up.file.read(up.chunk)
+    def _read(self, up: Upload) -> bytes:
+        body = b""
+        if up.file is not None:
+            up.file.seek(up.next)
+            body = up.file.read(up.chunk)
         if len(body) != up.chunk:
             raise ProfileUnwritable(folder=self._path(up.item).parent, reason="a file was cut off")
         return body
 
-    def _held(self, up: _Upload, held: int, expected: int, sent_at: float, *, asked: bool) -> None:
+    def _held(self, up: Upload, held: int, expected: int, sent_at: float, *, asked: bool) -> None:
         if up is not self._up:
             return
         up.under_way -= 1
@@ -246,13 +190,25 @@ class Transfers:
         if held == up.size:
             self._uploaded(up)
             return
+        if up.file is None:
+            self._seal_again(up)
+            return
         up.rewound = up.rewound or asked or held != expected
         up.done = held
         self._progress(up, FileState.UPLOADING)
         if up is self._up:
             self._go_on_up(up)
 
-    def _go_on_up(self, up: _Upload) -> None:
+    def _seal_again(self, up: Upload) -> None:
+        """Neither we nor the server have the sealed bytes."""
+        self._end_upload()
+        with self._context.transaction() as db:
+            if attached.get(db, up.item.user_id, up.item.ref) is not None:
+                attached.move(db, up.item.user_id, up.item.ref, FileState.PREPARING)
+        self._wake_workshop()
+        self.look()
+
+    def _go_on_up(self, up: Upload) -> None:
         if up.rewound:
             if up.under_way:
                 return  # whatever is still answered says where the server is
@@ -266,7 +222,7 @@ class Transfers:
         while up.under_way < up.window.size and up.next < up.size:
             self._put(up)
 
-    def _put_refused(self, up: _Upload, refusal: Refused) -> None:
+    def _put_refused(self, up: Upload, refusal: Refused) -> None:
         if up is not self._up:
             return
         self._end_upload()
@@ -274,7 +230,7 @@ class Transfers:
         self._fail(up.item, refusal, self._later(refusal) if again else _NEVER)
         self.look()
 
-    def _uploaded(self, up: _Upload) -> None:
+    def _uploaded(self, up: Upload) -> None:
         """The server has all of it on its disk: the message may name it."""
         self._end_upload()
         self._wait = _FIRST_WAIT
@@ -305,7 +261,8 @@ class Transfers:
 
     def _end_upload(self) -> None:
         if self._up is not None:
-            self._up.file.close()
+            if self._up.file is not None:
+                self._up.file.close()
             self._up = None
 
     # ------------------------------------------------------------ down
@@ -313,7 +270,7 @@ class Transfers:
     def _begin_download(self, item: Attached) -> None:
         path = self._path(item)
         make_private_folder(path.parent)
-        down = _Download(item, FileIO(open_private_file(path), "r+"))
+        down = Download(item, FileIO(open_private_file(path), "r+"))
         down.done = down.file.seek(0, 2)
         if down.done > down.size:
             down.file.truncate(0)
@@ -322,14 +279,14 @@ class Transfers:
         self._down = down
         self._go_on_down(down)
 
-    def _go_on_down(self, down: _Download) -> None:
+    def _go_on_down(self, down: Download) -> None:
         while down.under_way < down.window.size and down.next < down.size:
             start, length = down.next, down.chunk
             down.next += length
             down.under_way += 1
             self._get(down, start, length)
 
-    def _get(self, down: _Download, start: int, length: int) -> None:
+    def _get(self, down: Download, start: int, length: int) -> None:
         sent_at = self._context.now
         self._requests.ask(
             lambda ref: BlobGet(ref, down.blob, start),
@@ -339,7 +296,7 @@ class Transfers:
             patient=True,
         )
 
-    def _came(self, down: _Download, start: int, length: int, chunk: Chunk, sent_at: float) -> None:
+    def _came(self, down: Download, start: int, length: int, chunk: Chunk, sent_at: float) -> None:
         if down is not self._down:
             return
         down.under_way -= 1
@@ -366,13 +323,13 @@ class Transfers:
         else:
             self._go_on_down(down)
 
-    def _get_refused(self, down: _Download, refusal: Refused) -> None:
+    def _get_refused(self, down: Download, refusal: Refused) -> None:
         if down is not self._down:
             return
         gone = refusal.code is Code.UNKNOWN_BLOB
         self._down_failed(down, FileGone(user_id=down.item.user_id) if gone else refusal)
 
-    def _down_failed(self, down: _Download, error: SecureChatError) -> None:
+    def _down_failed(self, down: Download, error: SecureChatError) -> None:
         self._end_download()
         self._give_up(down.item, error)
         self.look()
@@ -384,7 +341,7 @@ class Transfers:
 
     # ------------------------------------------------------------ what is told
 
-    def _progress(self, moving: _Transfer, state: FileState) -> None:
+    def _progress(self, moving: Transfer, state: FileState) -> None:
         """Now and then, how far it is; and whether anybody still wants it."""
         if self._context.now - moving.told < _PROGRESS_SECONDS and moving.done < moving.size:
             return

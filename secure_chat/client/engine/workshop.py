@@ -30,7 +30,7 @@ from secure_chat.client.vault import Vault, attached, history
 from secure_chat.client.vault.attached import Attached
 from secure_chat.crypto.files import FileKey, sealed_size
 from secure_chat.crypto.rng import Random
-from secure_chat.errors import CannotWrite, EngineFailed, SecureChatError
+from secure_chat.errors import CannotWrite, EngineFailed, ForwardedGone, SecureChatError
 from secure_chat.protocol.addresses import UserId
 
 _log = logging.getLogger(__name__)
@@ -120,6 +120,8 @@ class Workshop:
     # ------------------------------------------------------------ the two ways
 
     def _seal(self, item: Attached) -> None:
+        if not item.path:
+            raise ForwardedGone
         # A fresh key at each try: one key never serves two states of a file.
         key = FileKey.generate(self._random)
         raw = attached.folder(self._vault.folder) / f"{item.ref.content_id.hex()}.new"

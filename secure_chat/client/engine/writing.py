@@ -82,6 +82,14 @@ class Writer:
         source = attached.Source(str(chosen.path), keep_metadata)
         return self._write(payload, ref, send=False, source=source)
 
+    def forwarded(self, item: attached.Attached, caption: str) -> Written:
+        """A file of another conversation; its content is queued once the server said it has it."""
+        self._introduce(self.admit())
+        is_here = item.ours or item.state is FileState.SAVED
+        source = attached.Source(item.path if is_here else "", item.keep_metadata)
+        payload = content.Text(caption, self._view.timer().seconds, None, item.file)
+        return self._write(payload, send=False, source=source)
+
     def edit(self, number: int, text: str) -> Written:
         """Another text for a message of ours."""
         ref = self._own(number)

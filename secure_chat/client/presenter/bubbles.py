@@ -33,6 +33,7 @@ class Bubbles:
     def __init__(self, words: Words, times: Times) -> None:
         self._ = words
         self._times = times
+        self.name = ""  # what we call the other side on this device; empty: by the account's name
 
     def row(
         self,
@@ -76,14 +77,14 @@ class Bubbles:
         text = one_line(quoted.text, _QUOTED) or quoted.file_name
         if not quoted.number:
             text = self._("The message is not here any more.")
-        name = self._("You") if quoted.ours else message.user_id
+        name = self._("You") if quoted.ours else self.name or message.user_id
         return QuoteRow(quoted.number, name, text, quoted.ours)
 
     def _reactions(self, message: Message) -> tuple[ReactionRow, ...]:
         rows: dict[str, ReactionRow] = {}
         for reaction in message.reactions:
             before = rows.get(reaction.emoji)
-            who = self._("You") if reaction.ours else message.user_id
+            who = self._("You") if reaction.ours else self.name or message.user_id
             said = before.spoken + ", " + who if before else f"{emoji.name(reaction.emoji)}: {who}"
             rows[reaction.emoji] = ReactionRow(
                 reaction.emoji,

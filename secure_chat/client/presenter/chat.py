@@ -93,14 +93,16 @@ class Chat(Hearing):
         return True
 
     def forward(self, numbers: Iterable[int], user_id: UserId) -> bool:
-        """Send the texts of these messages to somebody, and go there."""
+        """Send these messages, texts and files, to somebody, and go there."""
         if self._talk is None:
             return False
-        texts = self._talk.texts(numbers)
-        sent = all(self._do(partial(self._engine.send_text, user_id, text)) for text in texts)
-        if sent and texts:
+        origin, alive = self._talk.user_id, self._talk.alive(numbers)
+        sent = all(
+            self._do(partial(self._engine.forward, origin, number, user_id)) for number in alive
+        )
+        if sent and alive:
             self.select(user_id)
-        return sent and bool(texts)
+        return sent and bool(alive)
 
     def load_earlier(self) -> bool:
         """Read an earlier page of the conversation; whether there was one."""

@@ -36,6 +36,7 @@ class Composing:
         self._ = words
         self._ask = ask
         self._now = monotonic
+        self.name = ""  # what we call the other side on this device; empty: by the account's name
         self._saved = engine.draft(user_id)
         self.text = self._saved.text  # what stands in the field
         self._aside = self._saved.aside
@@ -56,7 +57,7 @@ class Composing:
         text = one_line(message.text, _SHOWN)
         if self._editing:
             return StripRow(editing=True, title=self._("Edit your message"), text=text)
-        name = self._("yourself") if message.ours else message.user_id
+        name = self._("yourself") if message.ours else self.name or message.user_id
         return StripRow(editing=False, title=self._("Reply to {name}", name=name), text=text)
 
     @property

@@ -108,6 +108,8 @@ class Hearing(Shown):
         self._need(Part.PEOPLE, Part.TITLE)
         if conversation.user_id != self.selected:
             return
+        if self._talk is not None:
+            self._talk.call(conversation.name)
         if before is not None and before.timer != conversation.timer:
             self._need(Part.HEADER)
         if before is None or before.trust is not conversation.trust:

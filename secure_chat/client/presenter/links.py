@@ -11,6 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from secure_chat.client.i18n import Words
 from secure_chat.client.text import clean
+from secure_chat.errors import SecureChatError
+from secure_chat.protocol.invite import ContactLink, InviteLink, is_contact_link
 
 _LINK = re.compile(
     r"(?:https?://|securechat://|mailto:|(?<![\w.@/-])www\.(?=[\w-]))"
@@ -41,6 +43,7 @@ class LinkAsk:
     site: str = ""  # the part that says whose it is
     warning: str = ""
     target: str = ""
+    contact: bool = False  # ``target`` is a contact link, which the window itself opens
 
 
 def find(text: str) -> list[Span]:
@@ -77,15 +80,34 @@ def ask(address: str, words: Words) -> LinkAsk:
     shown = clean(address).replace("\n", "")
     lower = shown.lower()
     if lower.startswith("securechat:"):
-        return LinkAsk(
-            words("A link of secure_chat"), shown,
-            warning=words("Copy it and paste it where you sign in or add a contact, if you "
-                          "expected it from this person."),
-        )  # fmt: skip
+        return _ask_ours(shown, words)
     if lower.startswith("mailto:"):
         target = quote(shown, safe=_SAFE)
         return LinkAsk(words("Write an e-mail?"), target, target=target)
     return _ask_web(f"https://{shown}" if lower.startswith("www.") else shown, words)
+
+
+def _ask_ours(address: str, words: Words) -> LinkAsk:
+    try:
+        if is_contact_link(address):
+            link = ContactLink.parse(address)
+            return LinkAsk(
+                words("Contact link of {name}", name=link.user_id), address,
+                site=f"{link.user_id}@{link.server}",
+                warning=words("It says which key is {name}'s. Go on, and you are asked whether "
+                              "you trust the way on which it came.", name=link.user_id),
+                target=str(link), contact=True,
+            )  # fmt: skip
+        invite = InviteLink.parse(address)
+    except SecureChatError as wrong:
+        return LinkAsk(
+            words("A link of secure_chat that is damaged"), address, warning=words.error(wrong)
+        )
+    return LinkAsk(
+        words("An invite link of secure_chat"), address, site=str(invite.server),
+        warning=words("It makes an account on this server. Copy it and paste it where you sign "
+                      "in, if you expected it from this person."),
+    )  # fmt: skip
 
 
 _SAFE = "%/:=&?~#+!$,;'@()*[]-._"

@@ -1,6 +1,7 @@
 """What the search shows of a message: a line around the word that was meant."""
 
 import re
+from collections.abc import Callable
 
 from secure_chat.client.api import Engine
 from secure_chat.client.events import Message
@@ -8,6 +9,7 @@ from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Times
 from secure_chat.client.presenter.rows import ResultRow
 from secure_chat.client.text import one_line, words_of
+from secure_chat.protocol.addresses import UserId
 
 _WORD = re.compile(r"[\w\u0300-\u036f\u064b-\u0652]+")
 _BEFORE, _AFTER = 24, 120  # characters
@@ -31,21 +33,29 @@ class Search:
             if len(asked) >= _SHORTEST:
                 self._found = self._engine.search(asked)
 
-    def rows(self, words: Words, times: Times) -> list[ResultRow]:
-        """What was found, the newest first."""
-        return [result(message, self._asked, words, times) for message in self._found]
+    def rows(self, words: Words, times: Times, named: Callable[[UserId], str]) -> list[ResultRow]:
+        """What was found, the newest first; ``named``: what we call somebody, perhaps nothing."""
+        return [
+            result(message, self._asked, words, times, named(message.user_id))
+            for message in self._found
+        ]
 
 
-def result(message: Message, asked: str, words: Words, times: Times) -> ResultRow:
-    """A row for a message that was found by ``asked``."""
-    text = message.text
-    start, end = _place(text[:_LOOKED_AT], words_of(asked))
+def result(message: Message, asked: str, words: Words, times: Times, called: str = "") -> ResultRow:
+    """A row for a message that was found by ``asked``; ``called``: our name for the other side."""
+    text, wanted = message.text, words_of(asked)
+    start, end = _place(text[:_LOOKED_AT], wanted)
+    if end == 0 and message.file is not None:
+        text = message.file.name
+        start, end = _place(text, wanted)
     cut = max(0, start - _BEFORE)
     before = one_line(text[cut:start], _BEFORE + 1)
     gap = " " if start and text[start - 1].isspace() else ""
     after = one_line(text[end : end + _AFTER], _AFTER)
     space = " " if end < len(text) and text[end].isspace() else ""
-    name = words("You → {name}", name=message.user_id) if message.ours else message.user_id
+    name = called or message.user_id
+    if message.ours:
+        name = words("You → {name}", name=name)
     return ResultRow(
         message.user_id, message.number, name, times.short(message.time),
         ("…" if cut else "") + before + gap, one_line(text[start:end], _AFTER), space + after,

@@ -168,7 +168,7 @@ class Shown(Deciding):
     @property
     def found(self) -> list[ResultRow]:
         """The messages that the search has found."""
-        return self._search.rows(self._, self._times)
+        return self._search.rows(self._, self._times, self.our_name_for)
 
     def matching(self, text: str) -> PersonRows:
         """People of that name, whatever the list is narrowed to."""

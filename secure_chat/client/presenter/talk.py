@@ -47,6 +47,9 @@ class Talk:
         self.user_id = user_id
         self.timeline = Timeline(words, times)
         self.composing = Composing(engine, user_id, words, ask, monotonic)
+        if standing is not None:
+            self.timeline.call(standing.name)
+            self.composing.name = standing.name
         self.changes: list[Change] = []
         self.chosen: set[int] = set()  # numbers of the messages that are selected
         self._seen: int | None = None  # the last message in view; None: the end is
@@ -138,6 +141,12 @@ class Talk:
                     self.changes.append(Rearranged())
                 return self.composing.removed(number)
         return False
+
+    def call(self, name: str) -> None:
+        """What we call the other side from now on; empty: by the account's name."""
+        self.composing.name = name
+        if self.timeline.call(name):
+            self.changes.append(Rearranged())
 
     def tick(self) -> None:
         """Time has passed; asked about once a second."""
@@ -245,9 +254,9 @@ class Talk:
         if message is not None and not message.is_notice:
             self.chosen ^= {number}
 
-    def texts(self, numbers: Iterable[int]) -> list[str]:
-        """What is forwarded of these messages, in order."""
-        return [m.text for m in self._messages(numbers) if not m.deleted and not m.is_notice]
+    def alive(self, numbers: Iterable[int]) -> list[int]:
+        """Those of these messages that can be forwarded, in order."""
+        return [m.number for m in self._messages(numbers) if not m.deleted and not m.is_notice]
 
     def copied(self, numbers: Iterable[int]) -> str:
         """These messages as a text for the clipboard."""

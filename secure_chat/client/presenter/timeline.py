@@ -155,6 +155,14 @@ class Timeline:
             changes += self._append(message, ours=False)
         return changes
 
+    def call(self, name: str) -> bool:
+        """What we call the other side from now on; whether a row may look different."""
+        if name == self._bubbles.name:
+            return False
+        self._bubbles.name = name
+        self._rebuild()
+        return True
+
     # ------------------------------------------------------------ one message
 
     def put(self, message: Message) -> list[Change]:

@@ -50,7 +50,10 @@ def folder(profile: Path) -> Path:
 
 
 class Source(Struct, frozen=True):
-    """Where a file of ours comes from, and whether a picture keeps its metadata."""
+    """Where a file of ours comes from, and whether a picture keeps its metadata.
+
+    The path is empty for a forwarded file that only the server has.
+    """
 
     path: str
     keep_metadata: bool
@@ -60,9 +63,14 @@ _THEIRS = Source("", keep_metadata=False)
 
 
 def add(db: apsw.Connection, user_id: UserId, ref: Ref, file: File, source: Source | None) -> None:
-    """The file of a message that joins the conversation; ``source`` is that of one of ours."""
+    """The file of a message that joins the conversation; ``source`` is that of one of ours.
+
+    One of ours whose SHA-256 is known is forwarded: the server may have its sealed bytes.
+    """
     source = source or _THEIRS
-    state = FileState.PREPARING if ref.author == OURSELVES else FileState.OFFERED
+    state = FileState.UPLOADING if file.sha256 else FileState.PREPARING
+    if ref.author != OURSELVES:
+        state = FileState.OFFERED
     db.execute(
         "INSERT OR IGNORE INTO files (user_id, author, content_id, name, media_type, size, key,"
         " sha256, state, path, keep_metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

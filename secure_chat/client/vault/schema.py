@@ -323,7 +323,56 @@ _METADATA = """
 ALTER TABLE files ADD COLUMN keep_metadata INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES, _HABITS, _METADATA)
+
+def _searched(text: str, row: str) -> str:
+    """What is looked for in a message, as an expression: its text, and the name of its file."""
+    name = (
+        "SELECT ' ' || f.name FROM files f"  # noqa: S608 - constants
+        f" WHERE f.user_id = {row}.user_id AND f.author = {row}.author"
+        f" AND f.content_id = {row}.content_id"
+    )
+    return f"{text} || coalesce(({name}), '')"
+
+
+_FILE_NAMES = f"""
+-- The search knows messages by the names of their files, too.
+DROP TRIGGER search_added;
+DROP TRIGGER search_gone;
+DROP TRIGGER search_unsaid;
+DROP TRIGGER search_said;
+CREATE TRIGGER search_added AFTER INSERT ON messages WHEN new.notice = '' BEGIN
+  INSERT INTO search (rowid, text) VALUES (new.number, folded({_searched("new.text", "new")}));
+END;
+CREATE TRIGGER search_gone AFTER DELETE ON messages WHEN old.notice = '' BEGIN
+  INSERT INTO search (search, rowid, text)
+    VALUES ('delete', old.number, folded({_searched("old.text", "old")}));
+END;
+CREATE TRIGGER search_said AFTER UPDATE OF text ON messages WHEN new.notice = '' BEGIN
+  INSERT INTO search (search, rowid, text)
+    VALUES ('delete', old.number, folded({_searched("old.text", "old")}));
+  INSERT INTO search (rowid, text) VALUES (new.number, folded({_searched("new.text", "new")}));
+END;
+CREATE TRIGGER search_file_added AFTER INSERT ON files BEGIN
+  INSERT INTO search (search, rowid, text) SELECT 'delete', number, folded(text) FROM messages
+    WHERE user_id = new.user_id AND author = new.author AND content_id = new.content_id;
+  INSERT INTO search (rowid, text) SELECT number, folded(text || ' ' || new.name) FROM messages
+    WHERE user_id = new.user_id AND author = new.author AND content_id = new.content_id;
+END;
+CREATE TRIGGER search_file_gone AFTER DELETE ON files BEGIN
+  INSERT INTO search (search, rowid, text)
+    SELECT 'delete', number, folded(text || ' ' || old.name) FROM messages
+    WHERE user_id = old.user_id AND author = old.author AND content_id = old.content_id;
+  INSERT INTO search (rowid, text) SELECT number, folded(text) FROM messages
+    WHERE user_id = old.user_id AND author = old.author AND content_id = old.content_id;
+END;
+INSERT INTO search (search) VALUES ('delete-all');
+INSERT INTO search (rowid, text)
+  SELECT number, folded({_searched("m.text", "m")}) FROM messages m WHERE notice = '';
+"""  # noqa: S608 - constants
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST, _CONTENT, _NUMBERS, _SEARCH, _FILES, _HABITS, _METADATA, _FILE_NAMES,
+)  # fmt: skip
 
 
 def migrate(db: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:

@@ -1,4 +1,4 @@
-"""Finding messages by their words (SQLite FTS5).
+"""Finding messages by their words, and those of their files' names (SQLite FTS5).
 
 The index ``search`` holds no text of its own, only folded words with the numbers of messages. It is
 kept by triggers (`schema`), so that no way of changing a message can forget it, and with FTS5's
@@ -25,6 +25,8 @@ def _folded(*values: "apsw.SQLiteValue") -> str:
 
 def find(db: apsw.Connection, text: str, limit: int) -> list[Message]:
     """The newest messages that have all of these words, or words that begin so.
+
+    The name of a message's file counts with its text.
 
     Of strangers whom the person has not answered nothing is found.
     """

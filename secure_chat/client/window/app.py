@@ -22,6 +22,7 @@ from secure_chat.client.window.editing import make_fields_comfortable
 from secure_chat.client.window.page_host import Kind, PageHost
 from secure_chat.client.window.pages.lock_page import LockView
 from secure_chat.client.window.pages.page import LOCK, QUIT
+from secure_chat.client.window.places import go_to, place_in
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.sheet import Sheet
 from secure_chat.client.window.signin_view import SignInView
@@ -65,6 +66,7 @@ class App:
         self.watch = Watch(self.root, settings, self._words, desktop)
         self._stopping = False
         self._clock = ""
+        self._place_before = ""  # where the keyboard was when a page covered the screen
         self._place()
         self._show()
         self.root.protocol("WM_DELETE_WINDOW", self.close)
@@ -147,8 +149,9 @@ class App:
         self.screen = None
         if self.chat is not None:
             self.screen = ChatView(
-                self.root, self._ui, self.chat, self.settings, self._tools, self.verify
-            )
+                self.root, self._ui, self.chat, self.settings, self._tools, self.verify,
+                lambda link: self.pages.open(Kind.ADD, link=link),
+            )  # fmt: skip
         elif self.watch.locked and self._engine is not None:
             self.root.title("secure_chat")
             self.screen = LockView(
@@ -227,21 +230,24 @@ class App:
         self._signin.speak(self._words)
         self._rebuild()
 
-    def cover(self) -> None:
-        """A page covers the screen."""
+    def cover(self, *, again: bool = False) -> None:
+        """A page covers the screen; ``again``: in the place of one that did."""
         self._close_cards()
         if self.screen is not None:
+            if not again:
+                self._place_before = place_in(self.screen)
             self.screen.pack_forget()
         self._look()
 
-    def uncover(self) -> None:
-        """The page is closed."""
+    def uncover(self, *, elsewhere: bool = False) -> None:
+        """The page is closed: the keyboard goes back, or where one writes if it is elsewhere."""
         if self.screen is not None:
             self.screen.pack(fill="both", expand=True)
         if isinstance(self.screen, ChatView) and self.chat is not None:
             self.chat.poll()
             self.screen.refresh()
-            self.screen.take_keyboard()
+            if elsewhere or not go_to(self.screen, self._place_before):
+                self.screen.take_keyboard()
         self._look()
 
     def verify(self, user_id: UserId) -> None:

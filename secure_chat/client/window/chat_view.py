@@ -30,6 +30,7 @@ class ChatView(tk.Frame):
         settings: Settings,
         corner: Callable[[tk.Misc], tk.Frame],
         on_verify: Callable[[UserId], object],
+        on_contact: Callable[[str], object],
     ) -> None:
         super().__init__(parent, background=ui.colors.ground)
         self._ui, self._chat, self._settings = ui, chat, settings
@@ -51,7 +52,7 @@ class ChatView(tk.Frame):
         self.conversation = ConversationView(
             self._main, ui, chat,
             on_change=self.refresh, on_panel=self.toggle_panel, on_compare=self.compare,
-            people=self.deeds,
+            people=self.deeds, on_contact=on_contact,
         )  # fmt: skip
         self.search, self.people = self.side.search, self.side.people
         self.messages, self.composer = self.conversation.messages, self.conversation.composer

@@ -35,6 +35,7 @@ class ConversationView(tk.Frame):
         on_panel: Callable[[], object],
         on_compare: Callable[[], object],
         people: PersonDeeds,
+        on_contact: Callable[[str], object],
     ) -> None:
         super().__init__(parent, background=ui.colors.chat, borderwidth=0)
         self._ui, self._chat = ui, chat
@@ -43,8 +44,9 @@ class ConversationView(tk.Frame):
         self._chosen = 0
         self._arrangement: tuple[object, ...] | None = None
         self.deeds = Deeds(
-            self, ui, chat, done=on_change, rewrite=self.rewrite, open_person=self.focus_composer
-        )
+            self, ui, chat, done=on_change, rewrite=self.rewrite,
+            open_person=self.focus_composer, on_contact=on_contact,
+        )  # fmt: skip
         self._header = HeaderView(self, ui, on_panel=on_panel, on_timer=self.deeds.choose_timer)
         self._banner = Bar(self, ui, self._header)
         self._problem = Bar(self, ui, self._header)

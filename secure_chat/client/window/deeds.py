@@ -38,9 +38,11 @@ class Deeds:
         done: Callable[[], object],
         rewrite: Callable[[], object],
         open_person: Callable[[], object],
+        on_contact: Callable[[str], object],
     ) -> None:
         self._parent, self._ui, self._chat = parent, ui, chat
         self._done, self._rewrite, self._open_person = done, rewrite, open_person
+        self._on_contact = on_contact
         self._files = FileDialogs(parent, ui, chat, done)
         self.menu: PopupMenu | None = None
 
@@ -164,9 +166,10 @@ class Deeds:
             sheets.facts(self._parent, self._ui, self._ui.words("Versions, the newest first"), rows)
 
     def open_link(self, address: str) -> None:
-        """Show the real address and ask; only then the browser opens it."""
+        """Show the real address and ask; only then the browser, or adding a contact, opens it."""
         ask = links.ask(address, self._ui.words)
-        sheets.link(self._parent, self._ui, ask, self._browse)
+        opener = self._on_contact if ask.contact else self._browse
+        sheets.link(self._parent, self._ui, ask, opener)
 
     def _browse(self, target: str) -> None:
         try:

@@ -22,6 +22,7 @@ from secure_chat.client.window.pages.page import Page
 from secure_chat.client.window.pages.password_page import PasswordPage
 from secure_chat.client.window.pages.settings_page import Doors, SettingsPage
 from secure_chat.client.window.pages.verify_page import VerifyPage
+from secure_chat.client.window.places import go_to, place_in
 from secure_chat.client.window.ui import Ui
 from secure_chat.errors import KeyUnknown
 from secure_chat.protocol.addresses import UserId
@@ -53,11 +54,11 @@ class Host(Protocol):
     def ui(self) -> Ui:
         """How it looks now."""
 
-    def cover(self) -> None:
-        """Take the screen away; a page comes."""
+    def cover(self, *, again: bool = False) -> None:
+        """Take the screen away; a page comes, ``again`` if one was there before."""
 
-    def uncover(self) -> None:
-        """Bring the screen back."""
+    def uncover(self, *, elsewhere: bool = False) -> None:
+        """Bring the screen back; the keyboard too unless what was open is ``elsewhere`` now."""
 
     def apply(self) -> None:
         """Put changed settings into force: everything is drawn anew."""
@@ -80,6 +81,7 @@ class PageHost:
         self.kind: Kind | None = None
         self.page: Page | None = None
         self._about: UserId | None = None
+        self._settings_place = "", 0.0  # what led from the settings to a page under them
 
     # ------------------------------------------------------------ opening and closing
 
@@ -90,8 +92,11 @@ class PageHost:
         chat = self._host.chat
         if chat is None:
             return
+        if self.page is not None and self.kind is Kind.SETTINGS:
+            self._settings_place = place_in(self.page), self.page.position
+        again = self.page is not None
         self._destroy()
-        self._host.cover()
+        self._host.cover(again=again)
         self.kind, self._about = kind, about
         self.page = self._make(kind, chat, link)
         self.page.pack(fill="both", expand=True)
@@ -101,21 +106,27 @@ class PageHost:
     def close(self) -> None:
         """Go back: to the settings from what they led to, else to the conversations."""
         kind = self.kind
-        if kind in _UNDER_SETTINGS:
-            self.open(Kind.SETTINGS)
+        if kind not in _UNDER_SETTINGS:
+            self.leave()
             return
-        self.leave()
+        place, position = self._settings_place
+        self.open(Kind.SETTINGS, position=position)
+        if self.page is not None:
+            go_to(self.page, place)
 
-    def leave(self) -> None:
-        """Bring the conversations back."""
+    def leave(self, *, elsewhere: bool = False) -> None:
+        """Bring the conversations back; ``elsewhere``: another one than before is open."""
+        self._settings_place = "", 0.0
         if self.page is not None:
             self._destroy()
-            self._host.uncover()
+            self._host.uncover(elsewhere=elsewhere)
 
     def reopen(self) -> None:
         """Make the page anew after a change of language, theme or size."""
         if self.kind is not None and self.page is not None:
+            place = place_in(self.page)
             self.open(self.kind, about=self._about, position=self.page.position)
+            go_to(self.page, place)
 
     def _destroy(self) -> None:
         if self.page is not None:
@@ -186,7 +197,7 @@ class PageHost:
         chat = self._host.chat
         if chat is not None:
             chat.select(user_id)
-        self.leave()
+        self.leave(elsewhere=True)
 
 
 def _own_link(engine: Engine) -> str:

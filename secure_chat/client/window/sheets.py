@@ -70,7 +70,8 @@ def link(parent: tk.Misc, ui: Ui, ask: LinkAsk, open_it: Callable[[str], object]
         sheet.text(ask.warning, color=ui.colors.warning, font="small")
     copy = (ui.words("Copy"), lambda: _copy(parent, ask.address), "")
     if ask.target:
-        go = (ui.words("Open"), lambda: open_it(ask.target), "Accent")
+        text = ui.words("Go on") if ask.contact else ui.words("Open")
+        go = (text, lambda: open_it(ask.target), "Accent")
         sheet.open(sheet.buttons(go, copy)[-1])
     else:
         sheet.open(sheet.buttons(copy)[-1])
