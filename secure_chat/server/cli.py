@@ -20,6 +20,7 @@ from secure_chat.server import config
 from secure_chat.server.bugs import described
 from secure_chat.server.commands.command import Command, Run
 from secure_chat.server.commands.registry import COMMANDS
+from secure_chat.server.commands.words import Number
 from secure_chat.streams import replace_closed
 
 PROGRAM = "secure-chat-server"
@@ -119,6 +120,12 @@ def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command]) 
         one.set_defaults(run=command.run)
 
 
+def _number(setting: config.Setting) -> Number:
+    """What reads the setting from the command line."""
+    assert setting.least is not None and setting.most is not None
+    return Number(setting.least, setting.most)
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the server's settings")
     group.add_argument(
@@ -129,7 +136,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     for setting in config.settings():
         words = isinstance(setting.kind, tuple)
-        text = f"{setting.description} (default: {setting.default or 'none'})".replace("%", "%%")
+        takes = f"{setting.range}; " if setting.range else ""
+        text = f"{setting.description} ({takes}default: {setting.default or 'none'})"
+        text = text.replace("%", "%%")
         if setting.kind is bool:
             flag = argparse.BooleanOptionalAction
             group.add_argument(setting.flag, dest=setting.name, action=flag, help=text)
@@ -137,7 +146,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         group.add_argument(
             setting.flag,
             dest=setting.name,
-            type=int if setting.kind is int else str,
+            type=_number(setting) if setting.kind is int else str,
             choices=setting.kind if words else None,
             metavar=None if words else setting.name.upper(),
             help=text,

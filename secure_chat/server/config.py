@@ -29,6 +29,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 FILE_VARIABLE = "SECURE_CHAT_SERVER_CONFIG"
 """The variable that names a file of settings, so that services and containers say it once."""
 
+_SHOWN = 60  # characters of a wrong value
 _RELOAD = {"reload": True}
 """Marks a setting that a running server follows when it is told to reload (SIGHUP)."""
 
@@ -94,6 +95,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(
             ge=1,
+            le=1_000_000_000,
             description="what the files of one account may take together, in MiB",
             extra=_RELOAD,
         ),
@@ -125,11 +127,29 @@ class Setting(Struct, frozen=True):
     default: str
     description: str
     reload: bool  # else only a restart follows it
+    least: int | None = None  # of a number, which always has both
+    most: int | None = None
 
     @property
     def flag(self) -> str:
         """The option of the command line."""
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def range(self) -> str:
+        """Which numbers it takes; empty for everything else."""
+        return "" if self.kind is not int else f"from {self.least} to {self.most}"
+
+    @property
+    def wanted(self) -> str:
+        """What it takes, in words."""
+        if isinstance(self.kind, tuple):
+            return "one of " + ", ".join(self.kind)
+        return {
+            int: f"a whole number {self.range}",
+            bool: "true or false",
+            Path: "a path",
+        }.get(self.kind, "a text that is not empty")
 
 
 def settings() -> list[Setting]:
@@ -148,7 +168,8 @@ def _setting(field: msgspec.structs.FieldInfo, hint: Any) -> Setting:
     elif kind is bool:
         default = default.lower()
     reload = bool((meta.extra or {}).get("reload"))
-    return Setting(field.name, kind, default, meta.description or "", reload)
+    text = meta.description or ""
+    return Setting(field.name, kind, default, text, reload, meta.ge, meta.le)
 
 
 def from_options(options: Namespace) -> Config:
@@ -239,7 +260,7 @@ def _read(file: Path) -> dict[str, object]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as wrong:
         raise ConfigFileUnreadable(path=file, reason=wrong.strerror) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as wrong:
+    except (ValueError, RecursionError) as wrong:  # no UTF-8, no TOML, a number of 5,000 digits
         raise ConfigFileUnreadable(path=file, reason=f"it is no TOML ({wrong})") from None
 
 
@@ -247,7 +268,7 @@ def _convert(values: Mapping[str, object], spell: Callable[[str], str]) -> Confi
     try:
         return msgspec.convert(values, Config, dec_hook=_path)
     except msgspec.ValidationError as wrong:
-        raise _bad_setting(str(wrong), spell) from None
+        raise _bad_setting(str(wrong), values, spell) from None
 
 
 def _path(kind: type[Any], value: object) -> Path:
@@ -260,13 +281,29 @@ def _path(kind: type[Any], value: object) -> Path:
     return Path(value).expanduser()
 
 
-def _bad_setting(message: str, spell: Callable[[str], str]) -> BadSetting:
-    """The decoder's sentence with the setting in front, as the operator wrote it."""
+def _bad_setting(
+    message: str, values: Mapping[str, object], spell: Callable[[str], str]
+) -> BadSetting:
+    """Which setting the decoder stopped at, as the operator wrote it, and what it takes."""
     if unknown := re.search(r"unknown field `(.*)`", message):
         return BadSetting(name=spell(unknown[1]), problem="there is no such setting")
-    problem, _, place = message.partition(" - at `$.")
-    name = place.rstrip("`") or "configuration"
-    return BadSetting(name=spell(name), problem=problem.replace("`", "").rstrip("."))
+    name = message.partition(" - at `$.")[2].rstrip("`")
+    wanted = {one.name: one.wanted for one in settings()}.get(name)
+    if wanted is None:
+        return BadSetting(name="configuration", problem="a setting's name is no text")
+    problem = f"it takes {wanted}, and not {_shown(values[name])}"
+    return BadSetting(name=spell(name), problem=problem)
+
+
+def _shown(value: object) -> str:
+    """A value in the words of the file; of what may be long, only the beginning or the kind."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f"the text {value[:_SHOWN]!r}" if value else "an empty text"
+    return str(value).lower()[:_SHOWN]
 
 
 def _in_file(name: str) -> str:
@@ -285,6 +322,7 @@ def reference() -> str:
     ]
     for setting in settings():
         words = f" ({', '.join(setting.kind)})" if isinstance(setting.kind, tuple) else ""
+        words = f" ({setting.range})" if setting.range else words
         lines.append(
             f"| `{setting.flag}` | `{setting.name}` | {setting.default or '—'} "
             f"| {'yes' if setting.reload else 'restart'} | {setting.description}{words} |"
@@ -301,6 +339,7 @@ def example(config: Config) -> str:
     parts = [_FILE_HEAD]
     for setting in settings():
         words = f"\n# one of: {', '.join(setting.kind)}" if isinstance(setting.kind, tuple) else ""
+        words = f"\n# {setting.wanted}" if setting.range else words
         when = "" if setting.reload else "\n# followed after a restart"
         value, default = getattr(config, setting.name), getattr(plain, setting.name)
         mark = "" if value != default else "# "

@@ -125,7 +125,9 @@ def test_a_port_in_use_is_said(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--port", "70000"], "--port: Expected int <= 65535"),
+        (["--port", "70000"], "--port: '70000' is no number from 0 to 65535"),
+        (["--port", "9" * 5000], "is no number from 0 to 65535"),
+        (["--retention-days", "0"], "--retention-days: '0' is no number from 1 to 365"),
         (["--port", "x"], "--port"),
         (["--nonsense"], "--nonsense"),
         (["dance"], "dance"),

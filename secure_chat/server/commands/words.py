@@ -8,6 +8,7 @@ from secure_chat.protocol.limits import DAY, HOUR, MINUTE
 
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 _MAX_LABEL = 100
+_MOST_DIGITS = 20
 
 
 def duration(text: str) -> int:
@@ -40,6 +41,7 @@ class Number:
 
     def __call__(self, text: str) -> int:
         least, most = self._range
-        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        plain = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+        if not (plain and least <= int(text) <= most):
             raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {most}")
         return int(text)
