@@ -486,11 +486,9 @@ class NotConfirmed(LocalError):
 
 
 class DataFolderInUse(LocalError):
-    """Another process holds the server's data folder."""
+    """Another process holds the server's data folder; ``holder`` says who, and what to do."""
 
-    template = (
-        "The data folder {folder} is in use by a running server; stop it first, or use another."
-    )
+    template = "The data folder {folder} is in use by {holder}."
 
 
 class ServerNotRunning(LocalError):
@@ -539,6 +537,21 @@ class StorageUnavailable(LocalError):
     """A write did not reach the disk; nothing of it was kept."""
 
     template = "The server cannot write to its disk."
+
+
+class StorageUnreadable(StorageUnavailable):
+    """A question to the store was not answered, because the disk failed."""
+
+    template = "The server cannot read from its disk."
+
+
+class StorageDamaged(StorageUnavailable):
+    """The database is no longer whole; waiting mends nothing."""
+
+    template = (
+        "The server's database is damaged: {reason}. Stop the server, keep a copy of its data "
+        "folder, and put a backup in place (secure-chat-server restore FILE --force)."
+    )
 
 
 class StorageBusy(LocalError):

@@ -122,7 +122,8 @@ def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command]) 
 
 def _number(setting: config.Setting) -> Number:
     """What reads the setting from the command line."""
-    assert setting.least is not None and setting.most is not None
+    assert setting.least is not None
+    assert setting.most is not None
     return Number(setting.least, setting.most)
 
 

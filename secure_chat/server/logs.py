@@ -5,11 +5,13 @@ filter that takes out of every record what looks like an invite link, a key or a
 control characters that could forge a line.
 """
 
+import contextlib
 import datetime as dt
 import json
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 HIDDEN = "<hidden>"
@@ -38,6 +40,20 @@ def start(level: str, form: str, stream: TextIO | None = None, *, addresses: boo
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # libraries speak only of trouble
     logging.getLogger("secure_chat").setLevel(level.upper())
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Without a log: for commands, which say themselves what went wrong."""
+    ours = logging.getLogger("secure_chat")
+    before, ours.propagate = ours.propagate, False
+    nowhere = logging.NullHandler()
+    ours.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        ours.removeHandler(nowhere)
+        ours.propagate = before
 
 
 def redact(text: str) -> str:

@@ -79,7 +79,9 @@ def test_every_number_has_a_range() -> None:
         assert f"({setting.range})" in config.reference()
 
 
-@pytest.mark.parametrize("data", [b"port = ", b"\xff\xfe", b"a = " + b"[" * 5000, b"port = " + b"7" * 5000])
+@pytest.mark.parametrize(
+    "data", [b"port = ", b"\xff\xfe", b"a = " + b"[" * 5000, b"port = " + b"7" * 5000]
+)
 def test_a_file_that_is_no_toml_is_said(tmp_path: Path, data: bytes) -> None:
     """Damaged files, and those in another encoding, are one sentence."""
     file = tmp_path / "server.toml"

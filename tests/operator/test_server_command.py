@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -199,6 +200,28 @@ def test_a_damaged_database_is_said(operator: Operator, damage: str) -> None:
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert str(operator.data) in done.stderr
     assert file.read_bytes() == damaged
+
+
+def test_a_damaged_table_is_not_told_as_a_failing_disk(
+    operator: Operator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where the database opens and a table is broken, each command says so and what to do."""
+    assert main(["invite", *operator.settings()]) == 0
+    file = operator.data / "server.db"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        roots = dict(database.execute("SELECT name, rootpage FROM sqlite_master"))
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    damaged = bytearray(file.read_bytes())
+    for table in ("accounts", "invites"):
+        damaged[(roots[table] - 1) * size : roots[table] * size] = b"\xa5" * size
+    file.write_bytes(damaged)
+    for words in (["users", "list"], ["invite", "list"]):  # one reads, the other one writes
+        capfd.readouterr()
+        assert main([*words, *operator.settings()]) == 2
+        said = capfd.readouterr().err
+        assert len(said.splitlines()) == 1, said
+        assert "database is damaged" in said
+        assert "put a backup in place" in said
 
 
 @pytest.mark.parametrize("name", ["why?", "50%", "#1", "a=b&mode=ro", "خانه"])

@@ -1,5 +1,6 @@
 """The data folder: schema, lock, permissions, the writer's group commit and its failures."""
 
+import contextlib
 import os
 import queue
 import sqlite3
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,10 @@ def test_the_server_id_stays(tmp_path: Path) -> None:
 
 
 def test_one_process_holds_the_folder(tmp_path: Path) -> None:
-    """A second server on the same folder is refused in words; after the end it may start."""
+    """A second server on the same folder is refused in words; after the end it may start.
+
+    Another command is not taken for a server: whoever waits reads which one, and its process.
+    """
     store = Store.open(tmp_path)
     with pytest.raises(DataFolderInUse, match="running server"):
         Store.open(tmp_path)
@@ -109,6 +112,12 @@ def test_one_process_holds_the_folder(tmp_path: Path) -> None:
     assert subprocess.run(command, timeout=60, check=False).returncode == 7
     store.close()
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
+    words = f"another command, secure-chat-server users delete \\(process {os.getpid()}\\); wait"
+    with (
+        contextlib.closing(Store.open(tmp_path, command="users delete")),
+        pytest.raises(DataFolderInUse, match=words),
+    ):
+        Store.open(tmp_path)
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -226,7 +235,7 @@ def test_one_body_serves_many_deliveries(tmp_path: Path) -> None:
     store.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def writer_held(store: Store) -> Iterator[None]:
     """The writer waits in a job: what is queued inside the block becomes one group."""
     entered, gate = threading.Event(), threading.Event()

@@ -14,7 +14,7 @@ from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.operation import Nothing, Operation, Place
 from secure_chat.server.config import Config
 from secure_chat.server.health import Finding
-from secure_chat.server.store import database
+from secure_chat.server.store import database, lock
 
 _SECONDS = 3600.0
 
@@ -63,10 +63,10 @@ def _offline(config: Config, now: dt.datetime) -> list[Finding]:
     if not database.exists(config.data_dir):
         return []
     try:
-        held = database.lock(config.data_dir)
-    except DataFolderInUse:
-        advice = "wait until it has ended, or see why it does not answer"
-        return [Finding("error", f"another process holds {config.data_dir}", advice)]
+        held = lock.hold(config.data_dir, "check")
+    except DataFolderInUse as wrong:
+        advice = "look again when it has ended; if it is a server, see why it does not answer"
+        return [Finding("error", str(wrong).rstrip("."), advice)]
     with held, contextlib.closing(sqlite3.connect(database.file_of(config.data_dir))) as reader:
         return health.inside(reader, now)
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from secure_chat.errors import AdminRefused, DataFolderMissing
-from secure_chat.server import admin
+from secure_chat.server import admin, logs
 from secure_chat.server.config import Config
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.net.server import NetServer
@@ -113,7 +113,8 @@ def perform(config: Config, operation: Operation[Facts, Answer], facts: Facts) -
             raise AdminRefused(reason="what this version does not understand") from None
     if not operation.begins and not database.exists(config.data_dir):
         raise DataFolderMissing(folder=config.data_dir)
-    with contextlib.closing(Store.open(config.data_dir)) as store:
+    words = operation.name.replace(".", " ")
+    with logs.silent(), contextlib.closing(Store.open(config.data_dir, command=words)) as store:
         return operation.run(_Offline(config, store), facts)
 
 

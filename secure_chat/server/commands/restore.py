@@ -20,7 +20,7 @@ from secure_chat.server.archive import ArchiveReader
 from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config
-from secure_chat.server.store import backup, database
+from secure_chat.server.store import backup, database, lock
 from secure_chat.server.store.backup import ASIDE, BLOBS, DATABASE, UNFINISHED, Contents
 
 _MEANING = """\
@@ -49,7 +49,7 @@ def _run(config: Config, options: Namespace) -> int:
     with ArchiveReader(options.file) as archive:
         tls = _tls_targets(config, archive, force=options.force) if options.with_key else {}
         database.prepare(folder)
-        with contextlib.closing(database.lock(folder)):  # no server runs now
+        with contextlib.closing(lock.hold(folder, "restore")):  # no server runs now
             if not options.force and _in_the_way(folder):
                 reason = f"{folder} is not empty; --force moves what is there aside"
                 raise RestoreRefused(reason=reason)

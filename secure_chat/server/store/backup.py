@@ -31,7 +31,7 @@ from secure_chat.errors import BackupFailed, BackupUnusable, DataFolderInUse, Da
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import ServerId
 from secure_chat.server.steady import wall_clock
-from secure_chat.server.store import database, mail, overview
+from secure_chat.server.store import database, lock, mail, overview
 from secure_chat.server.store.schema import (
     deliveries,
     devices,
@@ -92,7 +92,7 @@ def sweep(folder: Path) -> None:
 def fetching(place: Path) -> Iterator[None]:
     """Keep a copy while it is fetched, and delete it then. Raises `DataFolderUnusable`."""
     try:
-        with contextlib.closing(database.lock(place)):
+        with contextlib.closing(lock.hold(place, "backup")):
             yield
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -105,7 +105,7 @@ def sweep_left(folder: Path) -> int:
     for place in folder.glob(f"{STAGING}*"):
         with contextlib.suppress(FileNotFoundError, DataFolderInUse, DataFolderUnusable):
             if place.stat().st_mtime < long_ago:
-                database.lock(place).close()
+                lock.hold(place, "backup").close()
                 shutil.rmtree(place, ignore_errors=True)
                 gone += 1
     return gone

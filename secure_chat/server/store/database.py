@@ -12,9 +12,7 @@ SQLAlchemy Core in its portable forms.
 import contextlib
 import os
 import sqlite3
-import sys
 from pathlib import Path
-from typing import IO
 
 from alembic import command
 from alembic.config import Config
@@ -23,10 +21,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from secure_chat.errors import DataFolderInUse, DataFolderTooNew, DataFolderUnusable
+from secure_chat.errors import DataFolderTooNew, DataFolderUnusable
+from secure_chat.server.store import lock
 
 _FILE = "server.db"
-_LOCK = "server.lock"
 _BUSY_MS = 5_000
 _CHECKPOINT_BUSY_MS = 100
 _READ = "BEGIN"
@@ -59,35 +57,13 @@ def prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        for name in (_FILE, _LOCK):  # SQLite gives -wal and -shm the mode of the database
+        for name in (_FILE, lock.FILE):  # SQLite gives -wal and -shm the mode of the database
             os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
             (folder / name).chmod(0o600)
     except PermissionError as wrong:
         raise DataFolderUnusable(folder=folder, reason=_whose(wrong)) from wrong
     except OSError as wrong:
         raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
-
-
-def lock(folder: Path) -> IO[bytes]:
-    """Hold the folder for this process until the file is closed; raise `DataFolderInUse`."""
-    try:
-        file = (folder / _LOCK).open("ab")
-    except OSError as wrong:
-        raise DataFolderUnusable(folder=folder, reason=wrong.strerror or "unknown") from wrong
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise DataFolderInUse(folder=folder) from None
-    return file
 
 
 def writer_engine(folder: Path) -> Engine:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
-from secure_chat.errors import SecureChatError, StorageUnavailable
+from secure_chat.errors import SecureChatError, StorageUnreadable
 from secure_chat.server.bugs import note_bug
 from secure_chat.server.store.database import DISK_ERRORS
-from secure_chat.server.store.trouble import Trouble
+from secure_chat.server.store.trouble import Trouble, refusal
 from secure_chat.server.store.writer import Deliver, Done, Job, hand_over
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Reader(threading.Thread):
         except DISK_ERRORS as wrong:
             self._trouble.met("read", wrong)
             self._disconnect()
-            return StorageUnavailable()
+            return refusal(wrong, StorageUnreadable)
         except Exception as bug:
             note_bug(bug)
             return bug

@@ -10,18 +10,23 @@ from typing import IO, Any, Self, TypeVar, cast
 import msgspec
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from secure_chat.errors import DataFolderUnusable, StorageBusy, StorageUnavailable
+from secure_chat.errors import (
+    DataFolderUnusable,
+    StorageBusy,
+    StorageUnavailable,
+    StorageUnreadable,
+)
 from secure_chat.protocol.wiretypes import InviteToken, ServerId
 from secure_chat.server.counters import Counters
 from secure_chat.server.steady import SteadyClock
-from secure_chat.server.store import backup, database, invites
+from secure_chat.server.store import backup, database, invites, lock
 from secure_chat.server.store.blobs import BlobFiles
 from secure_chat.server.store.departures import Deleted
 from secure_chat.server.store.invites import Invite
 from secure_chat.server.store.mail import Letter
 from secure_chat.server.store.reader import Reader
 from secure_chat.server.store.schema import facts
-from secure_chat.server.store.trouble import kind_of
+from secure_chat.server.store.trouble import is_damage, kind_of, refusal
 from secure_chat.server.store.writer import Deliver, Done, Writer
 
 log = logging.getLogger(__name__)
@@ -63,13 +68,16 @@ class Store:
             thread.start()
 
     @classmethod
-    def open(cls, data_dir: Path, clock: SteadyClock | None = None) -> Self:
+    def open(
+        cls, data_dir: Path, clock: SteadyClock | None = None, *, command: str = lock.SERVE
+    ) -> Self:
         """Lock the folder, bring its schema up to date and start; ``clock`` is for tests.
 
+        ``command``: what others are told of who holds the folder.
         Raises `DataFolderInUse`, `DataFolderTooNew`, `DataFolderUnusable`.
         """
         database.prepare(data_dir)
-        held = database.lock(data_dir)
+        held = lock.hold(data_dir, command)
         clock = clock or SteadyClock()
         try:
             backup.must_be_finished(data_dir)
@@ -79,6 +87,8 @@ class Store:
         except database.DISK_ERRORS as wrong:  # damaged, or a full disk
             held.close()
             reason = str(getattr(wrong, "orig", wrong)).rstrip(".")
+            if is_damage(wrong):
+                reason = f"its database is damaged ({reason}); keep a copy and restore a backup"
             raise DataFolderUnusable(folder=data_dir, reason=reason) from wrong
         except BaseException:
             held.close()
@@ -208,14 +218,15 @@ class Store:
     def examine(self, job: Callable[[Connection], _T]) -> _T:
         """Run a long question on this thread, over a connection of its own: for operators.
 
-        It sees the last commit, and holds nobody up. Raises `StorageUnavailable`.
+        It sees the last commit, and holds nobody up. Raises `StorageUnreadable`,
+        `StorageDamaged`.
         """
         try:
             with self._reading.connect() as connection, connection.begin():
                 return job(connection)
         except database.DISK_ERRORS as wrong:
             log.error("the store cannot be examined: %s", kind_of(wrong))
-            raise StorageUnavailable from None
+            raise refusal(wrong, StorageUnreadable) from None
 
 
 def _at_once(call: Callable[[], None]) -> None:

@@ -4,6 +4,9 @@ import logging
 import time
 from typing import Final
 
+from secure_chat.errors import StorageDamaged, StorageUnavailable
+
+_DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _SAY_AGAIN_SECONDS: Final = 60.0
 
 
@@ -41,12 +44,29 @@ class Trouble:
             self._since = None
 
 
+def refusal(wrong: BaseException, otherwise: type[StorageUnavailable]) -> StorageUnavailable:
+    """What is told to whoever asked: that the database is damaged, or ``otherwise``."""
+    if is_damage(wrong):
+        return StorageDamaged(reason=str(_first(wrong)).rstrip("."))
+    return otherwise()
+
+
+def is_damage(wrong: BaseException) -> bool:
+    """Whether SQLite found the database itself broken, and not the disk for the moment."""
+    return kind_of(wrong).startswith(_DAMAGED)
+
+
 def kind_of(wrong: BaseException) -> str:
     """An error without its statement and parameters, which hold what people send.
 
     SQLite ends a transaction by itself when its disk is full, so the error that arrives is often
     the one of a rollback: the first of the chain tells the reason.
     """
+    first = _first(wrong)
+    return getattr(first, "sqlite_errorname", "") or type(first).__name__
+
+
+def _first(wrong: BaseException) -> BaseException:
     while wrong.__context__ is not None:
         wrong = wrong.__context__
-    return getattr(wrong, "sqlite_errorname", "") or type(wrong).__name__
+    return wrong

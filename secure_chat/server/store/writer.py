@@ -22,7 +22,7 @@ from secure_chat.server.counters import Counters
 from secure_chat.server.store import mail
 from secure_chat.server.store.database import DISK_ERRORS, changes_of, checkpoint
 from secure_chat.server.store.mail import Letter, Stored
-from secure_chat.server.store.trouble import Trouble
+from secure_chat.server.store.trouble import Trouble, refusal
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Writer(threading.Thread):
             self._counters.commits_failed += 1
             self._doubtful += letters
             self._disconnect()
-            refused = StorageUnavailable()
+            refused = refusal(wrong, StorageUnavailable)
             return [refused] * len(letters), [refused] * len(jobs), True
         self._doubtful = []
         self._count(stored, time.monotonic() - begun)
