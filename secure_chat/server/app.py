@@ -14,7 +14,7 @@ from secure_chat import tls
 from secure_chat.errors import DataFolderUnusable
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.limits import DAY, MIB
-from secure_chat.server import links, logs
+from secure_chat.server import links, logs, rotation
 from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
 from secure_chat.server.config import Config, metrics_address, reloaded
@@ -44,6 +44,7 @@ class Server:
         self.config = config
         self._reloading = threading.Lock()
         self._operations = operations
+        _settle(config)
         tls.server_context(config.cert, config.key)  # a bad one is said before anything is opened
         self._admin: AdminServer | None = None
         self.store = Store.open(config.data_dir)
@@ -86,6 +87,7 @@ class Server:
             before = self.config
             self.config, changed, waiting = reloaded(before, new)
             try:
+                _settle(self.config)
                 settings = core_settings(self.config)
                 self.net.reload()
             except BaseException:
@@ -140,6 +142,12 @@ class Server:
     def running(self) -> Self:
         """Itself: it is the running server."""
         return self
+
+
+def _settle(config: Config) -> None:
+    """Finish what a killed ``rotate-cert`` left half-way. Raises `BadCertificateFile`."""
+    if rotation.settle(links.files_of(config)):
+        log.warning("a key or certificate was replaced only half-way; that is finished now")
 
 
 def core_settings(config: Config) -> Settings:

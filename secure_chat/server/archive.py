@@ -22,10 +22,12 @@ import msgspec
 from msgspec import Struct
 
 from secure_chat.errors import BackupUnusable
+from secure_chat.server.store import lock
 from secure_chat.server.store.backup import BLOBS, DATABASE, is_blob_name
 
 FORMAT: Final = 1
 _INDEX: Final = "backup.json"
+_PARTIAL: Final = ".partial"
 _MOST_INDEX: Final = 1024 * 1024
 _PIECE: Final = 1024 * 1024
 
@@ -47,11 +49,12 @@ class Index(Struct, frozen=True):
 
 def write(target: Path, index: Index, files: dict[str, Path], blobs: list[Path]) -> None:
     """Write an archive (0600) that appears whole, on disk, or not at all. Raises OSError."""
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}{_PARTIAL}")
     partial.unlink(missing_ok=True)
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
+            lock.take(file)  # `left_behind` sees that somebody is at work
             with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
                 _add(archive, _INDEX, io.BytesIO(msgspec.json.encode(index)))
                 for name, path in files.items():
@@ -64,6 +67,24 @@ def write(target: Path, index: Index, files: dict[str, Path], blobs: list[Path])
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Halves of archives in a folder, under whatever name, whose writer was killed."""
+    return [path for path in sorted(folder.glob(f".*{_PARTIAL}")) if _is_dead_half(path)]
+
+
+def _is_dead_half(path: Path) -> bool:
+    """Ours by what it begins with, and held by nobody."""
+    mark = _INDEX.encode() + b"\0"
+    try:
+        with path.open("r+b") as file:
+            if file.read(len(mark)) != mark:
+                return False
+            lock.take(file)
+            return True
+    except OSError:
+        return False
 
 
 def _add_file(archive: tarfile.TarFile, name: str, path: Path) -> None:

@@ -5,12 +5,9 @@ server certificates directly below itself. Clients that came by an invite link t
 hash of the server's public key); the authority is for those that check names instead.
 """
 
-import contextlib
 import datetime as dt
 import ipaddress
-import os
 import re
-import stat
 from pathlib import Path
 
 from cryptography import x509
@@ -26,6 +23,8 @@ from msgspec import Struct
 
 from secure_chat.errors import BadHostName, CertificatesExist
 from secure_chat.protocol.invite import Pin
+from secure_chat.server import keyfiles, ownership
+from secure_chat.server.keyfiles import Piece
 from secure_chat.tls import spki_pin
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
@@ -89,11 +88,16 @@ def generate(
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, now)
     certificate = server_certificate(key, names, days, authority, authority_key, now)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_file(files.authority_key, private_pem(authority_key), 0o600, force=force)
-    write_file(files.key, private_pem(key), 0o600, force=force)
-    write_file(files.authority, authority.public_bytes(Form.PEM), 0o644, force=force)
-    write_file(files.certificate, certificate.public_bytes(Form.PEM), 0o644, force=force)
+    ownership.make_folder(folder, 0o777)
+    with keyfiles.alone(folder):
+        keyfiles.place(
+            [
+                Piece(files.authority_key, private_pem(authority_key), 0o600),
+                Piece(files.key, private_pem(key), 0o600),
+                Piece(files.authority, authority.public_bytes(Form.PEM), 0o644),
+                Piece(files.certificate, certificate.public_bytes(Form.PEM), 0o644),
+            ]
+        )
     return spki_pin(certificate)
 
 
@@ -188,31 +192,3 @@ def _usage(*, certificate_sign: bool) -> x509.KeyUsage:
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     """A private key as PEM, without a password: the server starts by itself."""
     return key.private_bytes(Form.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def write_file(path: Path, data: bytes, mode: int, *, force: bool) -> None:
-    """Write a file that has its mode from the first moment and appears whole or not at all.
-
-    With ``force`` it takes the place, the owner and the mode of what is there. Raises OSError.
-    """
-    target = path.with_name(path.name + ".new") if force else path
-    target.unlink(missing_ok=True) if force else None
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-    if force:
-        _like(target, path)
-        target.replace(path)
-
-
-def _like(new: Path, old: Path) -> None:
-    """A superuser who renews a file leaves it readable to the server's account."""
-    if not old.exists() or os.name != "posix":
-        return
-    facts = old.stat()
-    if (facts.st_uid, facts.st_gid) != (os.geteuid(), os.getegid()):
-        with contextlib.suppress(PermissionError):
-            os.chown(new, facts.st_uid, facts.st_gid)
-    new.chmod(stat.S_IMODE(facts.st_mode))

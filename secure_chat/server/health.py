@@ -5,15 +5,12 @@ so that no second process opens its files.
 """
 
 import datetime as dt
-import os
 import sqlite3
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from cryptography import x509
-from msgspec import Struct
 
 import secure_chat
 from secure_chat import tls
@@ -25,8 +22,9 @@ from secure_chat.errors import (
     ListenFailed,
 )
 from secure_chat.protocol.limits import DAY, MIB
-from secure_chat.server import certificates, links, machine
+from secure_chat.server import certificates, keyfiles, links, machine, rights, rotation
 from secure_chat.server.config import Config
+from secure_chat.server.findings import Finding, ok
 from secure_chat.server.net.listening import listen
 from secure_chat.server.net.settings import EdgeSettings
 from secure_chat.server.store import backup, database
@@ -38,23 +36,21 @@ _DISK_FULL: Final = 256 * MIB
 _DISK_LOW: Final = _GIB
 
 
-class Finding(Struct, frozen=True):
-    """One thing that was looked at; ``advice`` says what to do, empty if all is well."""
-
-    level: Literal["ok", "warning", "error"]
-    what: str
-    advice: str = ""
-
-
-def _ok(what: str) -> Finding:
-    return Finding("ok", what)
-
-
 # ---------------------------------------------------------------- the certificate
 
 
 def certificate(config: Config, now: dt.datetime) -> Iterator[Finding]:
     """Whether TLS takes it, how long it is valid, whom it names, who can read the key."""
+    files = links.files_of(config)
+    if waiting := rotation.unfinished(files):
+        advice = "run rotate-cert again, or start the server: either finishes it"
+        names = " and ".join(str(keyfiles.staged(path)) for path in waiting)
+        what = f"a replacement of key and certificate was cut off: {names} must take its place"
+        yield Finding("error", what, advice)
+        return
+    for path in rotation.left_over(files):
+        advice = "delete it: nothing uses it"
+        yield Finding("warning", f"{path} is left from a rotate-cert that was cut off", advice)
     try:
         tls.server_context(config.cert, config.key)
         found = tls.load_certificates(config.cert)[0]
@@ -62,16 +58,16 @@ def certificate(config: Config, now: dt.datetime) -> Iterator[Finding]:
     except BadCertificateFile as wrong:
         yield Finding("error", str(wrong), "name the right files with --cert and --key")
         return
-    yield _ok(f"{config.cert} fits {config.key}")
+    yield ok(f"{config.cert} fits {config.key}")
     yield dates(config.cert, found, now)
     yield from _names(config, found)
-    yield from _key_is_private(config.key)
-    files = links.files_of(config)
+    yield from rights.of_the_key(config.key)
+    yield from rights.of_the_account((config.cert, config.key), config.data_dir)
     if files.spare_key.exists():
         advice = f"take {files.spare_key} to a safe place off this machine"
         yield Finding("warning", "the spare key lies beside the key in use", advice)
     elif len(pins) > 1:
-        yield _ok("invite links carry the pin of a spare key")
+        yield ok("invite links carry the pin of a spare key")
 
 
 def dates(path: Path, found: x509.Certificate, now: dt.datetime) -> Finding:
@@ -85,7 +81,7 @@ def dates(path: Path, found: x509.Certificate, now: dt.datetime) -> Finding:
         return Finding("error", f"{path} expired on {ends:%Y-%m-%d}", renew)
     if now >= ends - _EXPIRES_SOON:
         return Finding("warning", f"{path} expires on {ends:%Y-%m-%d}", renew)
-    return _ok(f"{path} is valid until {ends:%Y-%m-%d}")
+    return ok(f"{path} is valid until {ends:%Y-%m-%d}")
 
 
 def _names(config: Config, found: x509.Certificate) -> Iterator[Finding]:
@@ -101,27 +97,13 @@ def _names(config: Config, found: x509.Certificate) -> Iterator[Finding]:
     except x509.ExtensionNotFound:
         named = False
     if named:
-        yield _ok(f"the certificate names {host}, as invite links do")
+        yield ok(f"the certificate names {host}, as invite links do")
     else:
         yield Finding(
             "warning",
             f"the certificate does not name {host}, as invite links do",
             f"rotate-cert --add-name {host}; clients with a pin look at no names",
         )
-
-
-def _key_is_private(key: Path) -> Iterator[Finding]:
-    if os.name != "posix":
-        return
-    mode = stat.S_IMODE(key.stat().st_mode)
-    if mode & 0o007:
-        advice = f"chmod 600 {key}; if others have accounts here, think of a new key"
-        yield Finding("error", f"everybody on this machine may read {key}", advice)
-    elif mode & 0o070:
-        advice = f"chmod 600 {key}, unless that group is the server's alone"
-        yield Finding("warning", f"a group may read {key}", advice)
-    else:
-        yield _ok(f"{key} is its owner's alone")
 
 
 # ---------------------------------------------------------------- the machine
@@ -135,8 +117,7 @@ def folder(config: Config) -> Iterator[Finding]:
     if not has_data:
         yield Finding("warning", f"there is no data in {place} yet", "the first start makes it")
         return
-    if os.name == "posix":
-        yield from _modes(place)
+    yield from rights.of_the_folder(place)
     free = machine.free_bytes(place)
     shown = f"{free / _GIB:.1f} GiB are free on the disk of {place}"
     if free < _DISK_FULL:
@@ -144,7 +125,7 @@ def folder(config: Config) -> Iterator[Finding]:
     elif free < _DISK_LOW:
         yield Finding("warning", shown, "make room, or lower retention_days and max_file_mib")
     else:
-        yield _ok(shown)
+        yield ok(shown)
 
 
 def _of_restores(place: Path) -> Iterator[Finding]:
@@ -159,21 +140,6 @@ def _of_restores(place: Path) -> Iterator[Finding]:
         yield Finding("warning", f"{aside} holds what a restore replaced", advice)
 
 
-def _modes(place: Path) -> Iterator[Finding]:
-    open_to_others = [
-        path
-        for path in (place, *place.iterdir())
-        if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077
-    ]
-    if open_to_others:
-        names = ", ".join(map(str, open_to_others[:3]))
-        yield Finding("error", f"others may read {names}", f"chmod -R go= {place}")
-    elif place.stat().st_uid != os.geteuid() and os.geteuid() != 0:
-        yield Finding("error", f"{place} belongs to another account", "run as that account")
-    else:
-        yield _ok(f"{place} is its owner's alone")
-
-
 def clock(config: Config, now: dt.datetime) -> Iterator[Finding]:
     """Whether the clock can be right: it is not before what has certainly happened."""
     known = [Path(secure_chat.__file__), database.file_of(config.data_dir)]
@@ -185,7 +151,7 @@ def clock(config: Config, now: dt.datetime) -> Iterator[Finding]:
         what = f"{shown}, but files here were written on {written:%Y-%m-%d}"
         yield Finding("error", what, advice)
     else:
-        yield _ok(shown)
+        yield ok(shown)
 
 
 def port(config: Config) -> Iterator[Finding]:
@@ -196,7 +162,7 @@ def port(config: Config) -> Iterator[Finding]:
     except ListenFailed as wrong:
         yield Finding("error", str(wrong).rstrip("."), "set --host and --port")
     else:
-        yield _ok(f"{config.host}:{config.port} is free to listen on")
+        yield ok(f"{config.host}:{config.port} is free to listen on")
 
 
 # ---------------------------------------------------------------- the database
@@ -221,7 +187,7 @@ def _whole(connection: sqlite3.Connection) -> Finding:
     if problems:
         return _broken(f"the database is damaged: {problems[0]}")
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    return _ok(f"the database is whole ({pages:,} pages, SQLite {sqlite3.sqlite_version})")
+    return ok(f"the database is whole ({pages:,} pages, SQLite {sqlite3.sqlite_version})")
 
 
 def _schema(connection: sqlite3.Connection) -> Finding:
@@ -232,7 +198,7 @@ def _schema(connection: sqlite3.Connection) -> Finding:
     if present != known[0]:
         advice = "the next start brings it up to date; make a backup before"
         return Finding("warning", f"its schema is {present}, this program's {known[0]}", advice)
-    return _ok(f"its schema is {present}, as this program's")
+    return ok(f"its schema is {present}, as this program's")
 
 
 def _ahead(connection: sqlite3.Connection, now: dt.datetime) -> list[Finding]:

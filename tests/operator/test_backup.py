@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from secure_chat.protocol.messages import Accepted, Delivery
+from secure_chat.server import archive
 from secure_chat.server.core.mailbox import RESERVE
 from secure_chat.server.store import backup as backups
+from secure_chat.server.store import lock
 from secure_chat.server.store.backup import SEQUENCE_JUMP
 from tests.support.processes import Person, Running, ServerProcess
 from tests.support.raw_client import RawClient
@@ -368,13 +370,52 @@ def test_a_backup_that_is_told_to_end_leaves_nothing(server: ServerProcess) -> N
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
 def test_the_copy_of_a_killed_backup_is_swept_by_the_running_server(server: ServerProcess) -> None:
     """Nobody holds it any more, so the next round deletes it; a young one is left to its asker."""
-    _cut_off(server, signal.SIGKILL)
+    target = _cut_off(server, signal.SIGKILL)
+    assert archive.left_behind(target.parent) == [target.with_name(".cut.backup.partial")]
     (copy,) = server.data_dir.glob("backup-*")
     copy.touch()
     assert backups.sweep_left(server.data_dir) == 0
     os.utime(copy, (0, 0))
     assert backups.sweep_left(server.data_dir) == 1
     assert not copy.exists()
+
+
+def test_the_half_of_a_killed_backup_goes_with_the_next(server: ServerProcess) -> None:
+    """Under any name in that folder; one that is being written stays, as do strangers' files."""
+    ours = server.folder / ".monday.backup.partial"
+    at_work = server.folder / ".tuesday.backup.partial"
+    half = backup(server).read_bytes()[:10_000]
+    for path in (ours, at_work):
+        path.write_bytes(half)
+    stranger = server.folder / ".film.mp4.partial"
+    stranger.write_bytes(b"somebody else's")
+    with at_work.open("r+b") as held:
+        lock.take(held)
+        done = server.command("backup", str(server.folder / "wednesday.backup"))
+    assert done.code == 0, done.err
+    assert f"Deleted {ours}" in done.err
+    assert not ours.exists()
+    assert at_work.exists()
+    assert stranger.exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_restores_is_still_the_servers(server: ServerProcess) -> None:
+    """Everything keeps the account that owns the folder: data, key, what was there before."""
+    account = 65534
+    key = server.folder / "certs/server.key"
+    file = backup(server, "--with-key", "--key", str(key))
+    server.stop()
+    (server.data_dir / "server.lock").unlink()  # root makes that one, too
+    for path in (server.data_dir, *server.data_dir.rglob("*"), key, key.with_name("server.pem")):
+        os.chown(path, account, account)
+    words = (str(file), "--force", "--with-key", "--key", str(key))
+    done = server.command("restore", *words)
+    assert done.code == 0, done.err
+    assert server.command("users", "list").code == 0
+    made = [server.data_dir, *server.data_dir.rglob("*"), key, key.with_name("server.pem")]
+    assert {path.stat().st_uid for path in made} == {account}
+    assert any(path.name.startswith("before-restore-") for path in made)
 
 
 def test_commands_make_no_folder_by_mistake(server: ServerProcess, tmp_path: Path) -> None:

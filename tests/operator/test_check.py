@@ -3,16 +3,18 @@
 import datetime as dt
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from secure_chat.server import certificates, config, health
+from secure_chat.server import certificates, config, health, rights
 from secure_chat.server.cli import main
-from secure_chat.server.health import Finding
+from secure_chat.server.findings import Finding
 from tests.operator.conftest import Operator
 
 pytestmark = pytest.mark.timeout(400)
@@ -148,6 +150,33 @@ def test_attack_68_a_data_folder_that_others_may_read_is_found(operator: Operato
     found = next(health.folder(settings(operator)))
     assert found.level == "error"
     assert "server.db" in found.what
+
+
+@posix
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() != 0, reason="root sees the account's view")
+def test_what_the_servers_account_cannot_open_is_found(operator: Operator) -> None:
+    """Root may read all of it; the owner of the folder is who has to."""
+    assert main(["invite", *operator.settings()]) == 0
+    config, account = settings(operator), 65534
+    os.chown(operator.data, account, account)
+    (found,) = (one for one in health.folder(config) if one.level == "error")
+    assert "cannot read and write" in found.what
+    assert "server.db" in found.what
+    assert f": {operator.data}" in found.advice
+    for path in operator.data.iterdir():
+        os.chown(path, account, account)
+    assert next(health.folder(config)).level == "ok"
+    (operator.data / "server.db").chmod(0o400)
+    assert "server.db" in next(health.folder(config)).what
+    with tempfile.TemporaryDirectory() as public:  # pytest's own folder is closed to others
+        Path(public).chmod(0o755)
+        paths = [shutil.copy(path, public) for path in operator.files.all()[1::2]]
+        said = list(rights.of_the_account(map(Path, paths), operator.data))
+        assert [paths[0] in one.what for one in said] == [True]  # the certificate is everybody's
+        os.chown(paths[0], account, account)
+        assert not list(rights.of_the_account(map(Path, paths), operator.data))
+        Path(public).chmod(0o700)
+        assert len(list(rights.of_the_account(map(Path, paths), operator.data))) == 2
 
 
 def test_a_clock_that_is_behind_what_happened_is_found(operator: Operator) -> None:

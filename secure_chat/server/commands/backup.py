@@ -1,5 +1,6 @@
 """``secure-chat-server backup``: a consistent copy of all that the server holds, while it runs."""
 
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -58,6 +59,9 @@ def _run(config: Config, options: Namespace) -> int:
     if not target.absolute().parent.is_dir():
         raise BackupFailed(reason=f"there is no folder {target.absolute().parent}")
     tls = _tls_files(config) if options.with_key else {}
+    for half in archive.left_behind(target.absolute().parent):
+        half.unlink(missing_ok=True)
+        print(f"Deleted {half}: half of a backup that was cut off.", file=sys.stderr)
     staged = Path(perform(config, _STAGE, Nothing()).folder)
     try:
         blobs = _fetched(config, staged, target, tls)

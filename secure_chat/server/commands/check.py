@@ -13,7 +13,7 @@ from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.operation import Nothing, Operation, Place
 from secure_chat.server.config import Config
-from secure_chat.server.health import Finding
+from secure_chat.server.findings import Finding
 from secure_chat.server.store import database, lock
 
 _SECONDS = 3600.0

@@ -4,11 +4,12 @@ from argparse import ArgumentParser, Namespace
 
 from secure_chat.errors import BadSetting, CertificatesExist, RotationRefused
 from secure_chat.protocol.encoding import b64url
-from secure_chat.server import certificates
+from secure_chat.server import certificates, rotation
 from secure_chat.server.certificates import CertificateFiles
 from secure_chat.server.commands import words
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config
+from secure_chat.server.rotation import TlsFiles
 
 _MOST_DAYS = 36_500
 
@@ -32,8 +33,15 @@ def _run(config: Config, options: Namespace) -> int:
     ):
         if path != here:
             raise BadSetting(name=setting, problem=f"this command makes {here}, and not {path}")
+    finished = rotation.settle(TlsFiles(files.certificate, files.key))
     try:
-        pin = certificates.generate(files.folder, tuple(options.name), days=options.days)
+        if finished:
+            pin = TlsFiles(files.certificate, files.key).pins()[0]
+            print(
+                "An earlier make-cert was cut off; its files are in place now, nothing else is new."
+            )
+        else:
+            pin = certificates.generate(files.folder, tuple(options.name), days=options.days)
     except CertificatesExist as wrong:
         reason = f"{wrong.facts['path']} exists already; rotate-cert renews a certificate"
         raise RotationRefused(reason=reason) from None

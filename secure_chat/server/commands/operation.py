@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from secure_chat.errors import AdminRefused, DataFolderMissing
-from secure_chat.server import admin, logs
+from secure_chat.server import admin, links, logs, ownership, rotation
 from secure_chat.server.config import Config
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.net.server import NetServer
@@ -101,7 +101,8 @@ class _Offline(Struct, frozen=True):
 def perform(config: Config, operation: Operation[Facts, Answer], facts: Facts) -> Answer:
     """Let the running server do it or, when none runs, do it here.
 
-    Raises `AdminRefused`, `DataFolderMissing`, and what opening the store and the operation raise.
+    Raises `AdminRefused`, `DataFolderMissing`, `BadCertificateFile`, and what opening the store and
+    the operation raise.
     """
     answer = admin.ask(
         config.data_dir, operation.name, operation.seconds, **msgspec.to_builtins(facts)
@@ -113,9 +114,14 @@ def perform(config: Config, operation: Operation[Facts, Answer], facts: Facts) -
             raise AdminRefused(reason="what this version does not understand") from None
     if not operation.begins and not database.exists(config.data_dir):
         raise DataFolderMissing(folder=config.data_dir)
+    rotation.settle(links.files_of(config))
     words = operation.name.replace(".", " ")
-    with logs.silent(), contextlib.closing(Store.open(config.data_dir, command=words)) as store:
-        return operation.run(_Offline(config, store), facts)
+    try:
+        with logs.silent(), contextlib.closing(Store.open(config.data_dir, command=words)) as store:
+            return operation.run(_Offline(config, store), facts)
+    finally:
+        if config.data_dir.is_dir():  # what root has made is still the server's account's
+            ownership.give(config.data_dir.iterdir(), config.data_dir)
 
 
 def door_commands(operations: tuple[AnyOperation, ...], place: Place) -> dict[str, admin.Command]:

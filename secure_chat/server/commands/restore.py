@@ -15,7 +15,7 @@ from pathlib import Path
 from secure_chat.errors import BackupUnusable, BadCertificateFile, RestoreRefused
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.limits import DAY
-from secure_chat.server import links
+from secure_chat.server import links, ownership
 from secure_chat.server.archive import ArchiveReader
 from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
@@ -57,11 +57,13 @@ def _run(config: Config, options: Namespace) -> int:
             coming = folder / f"{backup.COMING}{secrets.token_hex(8)}"
             try:
                 contents = _unpack(archive, coming, tls, config.retention_days * DAY)
+                ownership.give(ownership.within(coming), folder)
                 aside = _put_in_place(folder, coming, tls)
             except OSError as wrong:
                 raise RestoreRefused(reason=wrong.strerror or str(wrong)) from wrong
             finally:
                 shutil.rmtree(coming, ignore_errors=True)
+                ownership.give(folder.iterdir(), folder)
         print(_said(archive, contents, aside), flush=True)
         print(_about_the_key(config, archive), end="", flush=True)
     return 0
@@ -120,10 +122,12 @@ def _put_in_place(folder: Path, coming: Path, tls: dict[str, Path]) -> Path | No
     for name in moved:
         (folder / name).rename(aside / name)
     for name, path in tls.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        ownership.make_folder(path.parent, 0o700)
+        old = path.with_name(f"{path.name}.{ASIDE}{stamp}")
         if path.exists():
-            path.rename(path.with_name(f"{path.name}.{ASIDE}{stamp}"))
+            path.rename(old)
         shutil.move(coming / name, path)  # perhaps to another disk
+        ownership.like(path, old)
     for name in (BLOBS, DATABASE):  # the database last: with it the server is there again
         target = folder / name
         if name == BLOBS and target.is_dir():

@@ -27,6 +27,10 @@ Take {key} to a safe place off this machine; {public} stays here.
 Invite links carry both pins from now on, and a client that has the pin of now learns the spare's at
 its next login. Whoever knows both goes on when rotate-cert --use-spare puts the spare in place."""
 
+_FINISHED = """\
+An earlier rotate-cert was cut off between two files. What it made is in place now: the key in use
+has the pin {pin}. Nothing else was done; run this again if it is not what you want."""
+
 
 class Served(Struct, frozen=True):
     """What a running server shows from now on: the pin of its key."""
@@ -71,8 +75,11 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(config: Config, options: argparse.Namespace) -> int:
     files = links.files_of(config)
+    finished = rotation.settle(files)
     try:
-        if options.spare:
+        if finished and not options.spare:
+            print(_FINISHED.format(pin=b64url(files.pins()[0])), flush=True)
+        elif options.spare:
             print(_made_spare(files, force=options.force), flush=True)
         else:
             print(_about(files, _renewed(files, options), options), flush=True)

@@ -22,6 +22,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import DataFolderTooNew, DataFolderUnusable
+from secure_chat.server import ownership
 from secure_chat.server.store import lock
 
 _FILE = "server.db"
@@ -55,11 +56,12 @@ def _whose(wrong: OSError) -> str:
 def prepare(folder: Path) -> None:
     """Make the folder, the database and the lock, for their owner alone whatever the umask."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ownership.make_folder(folder, 0o700)
         folder.chmod(0o700)
-        for name in (_FILE, lock.FILE):  # SQLite gives -wal and -shm the mode of the database
+        for name in (_FILE, lock.FILE):  # SQLite gives -wal and -shm mode and owner of the database
             os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
             (folder / name).chmod(0o600)
+            ownership.give([folder / name], folder)
     except PermissionError as wrong:
         raise DataFolderUnusable(folder=folder, reason=_whose(wrong)) from wrong
     except OSError as wrong:

@@ -42,7 +42,7 @@ def hold(folder: Path, command: str) -> IO[bytes]:
     """
     file = _opened(folder)
     try:
-        _lock(file)
+        take(file)
     except OSError:
         holder = _read(file)
         file.close()
@@ -62,8 +62,8 @@ def _opened(folder: Path) -> IO[bytes]:
     return os.fdopen(handle, "r+b")
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Raises OSError if somebody has it."""
+def take(file: IO[bytes]) -> None:
+    """Lock an open file until it is closed. Raises OSError if another process has it."""
     if sys.platform == "win32":
         import msvcrt
 
