@@ -181,11 +181,12 @@ def _repeated(app: App, act: Callable[[], object], before: Callable[[], object] 
 
 
 def _painted(app: App, condition: Callable[[], bool]) -> None:
+    """Let the window run as `mainloop` does, asleep between events: others need the time."""
     deadline = time.monotonic() + 60
     while not condition():
         if time.monotonic() > deadline:
             raise SystemExit("the window did not get there within a minute")
-        app.root.update()
+        app.root.tk.dooneevent(0)
     app.root.update()
 
 

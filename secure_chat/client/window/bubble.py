@@ -89,8 +89,9 @@ class BubbleLayouter:
         if not large:
             radii = self._radii(row)
             drawn.things.insert(
-                0, Shape((left, top, right, bottom), radii, ink.ground, takes_focus=True)
-            )
+                0, Shape((left, top, right, bottom), radii, ink.ground, ui.colors.chat,
+                         takes_focus=True),
+            )  # fmt: skip
         drawn.height = bottom + ui.px(2)
         if row.reactions:
             self._place_reactions(drawn, row, (left, right), bottom)
@@ -252,11 +253,11 @@ class BubbleLayouter:
         height = (1 + len(plan.quoted)) * self._small + ui.px(8)
         box = (sides[0], y, sides[1], y + height)
         round_ = Radii(*(ui.px(6),) * 4)
-        drawn.things.append(Shape(box, round_, ink.quote))
+        drawn.things.append(Shape(box, round_, ink.quote, ink.ground))
         rtl = ui.words.rtl
         bar = (box[2] - ui.px(4), box[2]) if rtl else (box[0], box[0] + ui.px(4))
         edge = (bar[0], y, bar[1], y + height)
-        drawn.things.append(Shape(edge, Radii(*(ui.px(2),) * 4), ui.colors.accent))
+        drawn.things.append(Shape(edge, Radii(*(ui.px(2),) * 4), ui.colors.accent, ink.quote))
         inside = (sides[0] + ui.px(10), sides[1] - ui.px(10))
         at = y + ui.px(4)
         name = ui.say(quote.name)

@@ -24,6 +24,7 @@ class Composer(tk.Frame):
         self.reported = ""  # what `on_written` has heard; what was just written comes a bit later
         self._enabled = self._may_send = True
         self._hint = ""
+        self._shown: ComposerRow | None = None
         self._build()
 
     def _build(self) -> None:
@@ -61,6 +62,9 @@ class Composer(tk.Frame):
 
     def show(self, state: ComposerRow) -> None:
         """Whether writing is possible, and what the empty field says."""
+        if state == self._shown:  # drawing the button again costs more than a new message
+            return
+        self._shown = state
         self._enabled, self._hint = state.enabled, state.hint
         self.text.configure(state="normal" if state.enabled else "disabled")
         self._may_send = state.enabled and not state.over

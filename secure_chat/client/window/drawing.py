@@ -64,7 +64,7 @@ class RowPainter:
         if isinstance(row, BubbleRow):
             if chosen is not None:
                 self._draw_choice(drawn, y, view, chosen=chosen)
-            self._draw_bubble(drawn, y, view, current=current)
+            self._draw_bubble(drawn, y, view, current=current, chosen=bool(chosen))
         elif isinstance(row, NoticeRow):
             self._draw_notice(drawn, y, current=current)
         else:
@@ -83,7 +83,7 @@ class RowPainter:
         x = ui.px(20) if at_left else drawn.width - ui.px(20)
         self._pen.check(x, (top + bottom) // 2, size, on=chosen)
 
-    def _draw_bubble(self, drawn: Drawn, y: int, view: int, *, current: bool) -> None:
+    def _draw_bubble(self, drawn: Drawn, y: int, view: int, *, current: bool, chosen: bool) -> None:
         canvas, pen, accent = self._canvas, self._pen, self._ui.colors.accent
         fonts = self._ui.fonts
         for thing in drawn.things:
@@ -102,7 +102,10 @@ class RowPainter:
                     if box[1] >= box[3]:
                         continue
                     outline = accent if current and thing.takes_focus else thing.outline
-                    pen.bubble(box, thing.radii, fill=thing.fill, outline=outline)
+                    pen.bubble(
+                        box, thing.radii, fill=thing.fill, outline=outline,
+                        ground="" if chosen and thing.takes_focus else thing.ground,
+                    )  # fmt: skip
                 case Sign():
                     self._draw_sign(thing, y + thing.y)
         if current and not any(isinstance(thing, Shape) for thing in drawn.things):

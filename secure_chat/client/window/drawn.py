@@ -34,11 +34,16 @@ class Text:
 
 @dataclass(frozen=True)
 class Shape:
-    """A filled box with round corners; ``ring``: the outline of what has the keyboard."""
+    """A filled box with round corners.
+
+    ``ground``: what it lies on, where that is one colour; ``takes_focus``: its outline shows who
+    has the keyboard.
+    """
 
     box: Box
     radii: Radii
     fill: str
+    ground: str = ""
     outline: str = ""
     takes_focus: bool = False
 

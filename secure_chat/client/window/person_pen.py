@@ -30,6 +30,7 @@ class PersonPen:
             self._pen.rounded(
                 (pad, y + 2, width - pad, y + height - 2), ui.px(10),
                 fill=ground, outline=colors.accent if focused else "",
+                ground=colors.ground,
             )  # fmt: skip
         self._avatar(row, y + height // 2, ground)
         name_y, preview_y = y + height * 0.33, y + height * 0.68
@@ -124,7 +125,7 @@ class PersonPen:
         x, half = self._x(ui.px(36)), ui.px(19)
         # By the account's name alone: nobody looks like somebody else by choosing a name.
         tint = AVATARS[sum(row.user_id.encode()) % len(AVATARS)]
-        self._pen.disc(x, middle, 2 * half, colors.line if row.request else tint)
+        self._pen.disc(x, middle, 2 * half, colors.line if row.request else tint, ground)
         self._canvas.create_text(
             x, middle, text="?" if row.request else row.user_id[:1].upper(),
             font=ui.fonts["title"], fill=colors.text if row.request else "#ffffff",

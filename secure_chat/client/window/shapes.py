@@ -28,56 +28,42 @@ class Pen:
     def __init__(self, canvas: tk.Canvas, discs: Discs, colors: Palette) -> None:
         self._canvas, self._discs, self._colors = canvas, discs, colors
 
-    def disc(self, x: int, y: int, diameter: int, color: str) -> None:
-        """A filled circle centred at (x, y)."""
-        self._canvas.create_image(x, y, image=self._discs.disc(color, diameter))
+    def disc(self, x: int, y: int, diameter: int, color: str, ground: str = "") -> None:
+        """A filled circle centred at (x, y), on one colour of ``ground`` or on anything."""
+        self._canvas.create_image(x, y, image=self._discs.disc(color, diameter, ground))
 
-    def rounded(self, box: Box, radius: int, *, fill: str, outline: str = "") -> None:
-        """A box with round corners; an ``outline`` is 2 pixels wide."""
-        if outline:
-            self.rounded(box, radius, fill=outline)
-            x0, y0, x1, y1 = box
-            box, radius = (x0 + 2, y0 + 2, x1 - 2, y1 - 2), max(radius - 2, 1)
-        x0, y0, x1, y1 = box
-        r = max(1, min(radius, (x1 - x0) // 2, (y1 - y0) // 2))
-        canvas = self._canvas
-        canvas.create_rectangle(x0 + r, y0, x1 - r, y1, fill=fill, width=0)
-        canvas.create_rectangle(x0, y0 + r, x1, y1 - r, fill=fill, width=0)
-        corners = zip(
-            ((x0, y0), (x1 - r, y0), (x0, y1 - r), (x1 - r, y1 - r)),
-            self._discs.quarters(fill, r),
-            strict=True,
-        )
-        for (x, y), image in corners:
-            canvas.create_image(x, y, image=image, anchor="nw")
+    def rounded(
+        self, box: Box, radius: int, *, fill: str, outline: str = "", ground: str = ""
+    ) -> None:
+        """A box with round corners, as `bubble` draws it."""
+        self.bubble(box, Radii(*(radius,) * 4), fill=fill, outline=outline, ground=ground)
 
-    def bubble(self, box: Box, radii: Radii, *, fill: str, outline: str = "") -> None:
-        """A box whose corners have radii of their own; an ``outline`` is 2 pixels wide."""
+    def bubble(
+        self, box: Box, radii: Radii, *, fill: str, outline: str = "", ground: str = ""
+    ) -> None:
+        """A box whose corners have radii of their own; an ``outline`` is 2 pixels wide.
+
+        ``ground`` is the colour that it lies on, where there is only one.
+        """
         if outline:
-            self.bubble(box, radii, fill=outline)
+            self.bubble(box, radii, fill=outline, ground=ground)
             x0, y0, x1, y1 = box
-            box = (x0 + 2, y0 + 2, x1 - 2, y1 - 2)
-            radii = Radii(*(max(radius - 2, 1) for radius in radii))
+            # What lies beyond the outline shows within the square of an inner corner: see through.
+            box, ground = (x0 + 2, y0 + 2, x1 - 2, y1 - 2), ""
+            radii = Radii(*(radius - 2 for radius in radii))
         x0, y0, x1, y1 = box
         most = max(1, min((x1 - x0) // 2, (y1 - y0) // 2))
-        r = min(max(radii), most)
+        a, b, c, d = (max(1, min(radius, most)) for radius in radii)
         canvas = self._canvas
-        canvas.create_rectangle(x0 + r, y0, x1 - r, y1, fill=fill, width=0)
-        canvas.create_rectangle(x0, y0 + r, x1, y1 - r, fill=fill, width=0)
-        for place, radius in enumerate(radii):
-            right, bottom = place % 2, place // 2
-            small = max(1, min(radius, most))
-            image = self._discs.quarters(fill, small)[place]
-            at_x = x1 - small if right else x0
-            at_y = y1 - small if bottom else y0
-            canvas.create_image(at_x, at_y, image=image, anchor="nw")
-            if small < r:  # what the smaller corner leaves of the larger one's square
-                beside = (x1 - r, x1 - small) if right else (x0 + small, x0 + r)
-                rows = (y1 - r, y1) if bottom else (y0, y0 + r)
-                canvas.create_rectangle(beside[0], rows[0], beside[1], rows[1], fill=fill, width=0)
-                column = (x1 - small, x1) if right else (x0, x0 + small)
-                over = (y1 - r, y1 - small) if bottom else (y0 + small, y0 + r)
-                canvas.create_rectangle(column[0], over[0], column[1], over[1], fill=fill, width=0)
+        canvas.create_polygon(  # all but the squares of the corners
+            x0 + a, y0, x1 - b, y0, x1 - b, y0 + b, x1, y0 + b, x1, y1 - d, x1 - d, y1 - d,
+            x1 - d, y1, x0 + c, y1, x0 + c, y1 - c, x0, y1 - c, x0, y0 + a, x0 + a, y0 + a,
+            fill=fill, width=0,
+        )  # fmt: skip
+        corners = (x0, y0, a), (x1 - b, y0, b), (x0, y1 - c, c), (x1 - d, y1 - d, d)
+        for place, (x, y, radius) in enumerate(corners):
+            image = self._discs.quarters(fill, radius, ground)[place]
+            canvas.create_image(x, y, image=image, anchor="nw")
 
     def check(self, x: int, y: int, size: int, *, on: bool) -> None:
         """Whether a row is selected, centred at (x, y)."""

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 _STEPS = 4  # samples a side of a pixel
 _TRUECOLOR_ALPHA = 6
+_PIXEL = 4  # bytes
+_MIDDLE = (96, 24)  # pixels between the corners of a box
 
 
 class Discs:
@@ -20,20 +22,24 @@ class Discs:
 
     def __init__(self, root: tk.Misc) -> None:
         self._root = root
-        self._images: dict[tuple[str, int], str] = {}
-        self._quarters: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._images: dict[tuple[str, int, str], str] = {}
+        self._quarters: dict[tuple[str, int, str], tuple[str, ...]] = {}
         self._boxes: dict[tuple[str, str, int, int], str] = {}
 
-    def disc(self, color: str, diameter: int) -> str:
-        """A filled circle."""
-        key = color, diameter
+    def disc(self, color: str, diameter: int, ground: str = "") -> str:
+        """A filled circle; ``ground`` as for `quarters`."""
+        key = color, diameter, ground
         if key not in self._images:
-            self._images[key] = self._image(color, _coverage(diameter))
+            self._images[key] = self._image(color, _coverage(diameter), ground)
         return self._images[key]
 
-    def quarters(self, color: str, radius: int) -> tuple[str, ...]:
-        """The four corners of a rounded box: top left, top right, bottom left, bottom right."""
-        key = color, radius
+    def quarters(self, color: str, radius: int, ground: str = "") -> tuple[str, ...]:
+        """The four corners of a rounded box: top left, top right, bottom left, bottom right.
+
+        On one colour of ``ground`` they are opaque: Tk asks the screen back for whatever lies
+        under an alpha channel, and waits for the answer.
+        """
+        key = color, radius, ground
         if key not in self._quarters:
             rows = _coverage(2 * radius)
             top, bottom = rows[:radius], rows[radius:]
@@ -42,11 +48,15 @@ class Discs:
                 for half in (top, bottom)
                 for side in (slice(0, radius), slice(radius, None))
             ]
-            self._quarters[key] = tuple(self._image(color, part) for part in parts)
+            self._quarters[key] = tuple(self._image(color, part, ground) for part in parts)
         return self._quarters[key]
 
     def box(self, fill: str, border: str, radius: int, thick: int) -> str:
-        """A rounded box with a border; two rows and columns in the middle may be stretched."""
+        """A rounded box with a border; what lies between its corners may be repeated.
+
+        There is much of it, since Ttk fills a widget with copies of it, each as slow as a large
+        one: with two pixels a button takes 6 ms.
+        """
         key = fill, border, radius, thick
         if key not in self._boxes:
             outer, inner = _box_coverage(radius, 0), _box_coverage(radius, thick)
@@ -55,18 +65,22 @@ class Discs:
             for outer_row, inner_row in zip(outer, inner, strict=True):
                 row = bytearray()
                 for alpha, share in zip(outer_row, inner_row, strict=True):
-                    mixed = zip(inside, edge, strict=True)
-                    row += bytes(
-                        (one * share + other * (255 - share)) // 255 for one, other in mixed
-                    )
+                    row += _mixed(inside, edge, share)
                     row.append(alpha)
-                rows.append(bytes(row))
-            self._boxes[key] = self._png(rows, len(outer))
+                rows.append(_widened(bytes(row), radius))
+            middle = [rows[radius]] * _MIDDLE[1]
+            self._boxes[key] = self._png(
+                rows[:radius] + middle + rows[-radius:], len(rows[0]) // _PIXEL
+            )
         return self._boxes[key]
 
-    def _image(self, color: str, alpha: list[bytes]) -> str:
-        rgb = _rgb(color)
-        rows = [b"".join(rgb + bytes([a]) for a in row) for row in alpha]
+    def _image(self, color: str, alpha: list[bytes], ground: str = "") -> str:
+        ink = _rgb(color)
+        if ground:
+            under = _rgb(ground)
+            rows = [b"".join(_mixed(ink, under, a) + b"\xff" for a in row) for row in alpha]
+        else:
+            rows = [b"".join(ink + bytes([a]) for a in row) for row in alpha]
         return self._png(rows, len(alpha[0]))
 
     def _png(self, pixels: list[bytes], width: int) -> str:
@@ -86,6 +100,18 @@ class Discs:
 
 def _rgb(color: str) -> bytes:
     return bytes.fromhex(color.removeprefix("#"))
+
+
+def _widened(row: bytes, radius: int) -> bytes:
+    """A row of pixels with more of them in its middle."""
+    edge = radius * _PIXEL
+    return row[:edge] + row[edge : edge + _PIXEL] * _MIDDLE[0] + row[-edge:]
+
+
+def _mixed(one: bytes, other: bytes, share: int) -> bytes:
+    """A colour with ``share`` of 255 parts of the first."""
+    pairs = zip(one, other, strict=True)
+    return bytes((a * share + b * (255 - share)) // 255 for a, b in pairs)
 
 
 def _box_coverage(radius: int, inset: int) -> list[bytes]:
