@@ -14,17 +14,14 @@ import os
 import sqlite3
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import DataFolderTooNew, DataFolderUnusable
 from secure_chat.server import ownership
 from secure_chat.server.store import lock
 
+_STEPS = Path(__file__).parent / "migrations/versions"
 _FILE = "server.db"
 _BUSY_MS = 5_000
 _CHECKPOINT_BUSY_MS = 100
@@ -144,16 +141,8 @@ def revision(connection: sqlite3.Connection) -> str:
 
 
 def revisions() -> list[str]:
-    """The versions of the schema that this program knows, its own first."""
-    script = ScriptDirectory.from_config(_alembic())
-    return [revision.revision for revision in script.walk_revisions()]
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "secure_chat.server.store:migrations")
-    config.set_main_option("path_separator", "os")
-    return config
+    """The versions of the schema that this program knows, its own first, by their files' names."""
+    return sorted((path.name[1:5] for path in _STEPS.glob("v*_*.py")), reverse=True)
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
@@ -169,15 +158,34 @@ def migrate(folder: Path) -> None:
     All steps are one transaction, so that a crash leaves the older schema with its data. Nothing
     leads back to an older one: whoever wants that restores the backup made before.
     """
-    config = _alembic()
+    known = revisions()
     engine = writer_engine(folder)
     try:
         with engine.connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
-            if present is not None and present not in revisions():
+            present = _present(connection)
+            if present is not None and present not in known:
                 raise DataFolderTooNew(folder=folder)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
+            if present != known[0]:
+                _upgrade(connection)
+                connection.commit()
     finally:
         engine.dispose()
+
+
+def _present(connection: Connection) -> str | None:
+    """The version of the schema; None: there is no schema yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    # Imported where there is something to do: it takes as long as all else of a start together.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "secure_chat.server.store:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
