@@ -253,11 +253,11 @@ def login_message(
     )  # fmt: skip
 
 
-def deletion_message(person: Person, peer: "Peer") -> AccountDelete:
+def deletion_message(person: Person, peer: "Peer", features: tuple[str, ...] = ()) -> AccountDelete:
     """An account's deletion, as an honest client asks for it over this connection."""
     signed = signing.account_deletion(
         version=1,
-        features=[],
+        features=list(features),
         exporter=peer.connection.exporter,
         hello=peer.connection.hello_bytes,
         server_id=peer.hello.server_id,

@@ -307,6 +307,42 @@ def test_attack_14_a_registration_cannot_be_relayed(world: World) -> None:
     third = world.connect()
     third.send(honest(third, alice, user_id="mallory"))
     assert code(third.answer()) in {Code.BAD_KEYS, Code.BAD_SIGNATURE}
+    fourth = world.connect()  # the very greeting, passed on through another channel
+    made = honest(fourth, alice)
+    fourth.connection.exporter = system_random(32)
+    fourth.send(made)
+    assert fourth.answer() is Code.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("field", ["manifest_signature", "account_signature", "device_signature"])
+def test_attack_14_each_signature_of_a_registration_is_needed(world: World, field: str) -> None:
+    """All is honest but one signature, which another good key made over the same bytes."""
+    alice, thief = Person(world, "alice"), Person(world, "thief")
+    for signer in (thief.account, thief.device.signing, alice.device.signing, alice.account):
+        right = alice.device.signing if field == "device_signature" else alice.account
+        if signer is right:
+            continue
+        peer = world.connect()
+        made = honest(peer, alice)
+        if field == "manifest_signature":
+            forged = signer.sign(signing.manifest(alice.device.manifest))
+            kept = alice.device
+            alice.device = dataclasses.replace(kept, manifest_signature=forged)
+            made = honest(peer, alice)  # which both keys sign with the forged one in it
+            alice.device = kept
+        else:
+            signed = signing.registration(
+                version=made.version, features=made.features, exporter=peer.connection.exporter,
+                hello=peer.connection.hello_bytes, server_id=peer.hello.server_id,
+                device=alice.device.address, invite=b"", account_key=made.account_key,
+                manifest=made.manifest, manifest_signature=made.manifest_signature,
+                signed_prekey=made.signed_prekey, last_resort=made.last_resort,
+            )  # fmt: skip
+            assert getattr(made, field) == right.sign(signed), "these are the bytes that are signed"
+            made = msgspec.structs.replace(made, **{field: signer.sign(signed)})
+        peer.send(made)
+        assert peer.answer() is Code.BAD_SIGNATURE
+    assert isinstance(world.connect().register(alice), Welcome), "nothing of all that was stored"
 
 
 def test_a_manifest_that_is_not_the_first_or_lists_more_is_refused(world: World) -> None:

@@ -174,7 +174,10 @@ NAUGHTY = [
 
 @pytest.mark.parametrize("text", NAUGHTY)
 def test_attack_22_sql_in_any_field_is_only_text(world: World, text: str) -> None:
-    """Naughty strings in every text field: a refusal or an empty page, and nothing is changed."""
+    """Naughty strings in every text field: a refusal or an empty page, and nothing is changed.
+
+    (What comes through the operator's door is in test_own_things.py.)
+    """
     alice, bob = world.person("alice"), world.person("bob")
     before = held(world)
     short = text[:32]
