@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from secure_chat.errors import Code
 from secure_chat.protocol import messages
 from secure_chat.protocol.encoding import b64url
+from secure_chat.protocol.invite import InviteLink
 from secure_chat.protocol.messages import Pm
 from secure_chat.protocol.wiretypes import InviteToken
 from tests.support.accounts import Account
@@ -19,6 +21,10 @@ from tests.support.processes import Person, ServerProcess
 from tests.support.raw_client import RawClient, delivery_id
 from tests.support.wire import Wire
 
+_MARK = secrets.token_bytes(6)  # whose base64 repeats as it does
+CIPHERTEXT = _MARK * 200
+LABEL = f"label-{secrets.token_hex(8)}"
+NAMES = ("raw-client", "raw-friend", "canaryalice", "canarybob")
 WORDS = f"canary-{secrets.token_hex(8)}-قناری"
 PASSWORD = f"password-{secrets.token_hex(8)}"
 
@@ -32,6 +38,16 @@ def spellings(secret: bytes | str) -> list[bytes]:
         found += [secret.encode("utf-16-le"), secret.encode("utf-16-be")]
         found += [urllib.parse.quote(secret).encode(), ascii(secret)[1:-1].encode()]
     return [spelling for spelling in found if len(spelling) >= 8]
+
+
+def spellings_of_ciphertext() -> list[bytes]:
+    """`CIPHERTEXT` as each piece of 12 bytes of it might be written, wherever it is cut out."""
+    turned = [_MARK[at:] + _MARK[:at] for at in range(len(_MARK))]
+    pieces = [mark * 2 for mark in turned]
+    found = [piece.hex() for piece in pieces] + [base64.b64encode(p).decode() for p in pieces]
+    found += [b64url(piece) for piece in pieces] + [repr(piece)[2:-1] for piece in pieces]
+    found += [piece.decode("latin-1") for piece in pieces]
+    return [one.encode() for one in found]
 
 
 def assert_absent(secret: bytes | str, place: dict[str, bytes]) -> None:
@@ -50,6 +66,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+class FranklyLogging(ServerProcess):
+    """A server whose log hides nothing by itself: what is not in it was never written."""
+
+    def _program(self) -> list[str]:
+        program = (
+            "import sys; from secure_chat.server import cli, logs; "
+            "logs.redact = str; sys.exit(cli.main())"
+        )
+        return [sys.executable, "-c", program]
+
+
 class Visited(NamedTuple):
     """A server after its visitors, and what is known of one of them."""
 
@@ -62,21 +89,32 @@ class Visited(NamedTuple):
 def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Visited"]:
     """A server at DEBUG over which two people talked, one of them offline, with mishaps."""
     folder = tmp_path_factory.mktemp("visited")
-    with ServerProcess(folder / "server", registration="invite", log_level="debug") as server:
-        token = server.new_invite()
-        with RawClient.register(server.port, "raw-client", token) as raw:
+    with FranklyLogging(folder / "server", registration="invite", log_level="debug") as server:
+        made = server.command("invite", "create", "--label", LABEL, "--uses", str(len(NAMES)))
+        token = InviteLink.parse(made.out).invite
+        assert token is not None
+        with RawClient.register(server.port, NAMES[0], token) as raw:
+            with RawClient.register(server.port, NAMES[1], token) as friend:
+                raw.put(friend.address, CIPHERTEXT)
+                delivery, body = friend.next_delivery()
+                assert body == CIPHERTEXT
+                friend.ack(delivery.seq)
+                raw.wire.expect(messages.Accepted)
+                friend.put_blob(CIPHERTEXT)
             _mishaps(server, raw)
-        alice, bob = (_invited(name, folder, server) for name in ("alice", "bob"))
-        assert alice.send("bob", WORDS).code == 0
-        assert bob.run("accept", "alice").code == 0
+            raw.pm(friend.address, CIPHERTEXT)  # waits on the server's disk
+        alice, bob = (_invited(name, folder, server, token) for name in NAMES[2:])
+        assert alice.send(bob.name, WORDS).code == 0
+        assert bob.run("accept", alice.name).code == 0
         assert bob.run("listen", "--count", "1", "--for", "60").code == 0
-        assert bob.send("alice", WORDS).code == 0  # waits on the server's disk
+        assert bob.send(alice.name, WORDS).code == 0  # waits on the server's disk
+        assert server.command("users", "disable", NAMES[1]).code == 0
         yield Visited(server, raw.account, token)
 
 
-def _invited(name: str, folder: Path, server: ServerProcess) -> Person:
+def _invited(name: str, folder: Path, server: ServerProcess, token: InviteToken) -> Person:
     person = Person(name, folder, PASSWORD)
-    link = str(server.link(server.new_invite()))
+    link = str(server.link(token))
     done = person.run("register", "--link", link, "--name", name)
     assert done.code == 0, done
     return person
@@ -130,13 +168,18 @@ def test_attack_75_the_search_would_find_what_is_there(visited: Visited) -> None
 def test_attack_76_the_log_at_debug_holds_no_content_key_token_or_address(
     visited: Visited,
 ) -> None:
-    """Everything happened, refusals included; the log has lines, and none of this in them."""
+    """Everything happened, refusals included; the log has lines, and none of this in them.
+
+    The filter behind the rule, which takes out what looks like a key, is off here.
+    """
     log = {"log": visited.server.log.encode()}
     assert visited.server.log.count("\n") > 3
     account = visited.account
     device = account.device
     assert_absent(WORDS, log)
     assert_absent(PASSWORD, log)
+    assert not [one for one in spellings_of_ciphertext() if one in log["log"]]
+    assert not [name for name in (*NAMES, LABEL) if name.encode() in log["log"].lower()]
     for secret in (
         visited.token, b"wrong invite tok", device.account_key, device.signing.public,
         account.signed_prekey.key, account.last_resort.key, device.manifest_signature,

@@ -162,6 +162,7 @@ NESTINGS = {
     "arrays": (b"[", b"]"),
     "objects": (b'{"a":', b"}"),
     "arrays in a field": (b'{"type":"list","ref":' + b"[", b"]"),
+    "behind a wrong field": (b'{"type":"list","ref":1,"after":1,"x":[', b"]}"),
 }
 
 

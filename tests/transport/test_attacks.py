@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import selectors
 import socket
 import ssl
 import struct
@@ -18,11 +19,15 @@ import pytest
 from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL
 
+from secure_chat import openssl
 from secure_chat.client.link import Endpoint, connect
-from secure_chat.errors import Code
+from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.encoding import u32
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.messages import Ping, Pong
+from secure_chat.server.counters import Counters
+from secure_chat.server.net.handshake import Handshakes
+from secure_chat.server.net.opening import Opening
 from secure_chat.server.net.settings import EdgeSettings
 from tests.transport.handmade import HandMadeClient
 from tests.transport.support import (
@@ -158,6 +163,58 @@ def test_attack_4_nothing_is_processed_before_the_handshake(running: Running) ->
     assert len(running.core.received_frames) == 1
 
 
+@contextlib.contextmanager
+def opened(*pieces: bytes) -> Iterator[Opening]:
+    """The server's end of a handshake whose other end has sent these bytes."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)  # noqa: FBT003
+        for piece in pieces:
+            theirs.sendall(piece)
+        yield Opening(ours, "192.0.2.1")
+
+
+NO_HELLO = {kind: start for kind, start in PLAIN.items() if start[:2] != b"\x16\x03"}
+NO_HELLO["application data"] = b"\x17\x03\x03\x00\x28" + bytes(40)
+
+
+@pytest.mark.parametrize("kind", NO_HELLO)
+def test_attack_4_nothing_but_a_handshake_reaches_openssl(
+    identity: Identity, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We refuse it ourselves: a gullible OpenSSL is never asked, and no connection comes of it."""
+    asked: list[bytes] = []
+
+    def gullible(_: SSL.Connection, data: bytes) -> bool:
+        asked.append(data)
+        return True
+
+    monkeypatch.setattr(openssl, "handshake", gullible)
+    with opened(NO_HELLO[kind]) as opening:
+        with pytest.raises(ConnectionLost, match="does not speak TLS"):
+            opening.advance(identity.context())
+        with pytest.raises(RuntimeError, match="not complete"):
+            opening.finish()
+    assert asked == []
+
+
+def test_attack_4_what_follows_a_hello_is_never_taken_for_a_frame(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if OpenSSL said at once that all is done: bytes that came with the hello are fatal."""
+    monkeypatch.setattr(openssl, "handshake", lambda *_: True)
+    words = "spoke before the handshake's end"
+    with opened(client_hello(), PING) as opening, pytest.raises(ConnectionLost, match=words):
+        opening.advance(identity.context())
+
+
+def test_attack_4_the_context_itself_takes_no_early_data(identity: Identity) -> None:
+    """Our own setting, whatever OpenSSL does by default: no tickets, no sessions to resume."""
+    context = identity.context()
+    assert context.set_options(0) & SSL.OP_NO_TICKET
+    assert context.get_session_cache_mode() == SSL.SESS_CACHE_OFF
+
+
 # ---------------------------------------------------------------- 5: stalled sockets
 
 
@@ -249,6 +306,27 @@ def test_attack_5_stalled_sockets_hold_up_nobody_and_their_memory_returns(
         assert max(peaks) - before < 100_000_000
         eventually(lambda: server.resident - before < 10_000_000)
         assert "handshakes were not finished in time" in server.stop()
+
+
+def test_attack_5_a_lone_newcomer_is_served_before_a_crowd(identity: Identity) -> None:
+    """Of forty handshakes that can go on, the one whose address has no other is among the first."""
+    handshakes = Handshakes(identity.context, lambda _: None, EdgeSettings(), Counters())
+    pairs = [socket.socketpair() for _ in range(40)]
+    try:
+        for number, (ours, theirs) in enumerate(pairs):
+            last = number == len(pairs) - 1
+            opening = Opening(ours, "198.51.100.7" if last else "192.0.2.1")
+            handshakes._selector.register(ours, selectors.EVENT_READ, opening)
+            handshakes._waiting.add(opening, opening.peer, 0.0)
+            theirs.send(b"x")
+        _, first = handshakes._ready()
+        assert len(first) < len(pairs) / 2
+        assert first[0].peer == "198.51.100.7"
+    finally:
+        handshakes.stop()
+        for pair in pairs:
+            for end in pair:
+                end.close()
 
 
 def test_attack_5_a_crowd_pushes_out_itself(identity: Identity) -> None:
