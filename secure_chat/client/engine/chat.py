@@ -24,7 +24,7 @@ from secure_chat.client.engine.core import (
     WantsServersData,
     Wrote,
 )
-from secure_chat.client.engine.effects import remove, shown, vanish
+from secure_chat.client.engine.effects import remove, shown, takes_away, vanish
 from secure_chat.client.engine.filing import FileIntents
 from secure_chat.client.engine.habits import HabitIntents
 from secure_chat.client.engine.intents import now_ms
@@ -38,8 +38,6 @@ from secure_chat.client.events import (
     Draft,
     Event,
     Message,
-    MessageChanged,
-    MessageRemoved,
     Person,
     Privacy,
     Version,
@@ -71,7 +69,9 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
         self._network = Network(self._core, self._endpoint, self._publish)
         self._started = False
         with self._vault.write() as db:
-            vanish(db, now_ms())  # what was due while nobody ran
+            vanished = vanish(db, now_ms())  # what was due while nobody ran
+        if vanished:
+            self._vault.scrub()
 
     # ------------------------------------------------------------ the connection
 
@@ -232,7 +232,6 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
             return None, remove(db, other, number, ref, now_ms())
 
         self._change(gone)
-        self._vault.scrub()
 
     def react(self, user_id: UserId, number: int, emoji: str) -> bytes:
         """Our one reaction to a message, empty to withdraw it; returns the change's content id.
@@ -347,8 +346,11 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
         with self._emitting:
             with self._vault.write() as db:
                 result, events = change(db)
+                deleted = any(takes_away(event) for event in events)
                 events = shown(db, events)
             self._put(events)
+            if deleted:
+                self._vault.scrub()
         return result
 
     def _publish(self, events: list[Event]) -> None:
@@ -358,11 +360,5 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
     def _put(self, events: list[Event]) -> None:
         for event in events:
             self._events.put(event)
-        if any(_lost_a_file(event) for event in events):
+        if any(takes_away(event) for event in events):
             self._workshop.wake()  # what lies sealed in the profile goes too
-
-
-def _lost_a_file(event: Event) -> bool:
-    if isinstance(event, MessageChanged):
-        return event.message.deleted
-    return isinstance(event, MessageRemoved)

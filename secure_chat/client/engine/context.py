@@ -11,7 +11,7 @@ import apsw
 from msgspec import Struct
 
 from secure_chat.client.content import CONTENT_ID_BYTES, ContentId
-from secure_chat.client.engine.effects import shown
+from secure_chat.client.engine.effects import shown, takes_away
 from secure_chat.client.events import Event, Problem
 from secure_chat.client.vault import Vault, identity
 from secure_chat.client.vault.keys import (
@@ -90,12 +90,15 @@ class Context:
         try:
             with self.vault.write() as db:
                 yield db
+                deleted = any(takes_away(event) for event in self.events[events:])
                 self.events[events:] = shown(db, self.events[events:])
         except BaseException:
             del self.events[events:]
             del self.messages[messages:]
             self._sessions.clear()
             raise
+        if deleted:
+            self.vault.scrub()
 
     def sessions(self, db: apsw.Connection, name: SessionName) -> PeerSessions | None:
         """The sessions with a device, if there are any."""

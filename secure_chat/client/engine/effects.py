@@ -199,6 +199,13 @@ def shown(db: apsw.Connection, events: list[Event]) -> list[Event]:
     return kept
 
 
+def takes_away(event: Event) -> bool:
+    """Whether words of a conversation left the vault: then its log of changes is cut, too."""
+    if isinstance(event, MessageChanged):
+        return event.message.deleted
+    return isinstance(event, MessageRemoved)
+
+
 def _of_a_line(event: Event) -> UserId | None:
     """Whose conversation an event shows something of."""
     match event:

@@ -26,7 +26,7 @@ class Expiry:
         self._due = 0.0
 
     def tick(self) -> None:
-        """Remove what is due, and what is left of it on the disk."""
+        """Remove what is due."""
         context = self._context
         if context.now < self._due:
             return
@@ -38,7 +38,6 @@ class Expiry:
                 for event in vanish(db, context.now_ms):
                     context.emit(event)
                 earliest = talk.next_expiry(db)
-            context.vault.scrub()
         if earliest is None:
             self._due = _NEVER
         else:

@@ -63,6 +63,7 @@ class Vault:
         self._opened: list[apsw.Connection] = []
         self._guard = threading.Lock()  # guards _opened and _closed
         self._closed = False
+        self._unscrubbed = False
 
     @classmethod
     def create(cls, folder: Path, password: str, random: Random = system_random) -> "Vault":
@@ -118,6 +119,8 @@ class Vault:
         """One transaction: everything in it is on disk at its end, or nothing is."""
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
+        if self._unscrubbed:
+            self.scrub()
 
     def check_password(self, password: str) -> None:
         """Raises `WrongPassword` unless this one opens the vault. Takes a second, by design."""
@@ -139,15 +142,20 @@ class Vault:
         return key
 
     def scrub(self) -> None:
-        """Write what was deleted over, in the log of changes too, unless somebody reads just now.
+        """Write what was deleted over, in the log of changes too.
 
-        Pages are overwritten at the commit (secure_delete); their old copies end with the log.
+        Pages are overwritten at the commit (secure_delete); their old copies end with the log. If
+        somebody reads just now, the next transaction tries again.
         """
         db = self._connection()
         db.set_busy_timeout(0)
         try:
-            with contextlib.suppress(apsw.BusyError, apsw.LockedError):
-                db.pragma("wal_checkpoint(TRUNCATE)")
+            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._unscrubbed = False
+        except (apsw.BusyError, apsw.LockedError):
+            self._unscrubbed = True
+        except apsw.Error as wrong:
+            raise _in_words(wrong, self.folder) from wrong
         finally:
             db.set_busy_timeout(_BUSY_MS)
 
