@@ -30,13 +30,14 @@ from secure_chat.client.presenter.deciding import Deed
 from secure_chat.client.presenter.notices import Notice, Notices
 from secure_chat.client.presenter.passwords import PasswordChange, PasswordField, Unlocking
 from secure_chat.client.presenter.rows import Mark
+from secure_chat.client.presenter.signin import SignIn
 from secure_chat.client.presenter.verifying import Verifying
-from secure_chat.errors import Code, NoQrCode, QrImageUnusable, Refused
+from secure_chat.errors import Code, NoQrCode, ProfileUnwritable, QrImageUnusable, Refused
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.held import HeldRow
 from secure_chat.protocol.invite import ContactLink
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
-from tests.window.fakes import NOW, THEIRS, FakeEngine, at
+from tests.window.fakes import NOW, THEIRS, FakeAccounts, FakeEngine, at
 
 BOB, SARA, CAROL = UserId("bob"), UserId("sara"), UserId("carol")
 WORDS = Words()
@@ -408,4 +409,20 @@ def test_an_account_is_deleted_only_by_its_typed_name() -> None:
     assert deleting.take(AccountDeletion())
     until(deleting.poll)
     assert deleting.done
+    assert deleting.said == "The account alice is deleted, at the server and here."
     assert removed == [True]
+
+
+def test_files_that_stay_after_the_account_is_deleted_are_said() -> None:
+    """The account is gone, its files could not be removed: both are said, on the next screen."""
+
+    def fail() -> None:
+        raise ProfileUnwritable(folder=Path("/p/alice"), reason="Read-only file system")
+
+    deleting = Deleting(FakeEngine(), WORDS, fail)
+    assert deleting.begin("alice", also_here=True)
+    assert deleting.take(AccountDeletion())
+    until(deleting.poll)
+    assert deleting.said.startswith("The account alice is deleted at the server, but its files")
+    assert "Read-only file system" in deleting.said
+    assert SignIn(FakeAccounts(FakeEngine()), WORDS, deleting.said).said == deleting.said

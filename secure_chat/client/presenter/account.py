@@ -8,9 +8,8 @@ from secure_chat.client.api import Engine
 from secure_chat.client.events import AccountDeletion, Event, ServersData
 from secure_chat.client.held_words import title
 from secure_chat.client.i18n import Words
-from secure_chat.client.presenter.jobs import Job
+from secure_chat.client.presenter.jobs import Job, failure_words
 from secure_chat.client.text import one_line
-from secure_chat.errors import SecureChatError
 from secure_chat.protocol.held import HeldRow
 
 _LONGEST_VALUE = 90  # characters; the command line's JSON has all of them
@@ -80,6 +79,8 @@ class Deleting:
         self.busy = False
         self.mistake = ""
         self.done = False
+        self.said = ""
+        """How it ended, for the screen that comes then."""
 
     def begin(self, typed: str, *, also_here: bool) -> bool:
         """Delete it, if the account's name was typed; ``also_here``: the history on this device."""
@@ -109,8 +110,22 @@ class Deleting:
             return False
         job, self._job = self._job, None
         self.busy, self.done = False, True
+        name = self._engine.user_id
+        if self._also_here:
+            self.said = self._("The account {name} is deleted, at the server and here.", name=name)
+        else:
+            self.said = self._(
+                "The account {name} is deleted at the server. Its keys and history are still on "
+                "this device, under your password.",
+                name=name,
+            )
         try:
             job.result()
-        except SecureChatError as wrong:
-            self.mistake = self._.error(wrong)
+        except Exception as wrong:  # the thread's failure must reach the person, in words
+            self.said = self._(
+                "The account {name} is deleted at the server, but its files are still on this "
+                "device: {why}",
+                name=name,
+                why=failure_words(wrong, self._),
+            )
         return True

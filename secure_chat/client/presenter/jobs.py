@@ -1,9 +1,15 @@
 """Slow work beside the window: a thread each, its outcome polled by the window's own thread."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from secure_chat.client.bugs import described
+from secure_chat.client.i18n import Words
+from secure_chat.errors import SecureChatError
+
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -34,3 +40,15 @@ class Job(Generic[_T]):
         if self._error is not None:
             raise self._error
         return self._value[0]
+
+
+def failure_words(error: BaseException, words: Words) -> str:
+    """What a person reads of a job that failed; a mistake of the program is logged as well."""
+    if isinstance(error, SecureChatError):
+        return words.error(error)
+    if isinstance(error, OSError) and error.strerror:
+        return words("The system does not allow it: {reason}.", reason=error.strerror)
+    _log.error(
+        "A job failed: %s", described(error) if isinstance(error, Exception) else type(error)
+    )
+    return words("It failed, and nothing was changed ({kind}).", kind=type(error).__name__)

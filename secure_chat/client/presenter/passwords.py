@@ -4,9 +4,9 @@ from enum import StrEnum
 
 from secure_chat.client.api import Engine
 from secure_chat.client.i18n import Words
-from secure_chat.client.presenter.jobs import Job
+from secure_chat.client.presenter.jobs import Job, failure_words
 from secure_chat.client.presenter.strength import SHORTEST, Strength, strength, strength_word
-from secure_chat.errors import SecureChatError, WrongPassword
+from secure_chat.errors import WrongPassword
 
 
 class PasswordField(StrEnum):
@@ -64,8 +64,8 @@ class PasswordChange:
             job.result()
         except WrongPassword as wrong:
             self.mistakes[PasswordField.OLD] = self._.error(wrong)
-        except SecureChatError as wrong:
-            self.mistakes[PasswordField.NEW] = self._.error(wrong)
+        except Exception as wrong:  # the thread's failure must reach the person, in words
+            self.mistakes[PasswordField.NEW] = failure_words(wrong, self._)
         else:
             self.done = True
         return True
@@ -101,8 +101,8 @@ class Unlocking:
         job, self._job = self._job, None
         try:
             job.result()
-        except SecureChatError as wrong:
-            self.mistake = self._.error(wrong)
+        except Exception as wrong:  # likewise
+            self.mistake = failure_words(wrong, self._)
         else:
             self.done = True
         return True

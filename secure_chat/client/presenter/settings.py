@@ -52,7 +52,7 @@ class Settings:
     calendar: str = AUTO
     notify: str = NAME
     text_size: int = 100
-    idle_minutes: int = 0
+    idle_minutes: int = 15
     panel_open: bool = True
     enter_sends: bool = True
     geometry: str = ""  # size and place of the window, as Tk writes them

@@ -1,6 +1,5 @@
 """The sign-in screen without its widgets: fields, mistakes beside them, and what runs meanwhile."""
 
-import logging
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,13 +11,11 @@ from secure_chat.client.api import Engine
 from secure_chat.client.events import ConnectionChanged, ConnectionState, Event
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.accounts import Accounts, KnownProfile
-from secure_chat.client.presenter.jobs import Job
+from secure_chat.client.presenter.jobs import Job, failure_words
 from secure_chat.client.presenter.strength import SHORTEST, Strength, strength, strength_word
-from secure_chat.errors import BadAddress, BadInviteLink, Code, Refused, SecureChatError
+from secure_chat.errors import BadAddress, BadInviteLink, Code, Refused
 from secure_chat.protocol.addresses import canonical_user_id
 from secure_chat.protocol.invite import InviteLink, ServerAddress, is_contact_link, is_link
-
-_log = logging.getLogger(__name__)
 
 
 class Field(StrEnum):
@@ -78,8 +75,10 @@ _FIELD_OF_CODE = {
 class SignIn:
     """Turns what was entered into a running engine, or into mistakes beside the fields."""
 
-    def __init__(self, accounts: Accounts, words: Words) -> None:
+    def __init__(self, accounts: Accounts, words: Words, said: str = "") -> None:
         self._ = words
+        self.said = said
+        """What happened before, until something begins here."""
         self._accounts = accounts
         self.stage = Stage.FORM
         self.mistakes: dict[Field, str] = {}
@@ -203,6 +202,7 @@ class SignIn:
     def _begin(self, work: Callable[[], Engine], *, is_new: bool) -> None:
         self._is_new = is_new
         self.may_retry = False
+        self.said = ""
         self.stage = Stage.WORKING
         self._job = Job(work, "sign-in")
 
@@ -225,13 +225,8 @@ class SignIn:
         self.stage = Stage.FORM
         try:
             engine = job.result()
-        except SecureChatError as error:
-            self.mistakes = {self._field_of(error): self._.error(error)}
         except Exception as error:  # the thread's failure must reach the person, in words
-            _log.error("Signing in failed: %s", type(error).__name__)
-            self.mistakes = {
-                Field.WHOLE: self._("Signing in failed ({kind}).", kind=type(error).__name__)
-            }
+            self.mistakes = {self._field_of(error): failure_words(error, self._)}
         else:
             self.engine = engine
             engine.start()
@@ -257,7 +252,7 @@ class SignIn:
         if engine is not None:
             self._ending = Job(lambda: self._accounts.discard(engine), "sign-in-undo")
 
-    def _field_of(self, error: SecureChatError) -> Field:
+    def _field_of(self, error: Exception) -> Field:
         if isinstance(error, Refused):
             return _FIELD_OF_CODE.get(error.code, Field.WHOLE)
         if isinstance(error, BadInviteLink):

@@ -55,6 +55,10 @@ class TextLayout:
         self.toolkit_shapes = toolkit_shapes
         self._word_width = lru_cache(_CACHED_WORDS)(self._joined_width)
 
+    def forget(self) -> None:
+        """Keep no word of what was laid out."""
+        self._word_width.cache_clear()
+
     def line(self, text: str, *, rtl: bool | None = None) -> str:
         """One line in visual order; its direction from its first strong letter unless given."""
         return self._visual(text, None, rtl=is_rtl(text) if rtl is None else rtl)

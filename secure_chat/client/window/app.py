@@ -1,5 +1,6 @@
 """The window itself: one Tk root, a screen in it, and a clock that polls the presenter."""
 
+import gc
 import logging
 import signal
 import tkinter as tk
@@ -26,6 +27,7 @@ from secure_chat.client.window.places import go_to, place_in
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.sheet import Sheet
 from secure_chat.client.window.signin_view import SignInView
+from secure_chat.client.window.soon import Soon
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
 from secure_chat.client.window.watch import Watch
@@ -55,6 +57,7 @@ class App:
         self.root.withdraw()
         self.root.report_callback_exception = self._on_exception
         set_scaling(self.root)
+        self._soon = Soon(self.root)
         self._words = settings.words
         self._assets = Assets(self.root)
         self._ui = Ui(self._assets, settings, self._words)
@@ -263,21 +266,30 @@ class App:
         self.chat = None
         self.watch.lock(self._engine)
         self._show()
+        self._soon(self._forget_texts)  # not while the old screen's key is still being handled
+
+    def _forget_texts(self) -> None:
+        """What was shown is not kept where the program, or the desk's next person, finds it."""
+        self._signin.seen.clear()
+        self._assets.forget_texts()
+        self._assets.clipboard.take_back()
+        gc.collect()  # screens and their callbacks refer to each other
 
     def _unlock(self) -> None:
         if self._engine is not None:
             self._talk(self._engine, self.watch.unlock())
 
-    def sign_out(self) -> None:
-        """Close the profile, and with it the vault; the sign-in screen comes."""
+    def sign_out(self, said: str = "") -> None:
+        """Close the profile, and with it the vault; the sign-in screen comes, and says why."""
         engine = self._engine
         self._keep_draft()
         self.pages.leave()
         self.chat = self._engine = None
         self.watch.unlock()
+        self._soon(self._forget_texts)
         if engine is not None:
             engine.stop()
-        self._signin = SignIn(self._accounts, self._words)
+        self._signin = SignIn(self._accounts, self._words, said)
         self._options = replace(self._options, link="")
         self._show()
 
@@ -371,6 +383,8 @@ class App:
             )
         if self.chat is not None:
             self.chat.report(text)
+        elif isinstance(self.screen, LockView):
+            self.screen.say(text)
         elif isinstance(self.screen, SignInView):
             self._signin.mistakes[Field.WHOLE] = text
             self.screen.refresh()

@@ -8,6 +8,7 @@ from secure_chat.client.presenter.rows import ResultRow
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.timeline import Change, Reset
 from secure_chat.client.window import sheets
+from secure_chat.client.window.bindings import Bindings
 from secure_chat.client.window.conversation_view import ConversationView
 from secure_chat.client.window.panel_view import PanelView
 from secure_chat.client.window.person_deeds import PersonDeeds
@@ -64,9 +65,8 @@ class ChatView(tk.Frame):
         self.refresh([Reset()])
 
     def _bind_keys(self) -> None:
-        top, conversation = self.winfo_toplevel(), self.conversation
-        inside = self._in_conversation
-        self._keys: dict[str, Callable[[], object]] = {
+        conversation, inside = self.conversation, self._in_conversation
+        keys: dict[str, Callable[[], object]] = {
             "<Control-k>": self.to_search,
             "<Control-f>": self.to_search,
             "<Alt-Down>": lambda: self._step(1),
@@ -78,8 +78,9 @@ class ChatView(tk.Frame):
             "<F1>": lambda: sheets.shortcuts(self, self._ui),
             "<Control-slash>": lambda: sheets.shortcuts(self, self._ui),
         }
-        for keys, act in self._keys.items():
-            top.bind(keys, lambda _, act=act: self._press(act))  # type: ignore[misc]
+        self._bindings = Bindings(self)
+        for sequence, act in keys.items():
+            self._bindings.window(sequence, lambda _, act=act: self._press(act))  # type: ignore[misc]
 
     def _press(self, act: Callable[[], object]) -> str:
         act()
@@ -87,8 +88,7 @@ class ChatView(tk.Frame):
 
     def destroy(self) -> None:
         """The keys go with the screen: the locked one has none of them."""
-        for keys in self._keys:
-            self.winfo_toplevel().unbind(keys)
+        self._bindings.release()
         super().destroy()
 
     def _in_conversation(self, act: Callable[[], object]) -> None:

@@ -205,8 +205,7 @@ class Deeds:
     def copy(self, numbers: Iterable[int]) -> None:
         """The texts as they were written, in logical order, to the clipboard."""
         if self._chat.talk is not None:
-            self._parent.clipboard_clear()
-            self._parent.clipboard_append(self._chat.talk.copied(numbers))
+            self._ui.clipboard.put(self._chat.talk.copied(numbers))
             self.unchoose()
 
     def forward(self, numbers: Iterable[int]) -> None:

@@ -6,6 +6,7 @@ Ctrl+A selects all, a paste replaces the selection, and the right button opens a
 import tkinter as tk
 from functools import partial
 
+from secure_chat.client.window.soon import Soon
 from secure_chat.client.window.ui import Ui
 
 _CLASSES = ("TEntry", "Text")
@@ -61,6 +62,7 @@ def _show_menu(ui: Ui, event: "tk.Event[tk.Misc]") -> str:
         (words("Select all"), "<<SelectAll>>"),
     ):
         menu.add_command(label=ui.say(label), command=partial(field.event_generate, virtual))
-    menu.bind("<Unmap>", lambda _: menu.after_idle(menu.destroy))
+    soon = Soon(menu)
+    menu.bind("<Unmap>", lambda _: soon(menu.destroy))
     menu.tk_popup(event.x_root, event.y_root)
     return "break"

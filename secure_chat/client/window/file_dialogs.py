@@ -5,10 +5,10 @@ import sys
 import tkinter as tk
 from collections.abc import Callable
 from pathlib import Path
-from tkinter import filedialog
 
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.rows import FileAction, FileRow
+from secure_chat.client.window import choosing
 from secure_chat.client.window.ui import Ui
 
 
@@ -20,10 +20,9 @@ class FileDialogs:
 
     def attach(self) -> bool:
         """Choose a file to send; whether it is on its way."""
-        title = self._ui.words("Send a file")
-        chosen = filedialog.askopenfilename(parent=self._parent, title=title)
+        chosen = choosing.a_file(self._parent, self._ui.words("Send a file"))
         talk = self._chat.talk
-        return bool(chosen) and talk is not None and talk.send_file(Path(chosen))
+        return chosen is not None and talk is not None and talk.send_file(chosen)
 
     def act(self, number: int, file: FileRow) -> None:
         """The file's own action."""
@@ -32,11 +31,10 @@ class FileDialogs:
             return
         if file.action is FileAction.SAVE:
             title = self._ui.words("Save {name} into", name=self._ui.drawable(file.name))
-            folder = filedialog.askdirectory(
-                parent=self._parent, title=title, mustexist=True, initialdir=downloads()
-            )
-            if folder:
-                talk.save_file(number, Path(folder))
+            folder = choosing.a_folder(self._parent, title, downloads())
+            if folder is None:
+                return
+            talk.save_file(number, folder)
         elif file.action is FileAction.CANCEL:
             talk.cancel_file(number)
         elif file.action is FileAction.FOLDER and not show_folder(Path(file.path).parent):

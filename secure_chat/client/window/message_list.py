@@ -11,6 +11,7 @@ from secure_chat.client.window.drawing import RowPainter
 from secure_chat.client.window.drawn import Hit, Target
 from secure_chat.client.window.jump_button import JumpButton
 from secure_chat.client.window.laid_rows import LaidRows, Placed
+from secure_chat.client.window.soon import Soon
 from secure_chat.client.window.ui import Ui
 
 _EARLIER_BEFORE = 12  # rows before the edge of the view from which another page is asked for
@@ -43,7 +44,8 @@ class MessageList(tk.Frame):
         super().__init__(parent, background=ui.colors.chat)
         self._ui, self._reader = ui, reader
         self._chosen: set[int] = set()
-        self._due: str | None = None
+        self._due = False
+        self._soon = Soon(self)
         self._viewed = -1
         self._build()
         self.laid = LaidRows(self._painter, self._width)
@@ -126,12 +128,13 @@ class MessageList(tk.Frame):
     # ------------------------------------------------------------ drawing
 
     def _draw_soon(self) -> None:
-        if self._due is None:
-            self._due = self.after_idle(self.draw)
+        if not self._due:
+            self._due = True
+            self._soon(self.draw)
 
     def draw(self) -> None:
         """Draw what is in view."""
-        self._due = None
+        self._due = False
         canvas, laid, view = self.canvas, self.laid, self.laid.view
         view.height = max(canvas.winfo_height() - 2 * _EDGE, 1)
         laid.settle(viewable=bool(canvas.winfo_viewable()))
@@ -156,13 +159,13 @@ class MessageList(tk.Frame):
             return
         visible = laid.view.visible()
         if visible.start < _EARLIER_BEFORE:
-            self.after_idle(self._reader.load_earlier)
+            self._soon(self._reader.load_earlier)
         if visible.stop > len(laid.rows) - _EARLIER_BEFORE:
-            self.after_idle(self._reader.load_later)
+            self._soon(self._reader.load_later)
         last = laid.last_whole()
         if last != self._viewed:
             self._viewed = last
-            self.after_idle(self._reader.viewed, last)
+            self._soon(self._reader.viewed, last)
 
     # ------------------------------------------------------------ moving
 

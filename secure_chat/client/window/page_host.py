@@ -66,8 +66,8 @@ class Host(Protocol):
     def lock(self) -> None:
         """Ask for the password before anything is shown again."""
 
-    def sign_out(self) -> None:
-        """Close the profile."""
+    def sign_out(self, said: str = "") -> None:
+        """Close the profile; ``said`` stands on the sign-in screen."""
 
     def remove_profile(self, engine: Engine) -> None:
         """Stop the engine and remove its profile from this device."""

@@ -8,6 +8,7 @@ from tkinter import ttk
 from secure_chat.client.presenter.people import PersonRows
 from secure_chat.client.presenter.rows import PersonRow
 from secure_chat.client.window.person_pen import PersonPen
+from secure_chat.client.window.soon import Soon
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
@@ -34,7 +35,8 @@ class PeopleList(tk.Frame):
         self._top = 0
         self._current = 0
         self._row_height, self._head_height = ui.px(58), ui.px(28)
-        self._due: str | None = None
+        self._due = False
+        self._soon = Soon(self)
         self._build()
 
     def _build(self) -> None:
@@ -149,11 +151,12 @@ class PeopleList(tk.Frame):
     # ------------------------------------------------------------ drawing
 
     def _draw_soon(self) -> None:
-        if self._due is None:
-            self._due = self.after_idle(self._draw)
+        if not self._due:
+            self._due = True
+            self._soon(self._draw)
 
     def _draw(self) -> None:
-        self._due = None
+        self._due = False
         self._clamp()
         canvas, end = self.canvas, self._top + self._height()
         canvas.delete("all")

@@ -13,6 +13,7 @@ from typing import Any
 
 from secure_chat.client.text.editing import EditLayout
 from secure_chat.client.text.levels import has_rtl
+from secure_chat.client.window.bindings import Bindings
 from secure_chat.client.window.text_picture import TextPicture
 from secure_chat.client.window.ui import Ui
 
@@ -36,6 +37,8 @@ class ShapedText(tk.Text):
         self._column: int | None = None  # where the caret wants to be while it goes up and down
         self._anchor = 0  # the end of the selection that stays
         self._due = ""
+        self._gone = False
+        self._bindings = Bindings(self)
         self._bind_keys()
         self._bind_mouse()
 
@@ -119,6 +122,8 @@ class ShapedText(tk.Text):
 
     def _changed(self, _event: object = None) -> None:
         """Something may look different: draw when Tk has done its own work."""
+        if self._gone:  # the key that closed the screen comes by here last
+            return
         self.picture.wake_caret()
         if not self._due:
             self._due = self.after_idle(self.refresh)
@@ -132,7 +137,7 @@ class ShapedText(tk.Text):
 
     def bind_behind(self, sequence: str, act: Callable[["tk.Event[tk.Misc]"], object]) -> None:
         """Hear of an event after Tk's own bindings have done their work."""
-        self.bind_class(self._behind, sequence, act, add="+")
+        self._bindings.of_class(self._behind, sequence, act)
 
     def _bind_keys(self) -> None:
         layout = self.edit_layout
@@ -178,8 +183,11 @@ class ShapedText(tk.Text):
         return self.picture.shown
 
     def _forget(self, event: "tk.Event[tk.Misc]") -> None:
-        if event.widget is self and self._due:
-            self.after_cancel(self._due)
+        if event.widget is self:
+            self._gone = True
+            self._bindings.release()
+            if self._due:
+                self.after_cancel(self._due)
 
     # ------------------------------------------------------------ mouse
 

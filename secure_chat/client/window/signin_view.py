@@ -2,11 +2,12 @@
 
 import tkinter as tk
 from collections.abc import Callable
-from tkinter import filedialog, ttk
+from tkinter import ttk
 
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Options
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
+from secure_chat.client.window import choosing
 from secure_chat.client.window.pages.page import descendants
 from secure_chat.client.window.pages.strength_bar import StrengthBar
 from secure_chat.client.window.ui import Ui
@@ -258,13 +259,12 @@ class SignInView(tk.Frame):
         self._build()
 
     def _choose(self) -> None:
-        path = filedialog.askopenfilename(
-            parent=self, title=self._ui.words("Certificate authority"),
-            filetypes=[("PEM", "*.pem *.crt"), (self._ui.words("All files"), "*")],
-        )  # fmt: skip
-        if path:
+        words = self._ui.words
+        kinds = (("PEM", "*.pem *.crt"), (words("All files"), "*"))
+        path = choosing.a_file(self, words("Certificate authority"), kinds)
+        if path is not None and Field.CA_FILE in self.fields:
             self.fields[Field.CA_FILE].delete(0, "end")
-            self.fields[Field.CA_FILE].insert(0, path)
+            self.fields[Field.CA_FILE].insert(0, str(path))
 
     def _choose_profile(self, profile: KnownProfile) -> None:
         self._chosen = profile
@@ -327,6 +327,8 @@ class SignInView(tk.Frame):
         for field in self._notes:
             if field in mistakes:
                 self._note(field, mistakes[field], self._ui.colors.danger)
+            elif field is Field.WHOLE:
+                self._note(field, self._signin.said, self._ui.colors.good)
             elif field is not Field.LINK:
                 self._note(field, "", "")
         if Field.LINK in self.fields and Field.LINK not in mistakes:

@@ -14,6 +14,7 @@ from secure_chat.client.presenter import emoji as emojis
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.text import TextLayout, clean
 from secure_chat.client.text.levels import has_rtl
+from secure_chat.client.window.clipboard import Clipboard
 from secure_chat.client.window.palette import PALETTES, Palette
 from secure_chat.client.window.smooth import Discs
 from secure_chat.client.window.styles import Styles
@@ -34,6 +35,7 @@ class Assets:
     def __init__(self, root: tk.Tk) -> None:
         self.root = root
         self.discs = Discs(root)
+        self.clipboard = Clipboard(root)
         self.fonts = _make_fonts(root)
         self._sizes = {name: int(font.cget("size")) for name, font in self.fonts.items()}
         self.astral = draws_astral()
@@ -42,6 +44,11 @@ class Assets:
             name: TextLayout(font.measure, toolkit_shapes=self.shapes)
             for name, font in self.fonts.items()
         }
+
+    def forget_texts(self) -> None:
+        """The widths of words are kept by their letters."""
+        for layout in self.layouts.values():
+            layout.forget()
 
     def resize(self, per_cent: int) -> None:
         """Fonts of another size, for a `Ui` that is made afterwards."""
@@ -68,6 +75,7 @@ class Ui:
         self.words = words
         self.colors: Palette = PALETTES[settings.theme]
         self.discs, self.fonts = assets.discs, assets.fonts
+        self.clipboard = assets.clipboard
         self.astral, self.shapes = assets.astral, assets.shapes
         self._layouts = assets.layouts
         self.line_height = self.fonts["text"].metrics("linespace")

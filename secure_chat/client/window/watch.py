@@ -8,7 +8,7 @@ from collections.abc import Callable
 from secure_chat.client.api import Engine
 from secure_chat.client.events import ConnectionChanged, ConversationChanged, Event
 from secure_chat.client.i18n import Words
-from secure_chat.client.presenter.notices import Notices
+from secure_chat.client.presenter.notices import NAME, TEXT, Notices
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.window.desktop import Desktop
 from secure_chat.protocol.addresses import UserId
@@ -39,7 +39,12 @@ class Watch:
             root.bind_all(sequence, self._on_input, add="+")
 
     def _new_notices(self, words: Words) -> Notices:
-        return Notices(words, lambda: self._settings.notify, lambda: time.time_ns() // 1_000_000)
+        return Notices(words, self._style, lambda: time.time_ns() // 1_000_000)
+
+    def _style(self) -> str:
+        """A locked window shows no texts, so the desktop gets none of them either."""
+        chosen = self._settings.notify
+        return NAME if self.locked and chosen == TEXT else chosen
 
     def speak(self, words: Words) -> None:
         """Another language from now on."""

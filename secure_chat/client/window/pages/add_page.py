@@ -3,10 +3,11 @@
 import tkinter as tk
 from collections.abc import Callable
 from pathlib import Path
-from tkinter import filedialog, ttk
+from tkinter import ttk
 
 from secure_chat.client.events import Event
 from secure_chat.client.presenter.adding import Adding
+from secure_chat.client.window import choosing
 from secure_chat.client.window.pages.page import Page
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
@@ -114,11 +115,6 @@ class AddPage(Page):
 
 def choose_image(parent: tk.Misc, ui: Ui) -> Path | None:
     """An image file that the person chooses."""
-    name = filedialog.askopenfilename(
-        parent=parent, title=ui.words("An image of the QR code"),
-        filetypes=[
-            (ui.words("Images"), "*.png *.jpg *.jpeg *.gif *.webp *.bmp *.PNG *.JPG *.JPEG"),
-            (ui.words("All files"), "*"),
-        ],
-    )  # fmt: skip
-    return Path(name) if name else None
+    images = "*.png *.jpg *.jpeg *.gif *.webp *.bmp *.PNG *.JPG *.JPEG"
+    kinds = ((ui.words("Images"), images), (ui.words("All files"), "*"))
+    return choosing.a_file(parent, ui.words("An image of the QR code"), kinds)

@@ -22,7 +22,7 @@ class DeletePage(Page):
         deleting: Deleting,
         name: str,
         on_close: Callable[[], object],
-        on_done: Callable[[], object],
+        on_done: Callable[[str], object],
     ) -> None:
         super().__init__(parent, ui, ui.words("Delete the account"), on_close)
         self._deleting, self._on_done = deleting, on_done
@@ -76,7 +76,7 @@ class DeletePage(Page):
     def poll(self) -> None:
         """The profile is gone, or stays."""
         if self._deleting.poll():
-            self._on_done()
+            self._on_done(self._deleting.said)
 
     def _show(self) -> None:
         ui, deleting = self.ui, self._deleting

@@ -56,6 +56,11 @@ class LockView(tk.Frame):
         """What stands under the field."""
         return str(self._note.cget("text")) if self._note.winfo_manager() else ""
 
+    def say(self, text: str) -> None:
+        """Something went wrong that is not the password's fault."""
+        self._unlocking.mistake = text
+        self._show()
+
     def submit(self) -> str:
         """Try what was typed; the field is emptied, whatever comes of it."""
         self._unlocking.enter(self.entry.get())

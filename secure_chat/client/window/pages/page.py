@@ -6,6 +6,7 @@ from tkinter import ttk
 from typing import TypeVar
 
 from secure_chat.client.events import Event
+from secure_chat.client.window.bindings import Bindings
 from secure_chat.client.window.shaped_entry import ShapedEntry
 from secure_chat.client.window.ui import Ui
 
@@ -44,6 +45,11 @@ class Page(tk.Frame):
         self._canvas.bind("<Configure>", lambda _: self._arrange())
         self.body.bind("<Configure>", lambda _: self._arrange())
         self._bind_tag()
+
+    def destroy(self) -> None:
+        """Its keys go with it."""
+        self._bindings.release()
+        super().destroy()
 
     # ------------------------------------------------------------ for the window
 
@@ -174,7 +180,8 @@ class Page(tk.Frame):
         self._canvas.configure(scrollregion=(0, 0, width, max(height, self._canvas.winfo_height())))
 
     def _bind_tag(self) -> None:
-        ui, bind = self.ui, self.bind_class
+        self._bindings = Bindings(self)
+        ui, bind = self.ui, self._bindings.of_class
         top = self.winfo_toplevel()
         bind(_TAG, "<Escape>", lambda _: self.close())
         # A generated key would go to the widget that has the keyboard, and come back here.

@@ -186,7 +186,8 @@ class SettingsPage(Page):
             words(
                 "A locked window shows nothing and asks for the password, but the program goes on "
                 "receiving with your keys in its memory: it keeps people at your desk out, not "
-                "programs that can read that memory. Signing out closes the keys' vault as well."
+                "programs that can read that memory. What was copied out of conversations leaves "
+                "the clipboard. Signing out closes the keys' vault as well."
             ),
         )
         self.buttons(
