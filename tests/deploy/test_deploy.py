@@ -17,6 +17,7 @@ from secure_chat.protocol.invite import InviteLink
 from secure_chat.server import config
 from secure_chat.server.rotation import TlsFiles
 from tests.support.processes import environment
+from tests.support.raw_client import RawClient
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -27,6 +28,32 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(os.name == "nt", reason="systemd and containers"),
 ]
+
+
+CAN_CONFINE = (
+    sys.platform == "linux"
+    and os.geteuid() == 0
+    and shutil.which("setpriv") is not None
+    and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+)
+# ProtectSystem=strict with a StateDirectory, CapabilityBoundingSet= and NoNewPrivileges=yes
+_CONFINED = """
+state=$1; around=$(dirname "$1"); shift
+mount --make-rprivate /
+mount --bind "$around" "$around"  # perhaps of another disk than /
+mount --bind "$state" "$state"
+mount -o remount,bind,ro "$around"
+mount -o remount,bind,ro /
+if touch "$around/written" 2>/dev/null; then echo "not read-only" >&2; exit 9; fi
+exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+# MemoryDenyWriteExecute=yes; older kernels than 6.3 do not know PR_SET_MDWE
+_WITHOUT_NEW_CODE = """
+import ctypes, runpy, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
+sys.argv[0] = "secure-chat-server"
+runpy.run_module("secure_chat.server", run_name="__main__")
+"""
 
 
 class Machine:
@@ -49,9 +76,21 @@ class Machine:
             "NOTIFY_SOCKET": str(folder / "notify"),
         }
 
+    def confined(self) -> "subprocess.Popen[str]":
+        """The unit's command under what of its limits can be had without systemd."""
+        self.state.mkdir(exist_ok=True)
+        words = setting("ExecStart")[0].split()[1:]
+        if not CAN_CONFINE:
+            return self.start(*words)
+        command = ["unshare", "--mount", "sh", "-euc", _CONFINED, "sh", str(self.state)]
+        return self._popen([*command, sys.executable, "-c", _WITHOUT_NEW_CODE, *words])
+
     def start(self, *words: str) -> "subprocess.Popen[str]":
+        return self._popen([sys.executable, "-m", "secure_chat.server", *words])
+
+    def _popen(self, command: list[str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "secure_chat.server", *words],
+            command,
             env=self.environment, cwd=self.home, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -72,13 +111,16 @@ def setting(name: str) -> list[str]:
 
 
 def test_the_units_command_serves_and_tells_the_manager(tmp_path: Path) -> None:
-    """As the page says: make-cert, check, start, invite, reload, stop; each state is announced."""
+    """As the page says: make-cert, check, start, invite, reload, stop; each state is announced.
+
+    With nothing writable but its state folder, no capability and no memory to put code in, people
+    register, write, and are backed up.
+    """
     machine = Machine(tmp_path)
-    words = setting("ExecStart")[0].split()[1:]
     code, said = machine.run("make-cert", "--name", "chat.example.org")
     assert code == 0, said
     assert machine.run("stats", "--running")[0] == 2
-    process = machine.start(*words)
+    process = machine.confined()
     try:
         assert machine.told() == "READY=1"
         code, said = machine.run("check")
@@ -87,6 +129,10 @@ def test_the_units_command_serves_and_tells_the_manager(tmp_path: Path) -> None:
         code, said = machine.run("invite")
         link = InviteLink.parse(said.strip())
         connect(Endpoint(link.server, link.server_id, link.pins), timeout=60).close()
+        with RawClient.register(link.server.port, "alice", link.invite) as alice:
+            alice.pm("alice/main", b"to myself")
+        code, said = machine.run("backup", str(machine.state / "chat.backup"))
+        assert code == 0, said
         process.send_signal(signal.SIGHUP)
         assert [machine.told(), machine.told()] == ["RELOADING=1", "READY=1"]
         process.send_signal(signal.SIGTERM)

@@ -61,7 +61,7 @@ def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     interpreter.settle()
     _greet(server)
     _warn_of_dates(server)
-    service.tell("READY=1")
+    service.tell("READY=1", _status(server))
     while server.net.is_serving and not signals.stop.wait(_WATCH_SECONDS):
         if signals.reload.is_set():
             signals.reload.clear()
@@ -78,12 +78,18 @@ def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
 def _reload(server: app.Server, options: Namespace) -> None:
     """Follow the file as it is now; a bad one is refused, and the settings of before go on."""
     service.tell("RELOADING=1")
+    status = _status(server)
     try:
         server.reload(from_options(options))
         _warn_of_dates(server)
     except SecureChatError as wrong:
         log.error("nothing was reloaded, the settings of before go on: %s", wrong)
-    service.tell("READY=1")
+        status = f"nothing was reloaded, the settings of before go on: {wrong}"
+    service.tell("READY=1", status)
+
+
+def _status(server: app.Server) -> str:
+    return f"listening on {server.address}"
 
 
 def _warn_of_dates(server: app.Server) -> None:
@@ -98,7 +104,7 @@ def _warn_of_dates(server: app.Server) -> None:
 def _greet(server: app.Server) -> None:
     """Say where the server listens; a person at a terminal gets an invite link as well."""
     with contextlib.suppress(OSError):  # nobody has to read this
-        print(f"listening on {server.address}", flush=True)
+        print(_status(server), flush=True)
         if sys.stdout.isatty():
             print(_welcome(server), flush=True)
 
