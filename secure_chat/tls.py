@@ -147,6 +147,11 @@ def _read(path: Path) -> bytes:
 # ---------------------------------------------------------------- trust
 
 
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of a whole certificate, in hex."""
+    return sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+
 def spki_pin(certificate: x509.Certificate) -> Pin:
     """SHA-256 of the key of a certificate (SubjectPublicKeyInfo, DER), as in an invite link."""
     return Pin(sha256(_spki(certificate)).digest())

@@ -14,7 +14,7 @@ from secure_chat import tls
 from secure_chat.errors import DataFolderUnusable
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.limits import DAY, MIB
-from secure_chat.server import links, logs, rotation
+from secure_chat.server import links, logs, machine, rotation
 from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
 from secure_chat.server.config import Config, metrics_address, reloaded
@@ -22,6 +22,7 @@ from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Settings, blob_size_of
 from secure_chat.server.interfaces import Core, Loop
 from secure_chat.server.net.server import NetServer
+from secure_chat.server.net.settings import fitted
 from secure_chat.server.store import Store
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Server:
         `ListenFailed` (the metrics).
         """
         self.config = config
+        self.certificate = ""  # SHA-256 of what new connections are shown
         self._reloading = threading.Lock()
         self._operations = operations
         _settle(config)
@@ -53,6 +55,7 @@ class Server:
                 (config.host, config.port),
                 self._context,
                 self.make_core,
+                fitted(config.connections, machine.open_files()),
                 counters=self.store.counters,
             )
             self._metrics = self._make_metrics()
@@ -75,7 +78,9 @@ class Server:
 
     def _context(self) -> SSL.Context:
         """For new connections: from the files of now."""
-        return tls.server_context(self.config.cert, self.config.key)
+        context = tls.server_context(self.config.cert, self.config.key)
+        self.certificate = tls.fingerprint(tls.load_certificates(self.config.cert)[0])
+        return context
 
     def reload(self, new: Config) -> None:
         """Follow other settings, and read the certificate anew for new connections.

@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 
 from secure_chat.errors import BadInviteLink, BadSetting, ConfigFileUnreadable
 from secure_chat.protocol.invite import DEFAULT_PORT, ServerAddress
+from secure_chat.server.net.settings import EdgeSettings
 
 Registration = Literal["open", "invite", "closed"]
 Directory = Literal["everybody", "by-name"]
@@ -100,6 +101,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra=_RELOAD,
         ),
     ] = 1000
+    connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="how many may be connected at once; each takes an open file",
+        ),
+    ] = EdgeSettings().connections
     metrics: Annotated[
         str,
         Meta(description="HOST:PORT for Prometheus (/metrics) and /healthz; empty: none"),

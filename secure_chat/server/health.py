@@ -26,7 +26,7 @@ from secure_chat.server import certificates, keyfiles, links, machine, rights, r
 from secure_chat.server.config import Config
 from secure_chat.server.findings import Finding, ok
 from secure_chat.server.net.listening import listen
-from secure_chat.server.net.settings import EdgeSettings
+from secure_chat.server.net.settings import EdgeSettings, fitted
 from secure_chat.server.store import backup, database
 
 _EXPIRES_SOON: Final = dt.timedelta(days=21)
@@ -163,6 +163,16 @@ def port(config: Config) -> Iterator[Finding]:
         yield Finding("error", str(wrong).rstrip("."), "set --host and --port")
     else:
         yield ok(f"{config.host}:{config.port} is free to listen on")
+
+
+def files(config: Config, open_files: int | None) -> Finding:
+    """Whether all connections that the settings permit fit into the limit on open files."""
+    most = fitted(config.connections, open_files).connections
+    if most >= config.connections:
+        return ok(f"{most:,} connections fit into the limit on open files")
+    what = f"the limit on open files, {open_files:,}, has room for {most:,} of the"
+    advice = "raise it (LimitNOFILE= of a unit, ulimit -n of a shell), or set fewer connections"
+    return Finding("warning", f"{what} {config.connections:,} connections that are set", advice)
 
 
 # ---------------------------------------------------------------- the database

@@ -46,3 +46,13 @@ def allow_many_files() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         with contextlib.suppress(OSError, ValueError):  # macOS names a limit that it does not take
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def open_files() -> int | None:
+    """How many files this process may have open at once; None: as many as it wants."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if most == resource.RLIM_INFINITY else most

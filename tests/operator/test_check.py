@@ -1,5 +1,6 @@
 """``check`` and ``config``: what is wrong is found and said, what is right stays untouched."""
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -11,11 +12,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from secure_chat.errors import Code
+from secure_chat.protocol.messages import Bye
 from secure_chat.server import certificates, config, health, rights
 from secure_chat.server.cli import main
 from secure_chat.server.findings import Finding
+from secure_chat.server.net.settings import EdgeSettings, fitted
 from tests.operator.conftest import Operator
+from tests.support.waiting import wait_for
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.timeout(400)
 posix = pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
@@ -199,6 +207,52 @@ def test_a_certificate_for_another_key_or_name(operator: Operator) -> None:
     said: list[Finding] = list(health.certificate(named, NOW))
     assert said[2].level == "warning"
     assert "rotate-cert --add-name chat.example.org" in said[2].advice
+
+
+@given(
+    st.integers(1, 1_000_000),
+    st.integers(0, 10_000_000) | st.none(),
+)
+def test_what_is_permitted_fits_into_the_limit_on_open_files(most: int, limit: int | None) -> None:
+    """Connections and handshakes together never ask for more files than there may be."""
+    chosen = fitted(most, limit)
+    assert 0 < chosen.connections <= most
+    assert 0 < chosen.handshakes <= EdgeSettings().handshakes
+    if limit is None or limit > most + 5_000:
+        assert chosen.connections == most
+    elif limit > 300:
+        assert chosen.connections + chosen.handshakes < limit
+
+
+@posix
+def test_a_low_limit_on_open_files_is_said_and_kept(operator: Operator) -> None:
+    """At the start and by check; who comes when it is full is told, and nobody is kept waiting."""
+    resource = pytest.importorskip("resource")
+
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+
+    running = operator.start("--registration", "open", preexec_fn=few)
+    room = 39  # 300 less 256 for other files and 5 for handshakes
+    said = f"has room for {room} of the 10,000 connections"
+    wait_for(lambda: any(said in line for line in running.log), 30, "it warns")
+    with contextlib.ExitStack() as stack:
+        inside = [stack.enter_context(Wire(running.port)) for _ in range(room)]
+        late = stack.enter_context(Wire(running.port, greet=False))
+        assert late.expect(Bye).code is Code.OVERLOADED
+        assert inside[-1].hello.server_id == inside[0].hello.server_id
+        code, found = checked(operator)
+    assert (code, level(found, said)) == (0, "warning")
+
+
+def test_check_sees_what_the_running_server_does(operator: Operator) -> None:
+    """It knows which name its links carry, and whether it shows the certificate that lies there."""
+    operator.start("--advertise", "chat.example.org:7443")
+    certificates.generate(operator.files.folder, ("chat.example.org",), force=True)
+    code, found = checked(operator)
+    assert code == 0
+    assert level(found, "names chat.example.org, as invite links do") == "ok"
+    assert level(found, "with another certificate than") == "warning"
 
 
 # ---------------------------------------------------------------- config

@@ -5,10 +5,17 @@ import datetime as dt
 import sqlite3
 from argparse import Namespace
 
+import msgspec
 from msgspec import Struct
 
-from secure_chat.errors import DataFolderInUse, DataFolderUnusable
-from secure_chat.server import admin, health
+from secure_chat import tls
+from secure_chat.errors import (
+    AdminRefused,
+    BadCertificateFile,
+    DataFolderInUse,
+    DataFolderUnusable,
+)
+from secure_chat.server import admin, health, machine
 from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.operation import Nothing, Operation, Place
@@ -20,16 +27,23 @@ _SECONDS = 3600.0
 
 
 class Findings(Struct, frozen=True):
-    """What was found in the database of a running server."""
+    """What a running server finds in its database, and what only it knows.
+
+    ``certificate`` is the SHA-256 of the one that new connections are shown; ``advertise`` what its
+    invite links name, if it is set.
+    """
 
     findings: list[Finding]
+    certificate: str
+    advertise: str
 
 
 def _inside(place: Place, _: Nothing) -> Findings:
     now = dt.datetime.now(dt.UTC)
-    return Findings(
-        place.store.examine(lambda reader: health.inside(database.driver_of(reader), now))
-    )
+    found = place.store.examine(lambda reader: health.inside(database.driver_of(reader), now))
+    found.append(health.files(place.config, machine.open_files()))
+    shown = place.running.certificate if place.running is not None else ""
+    return Findings(found, shown, place.config.advertise)
 
 
 _INSIDE = Operation("check", Nothing, Findings, _inside, _SECONDS)
@@ -37,25 +51,49 @@ _INSIDE = Operation("check", Nothing, Findings, _inside, _SECONDS)
 
 def _run(config: Config, options: Namespace) -> int:
     now = dt.datetime.now(dt.UTC)
+    running = _asked(config)
+    if running is not None:  # its links name what it was started with
+        advertise = config.advertise or running.advertise
+        config = msgspec.structs.replace(config, advertise=advertise)
     found = list(health.certificate(config, now))
     try:
-        found += _of_the_data(config, now)
+        found += _of_the_data(config, running, now)
     except DataFolderUnusable as wrong:
         found.append(Finding("error", str(wrong).rstrip(".")))
     print(output.json(found) if options.json else _for_people(found), flush=True)
     return int(any(one.level == "error" for one in found))
 
 
-def _of_the_data(config: Config, now: dt.datetime) -> list[Finding]:
+def _asked(config: Config) -> Findings | None:
+    """What the running server says; None when none runs. Raises `AdminRefused`."""
+    answer = admin.ask(config.data_dir, _INSIDE.name, _INSIDE.seconds)
+    try:
+        return None if answer is None else msgspec.convert(answer, Findings)
+    except msgspec.ValidationError:
+        reason = "what this version does not understand: restart the server"
+        raise AdminRefused(reason=reason) from None
+
+
+def _of_the_data(config: Config, running: Findings | None, now: dt.datetime) -> list[Finding]:
     """What is found in the data folder and around it. Raises `DataFolderUnusable`."""
-    running = admin.ask(config.data_dir, _INSIDE.name, _INSIDE.seconds)
     found = [*health.folder(config), *health.clock(config, now)]
     if running is None:
-        found += [*health.port(config), *_offline(config, now)]
+        machine.allow_many_files()  # as the server does
+        found += [*health.port(config), health.files(config, machine.open_files())]
+        found += _offline(config, now)
     else:
-        found.append(Finding("ok", "a server runs"))
-        found += [Finding(**one) for one in running["findings"]]
+        found += [_served(config, running), *running.findings]
     return found
+
+
+def _served(config: Config, running: Findings) -> Finding:
+    """Whether the running server shows the certificate that lies there."""
+    with contextlib.suppress(BadCertificateFile):
+        if running.certificate != tls.fingerprint(tls.load_certificates(config.cert)[0]):
+            advice = "reload it (SIGHUP); if it has other files, give this command its --config"
+            what = f"a server runs, with another certificate than {config.cert}"
+            return Finding("warning", what, advice)
+    return Finding("ok", "a server runs")
 
 
 def _offline(config: Config, now: dt.datetime) -> list[Finding]:

@@ -37,6 +37,10 @@ class Running(Protocol):
     def hub(self) -> Hub:
         """Sessions and mailboxes."""
 
+    @property
+    def certificate(self) -> str:
+        """SHA-256 of the certificate that new connections are shown, in hex."""
+
     def reload(self, new: Config) -> None:
         """Follow other settings, and read the certificate anew."""
 

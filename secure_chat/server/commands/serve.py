@@ -61,6 +61,7 @@ def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     interpreter.settle()
     _greet(server)
     _warn_of_dates(server)
+    _warn_of_files(server.config)
     service.tell("READY=1", _status(server))
     while server.net.is_serving and not signals.stop.wait(_WATCH_SECONDS):
         if signals.reload.is_set():
@@ -99,6 +100,13 @@ def _warn_of_dates(server: app.Server) -> None:
         said = health.dates(server.config.cert, found, dt.datetime.now(dt.UTC))
         if said.level != "ok":
             log.warning("%s: %s", said.what, said.advice)
+
+
+def _warn_of_files(config: Config) -> None:
+    """Fewer connections than are permitted fit: better said now than to those who come last."""
+    said = health.files(config, machine.open_files())
+    if said.level != "ok":
+        log.warning("%s: %s", said.what, said.advice)
 
 
 def _greet(server: app.Server) -> None:
