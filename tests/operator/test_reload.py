@@ -75,7 +75,9 @@ def test_a_bad_file_is_refused_in_words(operator: Operator) -> None:
     words = written(operator, 'registration = "open"\n')
     running = started(operator, words)
     written(operator, 'registration = "closed"\nretention_days = 0\n')
-    assert "retention_days: Expected int >= 1" in reload(running, "nothing was reloaded")
+    assert "retention_days: it takes a whole number from 1 to 365" in reload(
+        running, "nothing was reloaded"
+    )
     written(operator, "port = ")
     assert "it is no TOML" in reload(running, "nothing was reloaded")
     written(operator, 'registration = "closed"\n')
