@@ -180,3 +180,22 @@ def test_a_word_is_found_under_a_double_click() -> None:
     assert layout.word_at(4) == (4, 5)
     assert layout.word_at(9) == (5, 9)
     assert field("").word_at(0) == (0, 0)
+
+
+def test_of_a_long_text_only_what_is_looked_at_is_shaped() -> None:
+    """16,000 characters are pasted in the time of the rows in view."""
+    asked: list[str] = []
+
+    def measure(glyph: str) -> int:
+        asked.append(glyph)
+        return 7
+
+    layout = EditLayout(TextLayout(lambda text: 7 * len(text)), measure)
+    layout.set("سلام (دنیا) " * 1_300, 400)
+    assert len(layout.rows) > 100
+    assert not asked
+    assert layout.caret(15_000).row > 100
+    assert asked
+    before, asked[:] = layout.rows, []
+    layout.set("سلام (دنیا) " * 1_300, 400)
+    assert layout.rows is before

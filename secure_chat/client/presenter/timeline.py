@@ -113,7 +113,8 @@ class Timeline:
 
     def number_at(self, index: int) -> int | None:
         """The number of the message at, or next above, a row."""
-        for row in reversed(self.rows[: index + 1]):
+        for place in range(min(index, len(self.rows) - 1), -1, -1):  # a slice would copy them all
+            row = self.rows[place]
             if not isinstance(row, DayRow | UnreadRow):
                 return row.number
         return None

@@ -10,9 +10,13 @@ from collections.abc import Iterable
 class _Sums:
     """A list that grows at its end, with sums of its beginnings: a Fenwick tree."""
 
-    def __init__(self) -> None:
-        self.values: list[int] = []
-        self._tree: list[int] = [0]
+    def __init__(self, values: Iterable[int] = ()) -> None:
+        self.values = list(values)
+        self._tree = tree = [0, *self.values]
+        for i in range(1, len(tree)):
+            above = i + (i & -i)
+            if above < len(tree):
+                tree[above] += tree[i]
 
     def append(self, value: int) -> None:
         self.values.append(value)
@@ -56,8 +60,7 @@ class Heights:
     """Heights in pixels, summed on demand. Rows join at both ends: `_front` is kept backwards."""
 
     def __init__(self, heights: Iterable[int] = ()) -> None:
-        self._front, self._back = _Sums(), _Sums()
-        self.reset(heights)
+        self._front, self._back = _Sums(), _Sums(heights)
 
     def __len__(self) -> int:
         return len(self._front.values) + len(self._back.values)
@@ -70,9 +73,7 @@ class Heights:
 
     def reset(self, heights: Iterable[int]) -> None:
         """Other rows altogether."""
-        self._front, self._back = _Sums(), _Sums()
-        for height in heights:
-            self._back.append(height)
+        self._front, self._back = _Sums(), _Sums(heights)
 
     def append(self, height: int) -> None:
         """A row at the end."""

@@ -11,11 +11,11 @@ the logical text, in the direction that the paragraph has, so that every place c
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from secure_chat.client.text.clean import in_place
-from secure_chat.client.text.layout import TextLayout
+from secure_chat.client.text.layout import Row, TextLayout
 
 _LIGATURES = range(0xFEF5, 0xFEFD)  # lam with alef: one form for two characters
 _ZWJ = "\u200d"
@@ -33,16 +33,62 @@ class Cell(NamedTuple):
     rtl: bool
 
 
-class EditRow(NamedTuple):
-    """A row of the field, its cells from left to right."""
+class EditRow:
+    """A row of the field; ``last``: of its paragraph, which begins at ``offset``."""
 
-    start: int
-    end: int
-    rtl: bool
-    last: bool  # of its paragraph
-    width: int
-    text: str  # in visual order
-    cells: tuple[Cell, ...]
+    def __init__(self, picture: "_Picture", offset: int, *, last: bool) -> None:
+        self._picture, self._offset, self.last = picture, offset, last
+        self.start, self.end = picture.row.start + offset, picture.row.end + offset
+        self.rtl = picture.row.rtl
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self._picture.width
+
+    @property
+    def text(self) -> str:
+        """In visual order."""
+        return self._picture.text
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """From left to right."""
+        return tuple(one._replace(at=one.at + self._offset) for one in self._picture.cells)
+
+
+class _Picture:
+    """A row as it is drawn, wherever its paragraph begins; made when somebody looks at it."""
+
+    def __init__(self, row: Row, advance: Callable[[str], int]) -> None:
+        self.row, self._advance = row, advance
+
+    @cached_property
+    def text(self) -> str:
+        return "".join(self.row.glyphs[i] for i in self.row.order)
+
+    @cached_property
+    def width(self) -> int:
+        return sum(cell.width for cell in self.cells)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        row, widths, x = self.row, self._widths(), 0
+        cells = []
+        for i in row.order:
+            cells.append(Cell(row.start + i, x, widths[i], bool(row.levels[i] & 1)))
+            x += widths[i]
+        return tuple(cells)
+
+    def _widths(self) -> list[int]:
+        """What each character takes; lam and alef share their ligature."""
+        glyphs = self.row.glyphs
+        widths = [self._advance(glyph) if glyph else 0 for glyph in glyphs]
+        for i, glyph in enumerate(glyphs[:-1]):
+            if glyph and not glyphs[i + 1] and ord(glyph[0]) in _LIGATURES:
+                widths[i + 1] = widths[i] // 2
+                widths[i] -= widths[i + 1]
+        return widths
 
 
 class Caret(NamedTuple):
@@ -68,23 +114,27 @@ class EditLayout:
         self._advance = lru_cache(4096)(measure)
         self._paragraph = lru_cache(_PARAGRAPHS_KEPT)(self._laid_out)
         self._starts: list[int] = []
+        self._asked: tuple[str, int, bool, bool] | None = None
         self.text = ""
         self.width = 0
         self.rows: list[EditRow] = []
 
     def set(self, text: str, width: int, *, single: bool = False, empty_rtl: bool = False) -> None:
         """Lay ``text`` out; paragraphs without a letter run from the right if ``empty_rtl``."""
+        asked = text, max(width, 1), single, empty_rtl
+        if asked == self._asked:  # a field looks at itself after each key and each click
+            return
+        self._asked = asked
         self.text, self.width, self.rows = text, max(width, 1), []
         start = 0
         shown = in_place(text, astral=self._astral)
         for paragraph in [shown] if single else shown.split("\n"):
             rtl = None if _has_direction(paragraph) else empty_rtl
             room = _ENDLESS if single else self.width
-            for row in self._paragraph(paragraph, room, rtl):
-                moved = tuple(cell._replace(at=cell.at + start) for cell in row.cells)
-                self.rows.append(
-                    row._replace(start=row.start + start, end=row.end + start, cells=moved)
-                )
+            pictures = self._paragraph(paragraph, room, rtl)
+            self.rows += [
+                EditRow(one, start, last=one.row.end == len(paragraph)) for one in pictures
+            ]
             start += len(paragraph) + 1
         self._starts = [row.start for row in self.rows]
 
@@ -222,28 +272,9 @@ class EditLayout:
         # the place after a broken row's last character is drawn at the next row's beginning
         return row.end if row.last else max(self.before(row.end), row.start)
 
-    def _laid_out(self, paragraph: str, width: int, rtl: bool | None) -> tuple[EditRow, ...]:
+    def _laid_out(self, paragraph: str, width: int, rtl: bool | None) -> tuple[_Picture, ...]:
         rows = self._layout.rows(paragraph, width, rtl=rtl)
-        made = []
-        for row in rows:
-            widths = self._widths(row.glyphs)
-            cells, x = [], 0
-            for i in row.order:
-                cells.append(Cell(row.start + i, x, widths[i], bool(row.levels[i] & 1)))
-                x += widths[i]
-            text = "".join(row.glyphs[i] for i in row.order)
-            last = row.end == len(paragraph)
-            made.append(EditRow(row.start, row.end, row.rtl, last, x, text, tuple(cells)))
-        return tuple(made)
-
-    def _widths(self, glyphs: list[str]) -> list[int]:
-        """What each character takes; lam and alef share their ligature."""
-        widths = [self._advance(glyph) if glyph else 0 for glyph in glyphs]
-        for i, glyph in enumerate(glyphs[:-1]):
-            if glyph and not glyphs[i + 1] and ord(glyph[0]) in _LIGATURES:
-                widths[i + 1] = widths[i] // 2
-                widths[i] -= widths[i + 1]
-        return widths
+        return tuple(_Picture(row, self._advance) for row in rows)
 
 
 def _sticks(text: str, index: int) -> bool:

@@ -7,7 +7,7 @@ paragraph bottom up), by the width of the joined forms (they are narrower than i
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from secure_chat.client.text.levels import (
@@ -32,15 +32,38 @@ class Line(NamedTuple):
     width: int  # as measured, without trailing spaces
 
 
-class Row(NamedTuple):
-    """A row of an edited paragraph. Indices count from the row's start."""
+class Row:
+    """A row of an edited paragraph, shaped when somebody looks at it: few of a long text are seen.
 
-    start: int  # within the paragraph
-    end: int
-    rtl: bool  # the paragraph's direction
-    glyphs: list[str]  # what is drawn for each character; "" for what has no form of its own
-    levels: list[int]
-    order: list[int]  # characters from left to right
+    ``start`` and ``end`` count within the paragraph, ``rtl`` is its direction, ``of_paragraph``
+    its levels. All other indices count from the row's start.
+    """
+
+    def __init__(
+        self, paragraph: str, start: int, end: int, of_paragraph: list[int], *, rtl: bool
+    ) -> None:
+        self.start, self.end, self.rtl = start, end, rtl
+        self._paragraph, self._of_paragraph = paragraph, of_paragraph
+
+    @property
+    def _text(self) -> str:
+        return self._paragraph[self.start : self.end]
+
+    @cached_property
+    def levels(self) -> list[int]:
+        """The level of each character."""
+        part = self._of_paragraph[self.start : self.end]
+        return line_levels(self._text, part, rtl=self.rtl)
+
+    @cached_property
+    def glyphs(self) -> list[str]:
+        """What is drawn for each character; "" for what has no form of its own."""
+        return _mirrored(shape(self._text), self._text, self.levels)
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Characters from left to right."""
+        return visual_order(self._text, self.levels, rtl=self.rtl)
 
 
 class TextLayout:
@@ -81,14 +104,10 @@ class TextLayout:
         """
         direction = is_rtl(paragraph) if rtl is None else rtl
         of_paragraph = levels(paragraph, rtl=direction)
-        rows = []
-        for start, end in self._breaks(paragraph, max(width, 1)):
-            text = paragraph[start:end]
-            part = line_levels(text, of_paragraph[start:end], rtl=direction)
-            glyphs = _mirrored(shape(text), text, part)
-            order = visual_order(text, part, rtl=direction)
-            rows.append(Row(start, end, direction, glyphs, part, order))
-        return rows
+        return [
+            Row(paragraph, start, end, of_paragraph, rtl=direction)
+            for start, end in self._breaks(paragraph, max(width, 1))
+        ]
 
     def _paragraph(self, text: str, width: int, *, rtl: bool) -> Iterator[Line]:
         of_paragraph: list[int] | None = None

@@ -5,6 +5,7 @@ the sign of our program before it: nothing that a person writes is ever drawn so
 """
 
 import tkinter as tk
+from collections.abc import Callable
 
 from secure_chat.client.presenter.rows import BubbleRow, NoticeRow, Row, UnreadRow
 from secure_chat.client.text import Line
@@ -31,14 +32,23 @@ class RowPainter:
 
     # ------------------------------------------------------------ layout
 
-    def estimate(self, row: Row, width: int) -> int:
-        """A height for a row that has not been in view yet."""
-        ui = self._ui
-        if not isinstance(row, BubbleRow):
-            return self._small + ui.px(20)
-        room = self._bubbles.room(width)
-        lines = 1 + len(row.text) * self._average // room + min(row.text.count("\n"), 40)
-        return min(lines, _FOLDED + 1) * ui.line_height + 2 * ui.px(7) + ui.px(4)
+    def estimator(self, width: int) -> Callable[[Row], int]:
+        """What gives heights of this width for rows that have not been in view yet.
+
+        It is asked of every row of a list, so nothing in it is worked out twice.
+        """
+        ui, average = self._ui, self._average
+        other, room, line = self._small + ui.px(20), self._bubbles.room(width), ui.line_height
+        around, most = 2 * ui.px(7) + ui.px(4), _FOLDED + 1
+
+        def estimate(row: Row) -> int:
+            if not isinstance(row, BubbleRow):
+                return other
+            text = row.text
+            lines = 1 + len(text) * average // room + ("\n" in text and text.count("\n"))
+            return min(most, lines) * line + around
+
+        return estimate
 
     def layout(self, row: Row, width: int, *, expanded: bool) -> Drawn:
         """Wrap, shape and measure."""

@@ -5,7 +5,7 @@ with an estimate, which is corrected before anything is drawn.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from secure_chat.client.presenter.rows import BubbleRow, DayRow, NoticeRow, Row, UnreadRow
@@ -28,8 +28,8 @@ _NEAR_TOP, _WITH_CONTEXT = 0.08, 0.33  # of the view's height
 class Painter(Protocol):
     """What knows how rows look."""
 
-    def estimate(self, row: Row, width: int) -> int:
-        """A height for a row that has not been in view yet."""
+    def estimator(self, width: int) -> Callable[[Row], int]:
+        """What gives heights of this width for rows that have not been in view yet."""
 
     def layout(self, row: Row, width: int, *, expanded: bool) -> Drawn:
         """Wrap, shape and measure."""
@@ -51,6 +51,7 @@ class LaidRows:
         self.rows: Sequence[Row] = ()
         self.view = Viewport()
         self.width = width
+        self._estimate = painter.estimator(width)
         self.current: str | None = None  # the key of the row that the keyboard is on
         self._hint = 0  # where `current` was found last
         self._layouts: OrderedDict[str, Drawn] = OrderedDict()
@@ -72,7 +73,7 @@ class LaidRows:
         """Another width: everything is wrapped anew. Whether it is another one."""
         if width == self.width:
             return False
-        self.width = width
+        self.width, self._estimate = width, self._painter.estimator(width)
         at_end, here = self.view.at_end, self.view.heights.at(self.view.top)
         self._layouts.clear()
         self.view.heights.reset(map(self._estimate, self.rows))
@@ -143,9 +144,6 @@ class LaidRows:
             self._goal = key, _WITH_CONTEXT
 
     # ------------------------------------------------------------ layouts
-
-    def _estimate(self, row: Row) -> int:
-        return self._painter.estimate(row, self.width)
 
     def layout(self, row: Row) -> Drawn:
         """A row wrapped, shaped and measured; those used last are kept."""
