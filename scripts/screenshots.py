@@ -205,7 +205,7 @@ class Studio:
         app = self._open(SARA, _nothing)
         for kind, name in (
             (Kind.SETTINGS, "settings"), (Kind.CARD, "card"), (Kind.PASSWORD, "password"),
-            (Kind.DELETE, "delete"), (Kind.HELD, "held"),
+            (Kind.DELETE, "delete-account"), (Kind.HELD, "held"),
         ):  # fmt: skip
             app.pages.open(kind)
             if kind is Kind.HELD:

@@ -20,6 +20,7 @@ from secure_chat.client.events import (
     ServersData,
     Trust,
 )
+from secure_chat.client.held_words import column
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import deciding, notices
 from secure_chat.client.presenter.account import Deleting, Held
@@ -34,8 +35,9 @@ from secure_chat.client.presenter.signin import SignIn
 from secure_chat.client.presenter.verifying import Verifying
 from secure_chat.errors import Code, NoQrCode, ProfileUnwritable, QrImageUnusable, Refused
 from secure_chat.protocol.addresses import UserId
-from secure_chat.protocol.held import HeldRow
+from secure_chat.protocol.held import HeldRow, Value
 from secure_chat.protocol.invite import ContactLink
+from secure_chat.server.store.book import SECTIONS
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 from tests.window.fakes import NOW, THEIRS, FakeAccounts, FakeEngine, at
 
@@ -387,10 +389,30 @@ def test_what_the_server_holds_is_shown_as_it_says_it() -> None:
     assert held.take(ServersData((HeldRow("accounts", {"user_id": "alice"}), *rows)))
     assert held.tables[0].title == "Your account"
     assert held.tables[1].more == "10 more rows"
-    assert all(len(value) <= 90 for row in held.tables[1].rows for _, value in row)
+    assert all(len(one.value) <= 90 for row in held.tables[1].rows for one in row)
     held.ask()
     assert held.take(ServersData((), Refused(Code.RATE_LIMITED)))
     assert held.problem
+
+
+def test_what_the_server_holds_is_said_in_words() -> None:
+    """Every column of the book has words, its own name beside them; times and sizes are readable.
+    A column of a newer server shows by its name."""
+    held = Held(FakeEngine(), Words("fa"))
+    values: dict[str, Value] = {"time": 1_700_000_000_000, "size": 343, "sender": "bob/main",
+                                "whole": True, "of_later": 2**62, "expires": 2**62}  # fmt: skip
+    held.take(ServersData((HeldRow("uploads", values),)))
+    shown = {one.column: one for one in held.tables[0].rows[0]}
+    assert held.tables[0].name == "uploads"
+    assert (shown["size"].what, shown["size"].value) == ("اندازه", "۳۴۳ بایت")
+    assert "۱۴۰۲" in shown["time"].value
+    assert shown["whole"].value == "بله"
+    assert shown["of_later"].what == ""
+    assert shown["of_later"].value == Words("fa").digits(2**62) == shown["expires"].value
+    columns = {str(c.name) for section in SECTIONS for c in section.table.c}
+    for name in (*columns, "device", "network", "unacknowledged"):
+        assert column(name, Words("en")), f"no words for {name}"
+        assert column(name, Words("fa")) != column(name, Words("en"))
 
 
 def test_an_account_is_deleted_only_by_its_typed_name() -> None:

@@ -4,6 +4,7 @@ import time
 import tkinter as tk
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tkinter import ttk
 
 import pytest
 from msgspec.structs import replace
@@ -218,6 +219,20 @@ def test_a_lock_takes_cards_and_menus_away(stage: Stage, what: str) -> None:
     for _ in range(5):
         stage.press(app, "Tab")
         assert str(app.root.focus_get()).startswith(str(lock_view))
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_signs_of_choices_stand_where_reading_starts_and_grow(stage: Stage, language: str) -> None:
+    """Profiles to choose from: the sign is before the text, and as large as letters of 150 %."""
+    profiles = [KnownProfile(Path(f"/p/{name}"), name, "") for name in ("alice", "carol")]
+    app = stage.open(FakeAccounts(FakeEngine(), profiles), None, Settings(language, text_size=150))
+    first = next(one for one in _all(app.root) if isinstance(one, ttk.Radiobutton))
+    stage.until(first.winfo_ismapped, "shown")
+    wide, middle = first.winfo_width(), first.winfo_height() // 2
+    places = [x for x in range(wide) if first.identify(x, middle).endswith("sign")]
+    assert len(places) >= app.ui.line_height * 0.9
+    assert (min(places) > wide // 2) == (language == "fa")
+    assert str(app.root.getvar("chosen_profile")) == "/p/alice"
 
 
 def test_persian_is_joined_wherever_people_write_it(stage: Stage) -> None:

@@ -3,26 +3,39 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from secure_chat.client.api import Engine
 from secure_chat.client.events import AccountDeletion, Event, ServersData
-from secure_chat.client.held_words import title
+from secure_chat.client.held_words import MOMENTS, SIZES, column, title
 from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.clock import Times
+from secure_chat.client.presenter.files import size_in_words
 from secure_chat.client.presenter.jobs import Job, failure_words
 from secure_chat.client.text import one_line
-from secure_chat.protocol.held import HeldRow
+from secure_chat.protocol.held import HeldRow, Value
 
 _LONGEST_VALUE = 90  # characters; the command line's JSON has all of them
+_LATEST_MS = 4_102_444_800_000  # the year 2100: a server may claim any number
 _MOST_ROWS = 30  # of one table: one-time keys come in hundreds
+
+
+class HeldValue(NamedTuple):
+    """A value: what it is, in words; the column's name at the server; the value."""
+
+    what: str
+    column: str
+    value: str
 
 
 @dataclass(frozen=True)
 class HeldTable:
-    """What the server holds of one kind: each row as (column, value) pairs."""
+    """What the server holds of one kind; ``name`` is the table's name there."""
 
     title: str
+    name: str
     count: str
-    rows: tuple[tuple[tuple[str, str], ...], ...]
+    rows: tuple[tuple[HeldValue, ...], ...]
     more: str = ""  # how many rows are not shown
 
 
@@ -31,6 +44,7 @@ class Held:
 
     def __init__(self, engine: Engine, words: Words) -> None:
         self._ = words
+        self._times = Times(words)
         self._engine = engine
         self.busy = False
         self.problem = ""
@@ -54,17 +68,30 @@ class Held:
 
     def _table(self, name: str, rows: list[HeldRow]) -> HeldTable:
         shown = tuple(
-            tuple((column, _shown(value)) for column, value in row.values.items())
+            tuple(
+                HeldValue(column(name, self._), one_line(name, 100), self._shown(name, value))
+                for name, value in row.values.items()
+            )
             for row in rows[:_MOST_ROWS]
         )
         left = len(rows) - len(shown)
         more = self._.plural("{number} more row", "{number} more rows", left) if left else ""
         count = self._.plural("{number} row", "{number} rows", len(rows))
-        return HeldTable(one_line(title(name, self._), 100), count, shown, more)
+        said = title(name, self._)
+        return HeldTable(one_line(said, 100), one_line(name, 100), count, shown, more)
 
-
-def _shown(value: object) -> str:
-    return "–" if value is None else one_line(str(value), _LONGEST_VALUE)
+    def _shown(self, name: str, value: Value) -> str:
+        if value is None:
+            return "–"
+        if isinstance(value, bool):
+            return self._("Yes") if value else self._("No")
+        if isinstance(value, str):
+            return one_line(value, _LONGEST_VALUE)
+        if name in SIZES:
+            return size_in_words(value, self._)
+        if name in MOMENTS and 0 < value < _LATEST_MS:
+            return self._times.full(value)
+        return self._.digits(value)
 
 
 class Deleting:

@@ -121,6 +121,6 @@ def avatar(parent: tk.Misc, ui: Ui, name: str) -> tk.Canvas:
     tint = AVATARS[sum(name.encode()) % len(AVATARS)]
     Pen(canvas, ui.discs, ui.colors).disc(middle, middle, size, tint)
     canvas.create_text(
-        middle, middle, text=name[:1].upper(), font=ui.fonts["title"], fill="#ffffff"
+        middle, middle, text=ui.drawable(name)[:1].upper(), font=ui.fonts["title"], fill="#ffffff"
     )
     return canvas

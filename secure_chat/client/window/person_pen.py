@@ -127,7 +127,7 @@ class PersonPen:
         tint = AVATARS[sum(row.user_id.encode()) % len(AVATARS)]
         self._pen.disc(x, middle, 2 * half, colors.line if row.request else tint, ground)
         self._canvas.create_text(
-            x, middle, text="?" if row.request else row.user_id[:1].upper(),
+            x, middle, text="?" if row.request else ui.drawable(row.user_id)[:1].upper(),
             font=ui.fonts["title"], fill=colors.text if row.request else "#ffffff",
         )  # fmt: skip
         if row.online and not row.blocked:

@@ -7,7 +7,7 @@ from tkinter import ttk
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Options
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
-from secure_chat.client.window import choosing
+from secure_chat.client.window import choosing, toggles
 from secure_chat.client.window.pages.page import descendants
 from secure_chat.client.window.pages.strength_bar import StrengthBar
 from secure_chat.client.window.ui import Ui
@@ -176,19 +176,12 @@ class SignInView(tk.Frame):
         self._busy.append(self._button)
 
     def _profile(self, parent: tk.Frame, profile: KnownProfile) -> None:
-        ui, colors = self._ui, self._ui.colors
-        choice = tk.Radiobutton(
-            parent, text="  ·  ".join(filter(None, (profile.name, profile.server))),
-            value=str(profile.folder),
-            variable=_CHOICE,  # type: ignore[arg-type]
+        choice = toggles.radio(
+            parent, self._ui, "  ·  ".join(filter(None, (profile.name, profile.server))),
+            variable=_CHOICE, value=str(profile.folder),
             command=lambda: self._choose_profile(profile),
-            font=ui.fonts["text"],
-            background=colors.surface, foreground=colors.text, activebackground=colors.surface,
-            activeforeground=colors.accent, selectcolor=colors.surface, anchor="w", borderwidth=0,
-            highlightthickness=2, highlightbackground=colors.surface, highlightcolor=colors.accent,
-            padx=ui.px(2), pady=ui.px(3),
         )  # fmt: skip
-        choice.pack(fill="x")
+        choice.pack(anchor=self._ui.start_anchor)
 
     def _build_foot(self, body: tk.Frame) -> None:
         ui = self._ui

@@ -6,8 +6,14 @@ A disc becomes a small PNG with an alpha channel, made once for each colour and 
 import struct
 import tkinter as tk
 import zlib
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
+Coverage = list[bytes]
+"""How much of each pixel is covered, 0 to 255, row by row."""
+Layer = tuple[str, Coverage]
+"""A colour, and where it is."""
 _STEPS = 4  # samples a side of a pixel
 _TRUECOLOR_ALPHA = 6
 _PIXEL = 4  # bytes
@@ -73,6 +79,16 @@ class Discs:
                 rows[:radius] + middle + rows[-radius:], len(rows[0]) // _PIXEL
             )
         return self._boxes[key]
+
+    def stacked(self, ground: str, layers: Sequence[Layer]) -> str:
+        """One colour over another, on a ground of one colour."""
+        size = len(layers[0][1])
+        rows = [[_rgb(ground)] * size for _ in range(size)]
+        for color, coverage in layers:
+            ink = _rgb(color)
+            for row, shares in zip(rows, coverage, strict=True):
+                row[:] = [_mixed(ink, under, a) for under, a in zip(row, shares, strict=True)]
+        return self._png([b"".join(pixel + b"\xff" for pixel in row) for row in rows], size)
 
     def _image(self, color: str, alpha: list[bytes], ground: str = "") -> str:
         ink = _rgb(color)
@@ -146,19 +162,70 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 @lru_cache(64)
-def _coverage(diameter: int) -> list[bytes]:
-    """How much of each pixel a disc covers, 0 to 255."""
-    radius = diameter / 2
+def _coverage(diameter: int) -> Coverage:
+    """A disc's."""
+    return circle(diameter, 0)
+
+
+def circle(size: int, inset: float) -> Coverage:
+    """A disc in a square of ``size``, so far from its edges."""
+    middle, radius = size / 2, size / 2 - inset
+    half = (size + 1) // 2  # the other quarters are this one's reflections
+    squares = [
+        [(place + (step + 0.5) / _STEPS - middle) ** 2 for step in range(_STEPS)]
+        for place in range(half)
+    ]
+    most, samples = radius * radius, _STEPS**2
+    quarter = [
+        bytes(
+            sum([a + b <= most for a in across for b in down]) * 255 // samples
+            for across in squares
+        )
+        for down in squares
+    ]
+    left = [row + row[: size // 2][::-1] for row in quarter]
+    return left + left[: size // 2][::-1]
+
+
+def box(size: int, inset: float, radius: float) -> Coverage:
+    """A square with round corners in a square of ``size``."""
+    low, high = inset + radius, size - inset - radius
+
+    def inside(x: float, y: float) -> bool:
+        dx, dy = max(low - x, x - high, 0.0), max(low - y, y - high, 0.0)
+        return dx * dx + dy * dy <= radius * radius
+
+    return _sampled(size, inside)
+
+
+def stroke(size: int, points: Sequence[tuple[float, float]], width: float) -> Coverage:
+    """A line through points that are given in parts of ``size``, with round ends."""
+    ends = [(x * size, y * size) for x, y in points]
+
+    def inside(x: float, y: float) -> bool:
+        return any(
+            _distance_squared(x, y, one, two) <= width * width / 4 for one, two in pairwise(ends)
+        )
+
+    return _sampled(size, inside)
+
+
+def _distance_squared(
+    x: float, y: float, one: tuple[float, float], two: tuple[float, float]
+) -> float:
+    """From a point to a line between two others."""
+    dx, dy = two[0] - one[0], two[1] - one[1]
+    along = ((x - one[0]) * dx + (y - one[1]) * dy) / (dx * dx + dy * dy)
+    along = max(0.0, min(1.0, along))
+    return (x - one[0] - along * dx) ** 2 + (y - one[1] - along * dy) ** 2
+
+
+def _sampled(size: int, inside: Callable[[float, float], bool]) -> Coverage:
     offsets = [(step + 0.5) / _STEPS for step in range(_STEPS)]
-    rows = []
-    for y in range(diameter):
-        row = bytearray()
-        for x in range(diameter):
-            inside = sum(
-                (x + dx - radius) ** 2 + (y + dy - radius) ** 2 <= radius * radius
-                for dx in offsets
-                for dy in offsets
-            )
-            row.append(inside * 255 // _STEPS**2)
-        rows.append(bytes(row))
-    return rows
+    return [
+        bytes(
+            sum(inside(x + dx, y + dy) for dx in offsets for dy in offsets) * 255 // _STEPS**2
+            for x in range(size)
+        )
+        for y in range(size)
+    ]

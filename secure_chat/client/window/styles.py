@@ -47,7 +47,6 @@ class Styles:
         self._buttons()
         self._fields()
         self._scrollbars()
-        self._switches()
 
     def _buttons(self) -> None:
         c, style, px = self._colors, self._style, self._px
@@ -102,27 +101,6 @@ class Styles:
                 darkcolor=hidden,
             )  # fmt: skip
 
-    def _switches(self) -> None:
-        c, style, px = self._colors, self._style, self._px
-        style.configure(
-            "Card.TCheckbutton", background=c.surface, foreground=c.text, focuscolor=c.accent,
-            indicatorbackground=c.surface, indicatorforeground=c.accent, padding=px(2),
-            indicatormargin=(px(5), 0, px(5), 0),
-            font=self._fonts["text"],
-        )  # fmt: skip
-        inside = [
-            ("Checkbutton.indicator", {"side": "right", "sticky": ""}),
-            ("Checkbutton.label", {"side": "right", "sticky": "nswe"}),
-        ]
-        focus = ("Checkbutton.focus", {"side": "right", "sticky": "w", "children": inside})
-        padding_around = ("Checkbutton.padding", {"sticky": "nswe", "children": [focus]})
-        style.layout("Rtl.Card.TCheckbutton", [padding_around])  # type: ignore[list-item]
-        style.map(
-            "Card.TCheckbutton",
-            background=[("active", c.surface)], foreground=[("disabled", c.muted)],
-            indicatorbackground=[("selected", c.surface), ("active", c.raised)],
-        )  # fmt: skip
-
     def _face(self, name: str, inside: str, face: Face) -> None:
         """Round corners for a kind of widget: its layout is an image that stretches."""
         radius, raised = self._px(8), self._colors.raised
@@ -136,6 +114,7 @@ class Styles:
                 ("focus", box(face.ground, face.focus, radius, 2)),
                 ("active", box(face.raised, face.border, radius, 1)),
                 border=radius, padding=2, sticky="nswe",
+                width=2 * radius, height=2 * radius,  # no larger for the size of its image
             )  # fmt: skip
         within = (inside, {"sticky": "nswe"})
         kind = inside.partition(".")[0]

@@ -214,7 +214,9 @@ class Ui:
         """The same style for where it stands: that is what round corners leave visible."""
         ground = str(parent.cget("background"))
         name = f"{ground.removeprefix('#')}.{style}"
-        ttk.Style(self.root).configure(name, background=ground)
+        made = ttk.Style(self.root)
+        made.configure(name, background=ground)
+        made.map(name, background=[("disabled", ground), ("active", ground)])  # clam has its own
         return name
 
     def has_glyph(self, picture: str) -> bool:

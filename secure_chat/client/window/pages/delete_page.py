@@ -6,6 +6,7 @@ from tkinter import ttk
 
 from secure_chat.client.events import Event
 from secure_chat.client.presenter.account import Deleting
+from secure_chat.client.window import toggles
 from secure_chat.client.window.pages.page import Page
 from secure_chat.client.window.ui import Ui
 
@@ -45,13 +46,8 @@ class DeletePage(Page):
         )
         self.name = self.field(card, ui.words("Type the account's name to go on"))
         self.setvar(_ALSO_HERE, "0")
-        self._also = ttk.Checkbutton(
-            card, text=ui.say(ui.words("Remove keys and history from this device too")),
-            variable=_ALSO_HERE,  # type: ignore[arg-type]
-            onvalue="1", offvalue="0", style="Card.TCheckbutton",
-        )  # fmt: skip
-        if ui.words.rtl:
-            self._also.configure(style="Rtl.Card.TCheckbutton")
+        text = ui.words("Remove keys and history from this device too")
+        self._also = toggles.check(card, ui, text, variable=_ALSO_HERE)
         self._also.pack(anchor=ui.start_anchor, pady=(ui.px(12), 0))
         self._delete, self._stay = self.buttons(
             card,

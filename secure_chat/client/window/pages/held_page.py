@@ -5,9 +5,11 @@ from collections.abc import Callable
 from tkinter import ttk
 
 from secure_chat.client.events import Event
-from secure_chat.client.presenter.account import Held, HeldTable
+from secure_chat.client.presenter.account import Held, HeldTable, HeldValue
 from secure_chat.client.window.pages.page import Page
 from secure_chat.client.window.ui import Ui
+
+_WORDS = 210  # the width of what says what it is, designed
 
 
 class HeldPage(Page):
@@ -67,21 +69,33 @@ class HeldPage(Page):
     def _table(self, table: HeldTable) -> None:
         ui = self.ui
         card = self.card(table.title, self._tables)
-        self.small(card, table.count)
+        self.small(card, f"{table.count} · {table.name}")
         for row in table.rows:
             grid = ui.frame(card, ui.colors.surface)
-            grid.pack(fill="x", pady=(ui.px(8), 0))
-            for place, (column, value) in enumerate(row):
-                # Columns and values are the server's own, from left to right in every language.
-                for at, text, color in ((0, column, ui.colors.muted), (1, value, ui.colors.text)):
-                    shown = ui.layout("mono_small").wrap(
-                        ui.drawable(text), self.wrap - ui.px(190) if at else ui.px(180), rtl=False
-                    )
-                    tk.Label(
-                        grid, text="\n".join(line.text for line in shown), justify="left",
-                        font=ui.fonts["mono_small"], foreground=color, borderwidth=0,
-                        background=ui.colors.surface, anchor="nw",
-                    ).grid(row=place, column=at, sticky="nw", padx=(0, ui.px(10)))  # fmt: skip
-            grid.columnconfigure(0, minsize=ui.px(170))
+            grid.pack(fill="x", pady=(ui.px(10), 0))
+            for place, value in enumerate(row):
+                self._value(grid, place, value)
+            words, values = (1, 0) if ui.words.rtl else (0, 1)
+            grid.columnconfigure(words, minsize=ui.px(_WORDS))
+            grid.columnconfigure(values, weight=1)
         if table.more:
             self.small(card, table.more)
+
+    def _value(self, grid: tk.Frame, place: int, held: HeldValue) -> None:
+        """What it is, with the column's name at the server under it, beside the value."""
+        ui, colors = self.ui, self.ui.colors
+        words, values = (1, 0) if ui.words.rtl else (0, 1)
+        what = ui.frame(grid, colors.surface)
+        what.grid(row=place, column=words, sticky="ne" if ui.words.rtl else "nw", pady=ui.px(2))
+        if held.what:
+            ui.label(what, held.what, font="small", wrap=ui.px(_WORDS - 10)).pack(
+                anchor=ui.start_anchor
+            )
+        ui.label(what, held.column, font="mono_small", color=colors.muted).pack(
+            anchor=ui.start_anchor
+        )
+        room = self.wrap - ui.px(_WORDS + 10)
+        ui.label(grid, held.value, font="small", wrap=room).grid(
+            row=place, column=values, sticky="ne" if ui.words.rtl else "nw", pady=ui.px(2),
+            padx=ui.px(10),
+        )  # fmt: skip
