@@ -36,7 +36,7 @@ from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import is_contact_link
 
 _log = logging.getLogger(__name__)
-_POLL_MS = 40
+_POLL_MS, _POLL_SIGN_IN_MS = 40, 10  # whoever signs in waits for it
 _SIZE, _SMALLEST = (1120, 720), (760, 600)
 
 
@@ -305,7 +305,8 @@ class App:
         try:
             self._poll()
         finally:  # one bad event must not stop the clock
-            self._clock = self.root.after(_POLL_MS, self._tick)
+            wait = _POLL_SIGN_IN_MS if isinstance(self.screen, SignInView) else _POLL_MS
+            self._clock = self.root.after(wait, self._tick)
 
     def _poll(self) -> None:
         if self.chat is not None and isinstance(self.screen, ChatView):
