@@ -22,7 +22,11 @@ _ROOT = Path(__file__).resolve().parent.parent
 _CLIENT = _ROOT / "secure_chat" / "client"
 _ERRORS = _ROOT / "secure_chat" / "errors.py"
 _PACKAGE = _CLIENT.parent
-_REASONED = [_CLIENT, _PACKAGE / "protocol", _PACKAGE / "crypto", _PACKAGE / "channel.py"]
+REASONED = [
+    *(_CLIENT, _PACKAGE / "protocol", _PACKAGE / "crypto"),
+    *(_PACKAGE / name for name in ("channel.py", "openssl.py", "tls.py")),
+]
+_REASON_TABLES = {"_REASONS", "_REFUSALS", "_ALERTS"}
 _LOCALE = _CLIENT / "locale"
 _TEMPLATE = _LOCALE / "secure_chat.pot"
 _MAGIC = 0x950412DE
@@ -51,7 +55,7 @@ def find_keys() -> list[Key]:
     for path in sorted((_CLIENT / "engine").glob("*.py")):
         found |= dict.fromkeys(_sentences_in(ast.parse(path.read_text("utf-8"))))
     found |= dict.fromkeys(_error_keys(ast.parse(_ERRORS.read_text("utf-8"))))
-    for place in _REASONED:
+    for place in REASONED:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             found |= dict.fromkeys(_reasons_in(ast.parse(path.read_text("utf-8"))))
     return list(found)
@@ -88,13 +92,13 @@ def _error_keys(tree: ast.AST) -> Iterator[Key]:
         if any(isinstance(target, ast.Name) and target.id == "template" for target in targets):
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             text = _text_of(node.value) if node.value is not None else ""
-            if text.strip("{}").isidentifier():
-                continue  # nothing but a fact
+            if not text or text.strip("{}").isidentifier():
+                continue  # nothing, or nothing but a fact
             yield Key(text)
 
 
 def _reasons_in(tree: ast.AST) -> Iterator[Key]:
-    """``reason="…"`` of any error, what `_failed` is told, and what `_reason` finds in a table."""
+    """Why something failed: ``reason="…"``, ``Reason("…")``, and what functions and tables say."""
     for node in ast.walk(tree):
         texts: list[ast.expr] = []
         match node:
@@ -104,11 +108,15 @@ def _reasons_in(tree: ast.AST) -> Iterator[Key]:
                 texts = values[:1]
             case ast.Call(func=ast.Attribute(attr="_failed"), args=args):
                 texts = args
-            case ast.FunctionDef(name="_reason"):
+            case ast.Call(func=ast.Name(id="Reason"), args=args):
+                texts = args
+            case ast.FunctionDef(name="_reason" | "explain"):
                 texts = [one.value for one in ast.walk(node)
                          if isinstance(one, ast.Return) and one.value is not None]  # fmt: skip
-            case ast.Assign(targets=[ast.Name(id="_REASONS")], value=ast.Dict(values=values)):
-                texts = values
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)):
+                texts = values if name in _REASON_TABLES else []
+            case ast.Assign(targets=[ast.Name(id="reason")], value=value):
+                texts = [value]
         yield from (Key(text.removesuffix(": ")) for one in texts if (text := _text_of(one)))
 
 

@@ -10,7 +10,7 @@ message id for translation); its keyword arguments fill the template and stay re
 """
 
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 
 class Code(StrEnum):
@@ -130,6 +130,24 @@ CODES: dict[Code, CodeInfo] = {
     Code.ACCOUNT_DELETED: CodeInfo("This account was deleted.", closes=True),
     Code.SHUTTING_DOWN: CodeInfo("The server is stopping.", closes=True, retry=True),
 }
+
+
+class Reason(str):
+    """Why something failed, as an English text that knows its template and its facts.
+
+    A reason with nothing to fill in is a plain string. Both are translated where they are shown.
+    """
+
+    __slots__ = ("facts", "template")
+
+    def __new__(cls, template: str, /, **facts: object) -> Self:
+        """``template`` with ``{name}`` filled from ``facts``."""
+        made = super().__new__(cls, template.format(**facts))
+        made.template, made.facts = template, facts
+        return made
+
+    template: str
+    facts: dict[str, object]
 
 
 class SecureChatError(Exception):
@@ -336,7 +354,7 @@ class BadPrekey(PeerError):
 class BadBundle(PeerError):
     """A claimed key bundle that no session may be started with."""
 
-    template = "The keys of {address} are not acceptable: {reason}."
+    template = "The keys of {address} are not acceptable: {reason}"
 
 
 class BadCurveKey(PeerError):

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from OpenSSL import SSL, crypto
 
-from secure_chat.errors import BadCertificateFile, CertificateRefused
+from secure_chat.errors import BadCertificateFile, CertificateRefused, Reason
 from secure_chat.protocol.invite import Pin
 from secure_chat.protocol.signing import EXPORTER_LABEL, EXPORTER_SIZE
 
@@ -206,8 +206,8 @@ class _AuthorityCheck:
         self, _tls: SSL.Connection, _certificate: crypto.X509, code: int, _depth: int, ok: int
     ) -> bool:
         if not ok:
-            reason = _REFUSALS.get(code, f"its certificate failed check {code} of OpenSSL")
-            raise CertificateRefused(server=self._host, reason=reason)
+            other = Reason("its certificate failed check {code} of OpenSSL", code=code)
+            raise CertificateRefused(server=self._host, reason=_REFUSALS.get(code, other))
         return True
 
 
@@ -296,5 +296,5 @@ def explain(error: BaseException) -> str:
         return os.strerror(number).lower() if isinstance(number, int) else str(text)
     for entry in error.args[0] if error.args and isinstance(error.args[0], list) else ():
         if reason := entry[-1]:
-            return _ALERTS.get(reason, f"TLS reports: {reason}")
+            return _ALERTS.get(reason) or Reason("TLS reports: {what}", what=reason)
     return "TLS failed without saying why"

@@ -28,6 +28,7 @@ from secure_chat.errors import (
     ConnectFailed,
     ConnectionLost,
     ProtocolError,
+    Reason,
     Refused,
     SecureChatError,
     WrongServer,
@@ -217,7 +218,7 @@ class Link:
 
     def _lost(self, lost: ConnectionLost) -> ConnectionLost:
         if self._decoder.holds_partial_frame:  # truncated: the part is never processed
-            return ConnectionLost(reason=f"{lost.facts['reason']}, within a message")
+            return ConnectionLost(reason=Reason("{reason}, within a message", **lost.facts))
         return lost
 
     def _flush(self) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Final, Self, TypeAlias
 
-from secure_chat.errors import SecureChatError
+from secure_chat.errors import Reason, SecureChatError
 
 Fact: TypeAlias = "str | int | float | Said"
 _BEGINNING: Final = '{"template":'
@@ -88,4 +88,6 @@ def _plain(facts: Mapping[str, Fact]) -> dict[str, object]:
 def _fact(value: object) -> Fact:
     if isinstance(value, SecureChatError):
         return Said.of(value)
+    if isinstance(value, Reason):
+        return Said(value.template, **value.facts)
     return value if isinstance(value, str | int | float) else str(value)

@@ -11,7 +11,7 @@ from secure_chat.crypto.keys import (
 )
 from secure_chat.crypto.rng import Random, draw_other
 from secure_chat.crypto.verify import check_manifest
-from secure_chat.errors import BadManifest
+from secure_chat.errors import BadManifest, Reason
 from secure_chat.protocol import signing
 from secure_chat.protocol.addresses import DeviceAddress, DeviceName, UserId
 from secure_chat.protocol.manifest import DeviceEntry, Manifest
@@ -107,5 +107,6 @@ def peer_from_manifest(
     )
     entry = manifest.device(address.device)
     if entry is None:
-        raise BadManifest(user_id=address.user_id, reason=f"it lists no device {address.device}")
+        reason = Reason("it lists no device {device}", device=address.device)
+        raise BadManifest(user_id=address.user_id, reason=reason)
     return PeerDevice(address, server_id, account_key, entry, manifest.counter), manifest

@@ -340,7 +340,7 @@ class PeerSessions:
             ]
             reader.finish()
         except (BadEncoding, BadAddress) as wrong:
-            raise BadSessionState(reason=str(wrong)) from wrong
+            raise BadSessionState(reason="it is malformed") from wrong
         return loaded
 
 

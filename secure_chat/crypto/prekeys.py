@@ -102,11 +102,10 @@ def check_bundle(keys: Keys, address: DeviceAddress, server_id: ServerId, now_ms
     """
     try:
         if keys.device != address.device:
-            raise BadBundle(address=address, reason="they are of another device")
+            raise BadBundle(address=address, reason="They are of another device.")
         return _checked(keys, address, server_id, now_ms)
     except (BadSignature, BadManifest, BadPrekey, BadCurveKey, BadEncoding, BadAddress) as wrong:
-        reason = str(wrong).rstrip(".")
-        raise BadBundle(address=address, reason=reason[:1].lower() + reason[1:]) from wrong
+        raise BadBundle(address=address, reason=wrong) from wrong
 
 
 def _checked(keys: Keys, address: DeviceAddress, server_id: ServerId, now_ms: int) -> Bundle:

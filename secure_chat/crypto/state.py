@@ -20,7 +20,7 @@ from secure_chat.crypto.keys import RatchetPrivate
 from secure_chat.crypto.pq_step import Answering, Offering, PqState
 from secure_chat.crypto.ratchet import Ratchet, ReceivingChain, SendingChain
 from secure_chat.crypto.skipped import SkippedKeys
-from secure_chat.errors import BadEncoding, BadSessionState, NewerSessionState
+from secure_chat.errors import BadEncoding, BadSessionState, NewerSessionState, Reason
 from secure_chat.protocol.encoding import Reader, u8, u32, u64
 
 VERSION = 2
@@ -69,7 +69,7 @@ def check_version(version: int) -> None:
     if version > VERSION:
         raise NewerSessionState(version=version, known=VERSION)
     if version not in _SKIPPED:
-        raise BadSessionState(reason=f"there is no version {version} of it")
+        raise BadSessionState(reason=Reason("there is no version {version} of it", version=version))
 
 
 def decode_ratchet(reader: Reader, version: int) -> Ratchet:

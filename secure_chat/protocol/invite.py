@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from msgspec import Struct
 
-from secure_chat.errors import BadAddress, BadContactLink, BadEncoding, BadInviteLink
+from secure_chat.errors import BadAddress, BadContactLink, BadEncoding, BadInviteLink, Reason
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.encoding import b64url, from_b64url
@@ -53,10 +53,10 @@ class ServerAddress(Struct, frozen=True):
             parts = urlsplit(f"//{text.strip()}")
             host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise BadInviteLink(reason=f"{text!r} is no host:port") from None
+            raise BadInviteLink(reason=Reason("{text!r} is no host:port", text=text)) from None
         more = parts.path or parts.query or parts.fragment or parts.username is not None
         if more or port == 0 or not _is_host(host):
-            raise BadInviteLink(reason=f"{text!r} is no host:port")
+            raise BadInviteLink(reason=Reason("{text!r} is no host:port", text=text))
         return cls(host, DEFAULT_PORT if port is None else port)
 
 
@@ -153,7 +153,7 @@ def _read(text: str, known: set[str]) -> tuple[ServerAddress, dict[str, list[str
     if len(link) > _MAX_LINK or not link.isprintable():
         raise BadInviteLink(reason="it is too long or has unprintable characters")
     if not link.lower().startswith(f"{SCHEME}://"):
-        raise BadInviteLink(reason=f"it does not start with {SCHEME}://")
+        raise BadInviteLink(reason=Reason("it does not start with {scheme}", scheme=f"{SCHEME}://"))
     place, _, fragment = link[len(SCHEME) + 3 :].partition("#")
     return ServerAddress.parse(place.rstrip("/")), _values(fragment, known)
 
@@ -170,7 +170,7 @@ def _values(fragment: str, known: set[str]) -> dict[str, list[str]]:
     if values.get("v") != [VERSION]:
         raise BadInviteLink(reason="it is of a version that this program does not know")
     if unknown := sorted(set(values) - known):
-        raise BadInviteLink(reason=f"it has an unknown part {unknown[0]!r}")
+        raise BadInviteLink(reason=Reason("it has an unknown part {name!r}", name=unknown[0]))
     if len(values.get("pin", [])) > limits.PINS:
         raise BadInviteLink(reason="it has too many pins")
     return values
@@ -180,10 +180,10 @@ def _checked(kind: type[_B], text: str, name: str) -> _B:
     try:
         return kind.checked(from_b64url(text))
     except BadEncoding:
-        raise BadInviteLink(reason=f"its {name} is damaged") from None
+        raise BadInviteLink(reason=Reason("its {name} is damaged", name=name)) from None
 
 
 def _binary(kind: type[_B], texts: list[str], name: str) -> _B | None:
     if len(texts) > 1:
-        raise BadInviteLink(reason=f"it has more than one {name}")
+        raise BadInviteLink(reason=Reason("it has more than one {name}", name=name))
     return _checked(kind, texts[0], name) if texts else None

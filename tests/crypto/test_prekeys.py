@@ -227,7 +227,7 @@ def test_only_the_first_manifest_has_no_predecessor() -> None:
         )
         with pytest.raises(BadEncoding):
             decode_manifest(encoded)
-        with pytest.raises(BadBundle, match="malformed manifest"):
+        with pytest.raises(BadBundle, match="Malformed manifest"):
             check_bundle(keys, ADDRESS, SERVER, NOW)
 
 

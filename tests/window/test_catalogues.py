@@ -1,5 +1,6 @@
 """The catalogues: nothing untranslated, and the binary files as new as the texts."""
 
+import ast
 import gettext
 from pathlib import Path
 
@@ -12,16 +13,24 @@ from secure_chat.client.engine.missing import MISSING
 from secure_chat.client.i18n import LANGUAGES, Words, system_language
 from secure_chat.client.said import Said, kept, recall
 from secure_chat.errors import (
+    BadBundle,
+    BadManifest,
+    CertificateRefused,
     Code,
     ConnectFailed,
     ConnectionLost,
+    Reason,
     Refused,
     SecureChatError,
     TextTooLong,
     UndecryptableMessage,
     Unreadable,
 )
+from secure_chat.protocol.invite import InviteLink
 
+_FAILED_CHECK = "its certificate failed check {code} of OpenSSL"
+_CUT = "the other side cut the connection"
+_NO_DEVICE = "it lists no device {device}"
 CLIENT = Path(__file__).parents[2] / "secure_chat" / "client"
 FOLDER = CLIENT / "locale" / "fa" / "LC_MESSAGES"
 
@@ -105,6 +114,53 @@ def test_reasons_within_errors_speak_persian_too(reason: str) -> None:
     assert not set(said.replace("chat.example.org", "")) & set("abcdefghijklmnopqrstuvwxyz")
     assert "odd thing" in Words("fa").error(ConnectFailed(server="here", reason="odd thing"))
     assert reason in str(ConnectFailed(server="here", reason=reason))
+
+
+def _refusal(link: str) -> SecureChatError:
+    with pytest.raises(SecureChatError) as refused:
+        InviteLink.parse(link)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(_refusal(f"securechat://{rest}") for rest in ("a b/#v=1", "h/#v=1&x=1", "h/#v=1&id=A")),
+        _refusal("https://h"),
+        CertificateRefused(server="1.2.3.4", reason=Reason(_FAILED_CHECK, code=23)),
+        ConnectionLost(reason=Reason("{reason}, within a message", reason=_CUT)),
+        BadBundle(address=1, reason=BadManifest(user_id=2, reason=Reason(_NO_DEVICE, device=3))),
+    ],
+    ids=str,
+)
+def test_reasons_with_facts_speak_persian_too(error: SecureChatError) -> None:
+    """Of a link, a certificate, a connection and keys: what stands in them is filled in after the
+    translation."""
+    said = Words("fa").error(error)
+    for fact in ("'a b'", "host:port", "'x'", "securechat://", "OpenSSL", "id"):
+        said = said.replace(fact, "")
+    assert said
+    assert not set(said) & set("abcdefghijklmnopqrstuvwxyz")
+
+
+def test_no_reason_of_the_clients_side_is_made_up_before_it_is_translated() -> None:
+    """Every reason with something to fill in is a `Reason`, so that a catalogue can know it."""
+    made_up = [
+        f"{path.name}:{node.value.lineno}"
+        for place in catalogues.REASONED
+        for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "reason"
+        if isinstance(node.value, ast.JoinedStr)
+        if path.name not in _EXCEPTED
+    ]
+    assert made_up == []
+
+
+_EXCEPTED = {
+    "tls.py",  # a server's own certificates and keys, which its operator reads
+    "grammar.py",  # argparse speaks, in words that were translated before
+}
 
 
 @pytest.mark.parametrize("sentence", [

@@ -7,7 +7,7 @@ write is ever taken in.
 import unicodedata
 
 from secure_chat.client.content.characters import is_drawn
-from secure_chat.errors import BadName, BadReaction, BadText, BadTimer, TextTooLong
+from secure_chat.errors import BadName, BadReaction, BadText, BadTimer, Reason, TextTooLong
 from secure_chat.protocol import limits
 
 EDITS = 100
@@ -93,7 +93,7 @@ def checked_name(name: str) -> str:
     except UnicodeEncodeError:
         raise BadName(reason="it has half of a surrogate pair") from None
     if len(name) > NAME_POINTS or len(name.encode()) > NAME_BYTES:
-        raise BadName(reason=f"it is longer than {NAME_POINTS} characters")
+        raise BadName(reason=Reason("it is longer than {most} characters", most=NAME_POINTS))
     clean = cleaned_name(name)
     if name.strip() and not clean:
         raise BadName(reason="nothing in it can be seen")

@@ -23,6 +23,7 @@ from secure_chat.crypto.rng import Random
 from secure_chat.errors import (
     BadEncoding,
     BadPassword,
+    Reason,
     VaultDamaged,
     WeakVaultKey,
     WrongPassword,
@@ -113,8 +114,11 @@ def _check(file: _KeyFile, salt: bytes, nonce: bytes) -> None:
         raise VaultDamaged(what="key.json has a wrong salt or nonce")
     if file.passes < MIN_PASSES or file.memory < MIN_MEMORY:
         raise WeakVaultKey(
-            reason=f"it asks for {file.passes} passes over {file.memory} bytes, "
-            f"below {MIN_PASSES} over {MIN_MEMORY}"
+            reason=Reason(
+                "it asks for less work than {passes} passes over {memory} bytes",
+                passes=MIN_PASSES,
+                memory=MIN_MEMORY,
+            )
         )
     if file.passes > _MAX_PASSES or file.memory > _MAX_MEMORY:
         raise WeakVaultKey(reason="it asks for more work than this machine can do")
