@@ -22,6 +22,11 @@ def _codes() -> Counter[Code]:
     return Counter()
 
 
+def _told(metric: str, text: str) -> Meta:
+    """What operators read: the name in metrics, without prefix and ``_total``, and a sentence."""
+    return Meta(title=metric, description=text)
+
+
 def _classes() -> list[int]:
     return [0] * (len(COMMIT_BUCKETS) + 1)
 
@@ -32,29 +37,45 @@ class Counters(Struct, kw_only=True):
     started: float = msgspec.field(default_factory=time.monotonic)
 
     # the handshake thread
-    handshakes: Annotated[int, Meta(description="TLS handshakes completed")] = 0
-    handshakes_failed: Annotated[int, Meta(description="TLS handshakes failed or given up")] = 0
+    handshakes: Annotated[int, _told("handshakes", "TLS handshakes that were completed.")] = 0
+    handshakes_failed: Annotated[
+        int, _told("handshakes_failed", "TLS handshakes that failed or were given up.")
+    ] = 0
     # the I/O thread
-    bytes_received: Annotated[int, Meta(description="bytes of frames received, without TLS")] = 0
-    bytes_sent: Annotated[int, Meta(description="bytes of frames sent, without TLS")] = 0
-    logins: Annotated[int, Meta(description="logins and registrations")] = 0
-    accepted: Annotated[int, Meta(description="messages accepted from senders")] = 0
-    delivered: Annotated[int, Meta(description="messages acknowledged by their device")] = 0
-    expired: Annotated[int, Meta(description="messages deleted after the retention time")] = 0
+    bytes_received: Annotated[
+        int, _told("received_bytes", "Bytes of frames that were received, without TLS.")
+    ] = 0
+    bytes_sent: Annotated[
+        int, _told("sent_bytes", "Bytes of frames that were sent, without TLS.")
+    ] = 0
+    logins: Annotated[int, _told("logins", "Logins and registrations.")] = 0
+    accepted: Annotated[
+        int, _told("messages_accepted", "Messages that were accepted from their senders.")
+    ] = 0
+    delivered: Annotated[
+        int, _told("messages_delivered", "Messages that their device has acknowledged.")
+    ] = 0
+    expired: Annotated[
+        int, _told("messages_expired", "Messages that were deleted after the retention time.")
+    ] = 0
     refusals: Annotated[
-        Counter[Code], Meta(description="requests refused with an error, by its code")
+        Counter[Code],
+        _told("requests_refused", "Requests that were refused with an error, by its code."),
     ] = msgspec.field(default_factory=_codes)
     farewells: Annotated[
-        Counter[Code], Meta(description="connections that the server closed, by the code it said")
+        Counter[Code],
+        _told(
+            "connections_closed", "Connections that the server closed, by the code that it said."
+        ),
     ] = msgspec.field(default_factory=_codes)
     # the writer thread
-    stored: Annotated[int, Meta(description="messages written to disk")] = 0
-    commits: Annotated[int, Meta(description="commits, each with one fsync")] = 0
+    stored: Annotated[int, _told("messages_stored", "Messages that were written to disk.")] = 0
+    commits: Annotated[int, _told("commits", "Commits, each with one fsync.")] = 0
     commit_seconds: Annotated[float, Meta(description="seconds spent in commits")] = 0.0
     commit_times: Annotated[
         list[int], Meta(description="commits by how long they took, in classes of seconds")
     ] = msgspec.field(default_factory=_classes)
-    commits_failed: Annotated[int, Meta(description="commits that the disk refused")] = 0
+    commits_failed: Annotated[int, _told("commits_failed", "Commits that the disk refused.")] = 0
 
     def committed(self, seconds: float) -> None:
         """A commit has taken so long. For the writer thread."""

@@ -26,7 +26,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from secure_chat import __version__, tls
-from secure_chat.errors import BadCertificateFile, ListenFailed
+from secure_chat.errors import BadCertificateFile, Code, ListenFailed
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.server import machine
 from secure_chat.server.commands.operation import Place, Running
@@ -66,19 +66,25 @@ class _Numbers(Collector):
 
     def _gauges(self) -> Iterator[Metric]:
         store, running = self._place.store, self._running
-        info = GaugeMetricFamily(f"{_PREFIX}info", "the program's version", labels=["version"])
+        info = GaugeMetricFamily(
+            f"{_PREFIX}build_info", "The program's version.", labels=["version"]
+        )
         info.add_metric([__version__], 1)
         yield info
-        yield _gauge("uptime_seconds", "since the start", store.counters.uptime)
-        yield _gauge("connections", "established, logged in or not", running.net.connections)
-        yield _gauge("logged_in", "devices that are logged in", running.hub.logged_in)
-        yield _gauge("handshakes_under_way", "TLS handshakes", running.net.handshakes)
+        yield _gauge("uptime_seconds", "Time since the server's start.", store.counters.uptime)
+        yield _gauge(
+            "connections", "Connections that stand, logged in or not.", running.net.connections
+        )
+        yield _gauge("logged_in", "Devices that are logged in.", running.hub.logged_in)
+        yield _gauge(
+            "handshakes_under_way", "TLS handshakes that have begun.", running.net.handshakes
+        )
         with contextlib.suppress(BadCertificateFile):
             ends = tls.load_certificates(self._place.config.cert)[0].not_valid_after_utc
-            text = "when the certificate expires, in seconds since 1970"
+            text = "When the certificate expires, in seconds since 1970."
             yield _gauge("certificate_expiry_timestamp_seconds", text, ends.timestamp())
         queues = GaugeMetricFamily(
-            f"{_PREFIX}queue_length", "work that waits for a thread of the store", labels=["queue"]
+            f"{_PREFIX}queue_length", "Work that waits for a thread of the store.", labels=["queue"]
         )
         for name, length in store.queues().items():
             queues.add_metric([name], length)
@@ -86,17 +92,27 @@ class _Numbers(Collector):
 
     def _stored(self) -> Iterator[Metric]:
         held = self._fresh_held()
-        yield _gauge("accounts", "accounts", held.accounts)
-        yield _gauge("accounts_disabled", "of them disabled", held.disabled)
-        yield _gauge("devices", "devices of all accounts", held.devices)
-        yield _gauge("mailbox_messages", "messages that wait on disk", held.queued_messages)
-        yield _gauge("mailbox_bytes", "their encrypted bytes", held.queued_bytes)
+        yield _gauge("accounts", "Accounts, disabled ones too.", held.accounts)
+        yield _gauge("accounts_disabled", "Accounts that the operator has disabled.", held.disabled)
+        yield _gauge("devices", "Devices of all accounts.", held.devices)
+        yield _gauge(
+            "mailbox_messages", "Messages that wait on disk for their device.", held.queued_messages
+        )
+        yield _gauge(
+            "mailbox_bytes", "Encrypted bytes of the messages that wait.", held.queued_bytes
+        )
         folder = self._place.store.folder
         file = database.file_of(folder)
-        yield _gauge("database_bytes", "size of the database", machine.file_bytes(file))
+        yield _gauge("database_bytes", "Size of the database.", machine.file_bytes(file))
         log_file = file.with_name(file.name + "-wal")
-        yield _gauge("database_log_bytes", "size of its log", machine.file_bytes(log_file))
-        yield _gauge("disk_free_bytes", "room on its disk", machine.free_bytes(folder))
+        yield _gauge(
+            "database_log_bytes",
+            "Size of the database's write-ahead log.",
+            machine.file_bytes(log_file),
+        )
+        yield _gauge(
+            "disk_free_bytes", "Room on the disk of the database.", machine.free_bytes(folder)
+        )
 
     def _fresh_held(self) -> Held:
         now = time.monotonic()
@@ -119,11 +135,14 @@ def _counted(counters: Counters) -> Iterator[Metric]:
         kind, meta = get_args(hint)
         value = getattr(counters, name)
         if kind is int:
-            yield CounterMetricFamily(_PREFIX + name, meta.description, value=value)
+            yield CounterMetricFamily(f"{_PREFIX}{meta.title}", meta.description, value=value)
         elif get_origin(kind) is collections.Counter:
-            by_code = CounterMetricFamily(_PREFIX + name, meta.description, labels=["code"])
-            for code, count in value.copy().items():
-                by_code.add_metric([str(code)], count)
+            by_code = CounterMetricFamily(
+                f"{_PREFIX}{meta.title}", meta.description, labels=["code"]
+            )
+            counts = value.copy()
+            for code in Code:  # those that did not happen too, so that the first one shows as one
+                by_code.add_metric([str(code)], counts[code])
             yield by_code
 
 
@@ -137,7 +156,7 @@ def _commits(counters: Counters) -> Metric:
         buckets.append((bound, float(total)))
     return HistogramMetricFamily(
         f"{_PREFIX}commit_duration_seconds",
-        "time of a commit with its fsync",
+        "Time that a commit took, with its fsync.",
         buckets=buckets,
         sum_value=counters.commit_seconds,
     )

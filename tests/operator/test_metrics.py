@@ -1,9 +1,12 @@
 """Metrics and /healthz: what Prometheus and a watchdog see of a real server, and who may look."""
 
 import http.client
+import inspect
 import json
 import re
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from secure_chat.errors import BadSetting, StorageUnavailable
+from secure_chat.errors import BadSetting, Code, StorageUnavailable
 from secure_chat.protocol.messages import Error, Login
 from secure_chat.protocol.wiretypes import Signature
 from secure_chat.server import certificates, config
@@ -80,15 +83,19 @@ def test_the_numbers_are_what_happened(operator: Operator) -> None:
         assert found["secure_chat_connections{}"] == 1
         assert found["secure_chat_logged_in{}"] == 1
         assert found["secure_chat_logins_total{}"] == 2
-        assert found["secure_chat_accepted_total{}"] == found["secure_chat_stored_total{}"] == 1
-        assert found["secure_chat_refusals_total{code=unknown_user}"] == 1
-        assert found["secure_chat_farewells_total{code=login_refused}"] == 1
+        assert (
+            found["secure_chat_messages_accepted_total{}"]
+            == found["secure_chat_messages_stored_total{}"]
+            == 1
+        )
+        assert found["secure_chat_requests_refused_total{code=unknown_user}"] == 1
+        assert found["secure_chat_connections_closed_total{code=login_refused}"] == 1
         assert found["secure_chat_handshakes_failed_total{}"] == 1
         assert found["secure_chat_accounts{}"] == 2
         assert found["secure_chat_mailbox_messages{}"] == 1
         assert found["secure_chat_mailbox_bytes{}"] == 500
-        assert found["secure_chat_bytes_received_total{}"] > 500
-        assert found["secure_chat_bytes_sent_total{}"] > 500
+        assert found["secure_chat_received_bytes_total{}"] > 500
+        assert found["secure_chat_sent_bytes_total{}"] > 500
         assert found["secure_chat_queue_length{queue=messages}"] == 0
         commits = found["secure_chat_commits_total{}"]
         assert found["secure_chat_commit_duration_seconds_count{}"] == commits >= 3
@@ -103,23 +110,29 @@ def test_the_numbers_are_what_happened(operator: Operator) -> None:
             assert personal not in text
 
 
-def test_every_counter_is_exported(operator: Operator) -> None:
-    """What is described in counters.py is what is scraped; a later counter comes by itself."""
+def test_every_counter_is_exported_as_prometheus_names_things(operator: Operator) -> None:
+    """What is described in counters.py is scraped; a later counter comes by itself.
+
+    Names, units and texts follow Prometheus's conventions (and pass promtool, where it is there).
+    """
     with watched(operator) as (_, port):
         text = get(port, "/metrics")[1]
-    described = re.findall(r"^    (\w+): Annotated", _source(Counters), re.MULTILINE)
-    assert len(described) > 8
-    for name in described:
-        if name not in {"commit_seconds", "commit_times"}:  # they are the histogram
-            assert f"# TYPE secure_chat_{name}_total counter" in text or (
-                f"# TYPE secure_chat_{name} counter" in text
-            ), name
-
-
-def _source(kind: type[Any]) -> str:
-    import inspect
-
-    return inspect.getsource(kind)
+    told = re.findall(r'_told\(\s*"(\w+)"', inspect.getsource(Counters))
+    assert len(told) > 10
+    for name in told:
+        assert f"# TYPE secure_chat_{name}_total counter" in text, name
+    ours = dict(re.findall(r"^# TYPE (secure_chat_\w+) (\w+)$", text, re.MULTILINE))
+    for name, kind in ours.items():
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert not re.search(r"_(ms|kib|mib|minutes|days)(_|$)", name)
+        (help_text,) = re.findall(rf"^# HELP {name} (.*)$", text, re.MULTILINE)
+        assert re.fullmatch(r"[A-Z].*\.", help_text), help_text
+    assert f'requests_refused_total{{code="{Code.OVERLOADED}"}} 0.0' in text  # before the first
+    if shutil.which("promtool"):
+        lint = ["promtool", "check", "metrics"]
+        done = subprocess.run(lint, input=text, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_a_well_server_is_well(operator: Operator) -> None:
