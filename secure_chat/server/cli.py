@@ -8,11 +8,12 @@ import argparse
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from secure_chat import __version__
 from secure_chat.errors import BadCertificateFile, SecureChatError
@@ -25,11 +26,23 @@ from secure_chat.streams import replace_closed
 
 PROGRAM = "secure-chat-server"
 _MAKE_ONE = "Make one with make-cert, or name another with --cert and --key."
+_ABOUT_SETTINGS = (
+    "The same for every command, so that each finds the same server. A file can hold them instead: "
+    f"{PROGRAM} config > server.toml"
+)
+_WIDTH = 78
 _GENERAL = {"-h", "--help", "--version"}
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse that refuses in one line."""
+    """argparse that refuses in one line, and lays out texts without breaking words."""
+
+    def __init__(self, description: str = "", **named: Any) -> None:
+        super().__init__(
+            description=textwrap.fill(description, _WIDTH, break_on_hyphens=False) or None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **named,
+        )
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}. Try: {self.prog} --help\n")
@@ -99,7 +112,7 @@ def _pipe_closed() -> int:
 
 def _parser() -> _Parser:
     parser = _Parser(
-        PROGRAM, description="The server of secure_chat: it routes what it cannot read."
+        prog=PROGRAM, description="The server of secure_chat: it routes what it cannot read."
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_commands(parser, COMMANDS)
@@ -110,12 +123,16 @@ def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command]) 
     table = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in commands:
         one = table.add_parser(
-            command.name, help=command.help, description=command.description or None
+            command.name,
+            help=command.help,
+            description=command.description or f"{command.help[0].upper()}{command.help[1:]}.",
+            epilog=_examples(command),
         )
         if command.parts:
             _add_commands(one, command.parts)
             continue
         command.arguments(one)
+        one.usage = one.format_usage().removeprefix("usage: ").rstrip() + " [SETTING ...]"
         _add_settings(one)  # the same for all, so that all find the same server
         one.set_defaults(run=command.run)
 
@@ -127,8 +144,19 @@ def _number(setting: config.Setting) -> Number:
     return Number(setting.least, setting.most)
 
 
+def _examples(command: Command) -> str | None:
+    """What follows the options in the help of a command."""
+    if not command.examples:
+        return None
+    lines = [f"  {PROGRAM} {words}\n      {what}" for words, what in command.examples]
+    return "\n".join(["examples:", *lines])
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the server's settings")
+    group = parser.add_argument_group(
+        "settings of the server",
+        textwrap.fill(_ABOUT_SETTINGS, _WIDTH - 2, break_on_hyphens=False),
+    )
     group.add_argument(
         "--config",
         type=Path,

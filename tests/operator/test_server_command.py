@@ -5,6 +5,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import socket
 import sqlite3
@@ -21,7 +22,7 @@ from secure_chat.client.link import Endpoint, connect
 from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.invite import InviteLink, ServerAddress
 from secure_chat.protocol.messages import Bye
-from secure_chat.server import certificates, config
+from secure_chat.server import certificates, cli, config
 from secure_chat.server.cli import main
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.registry import COMMANDS
@@ -408,7 +409,7 @@ def every_command(
 def test_help_names_every_command_and_option(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each command and each part has help that names what may follow, settings included."""
+    """Each command and each part has help that names what may follow, with examples that work."""
     with pytest.raises(SystemExit) as ended:
         main([*words, "--help"])
     assert ended.value.code == 0
@@ -417,8 +418,17 @@ def test_help_names_every_command_and_option(
     for part in parts:
         assert part.name in shown
         assert part.help in " ".join(shown.split())
-    for setting in config.settings() if not parts else []:
+    if parts:
+        return
+    for setting in config.settings():
         assert setting.flag in shown
+    command = every_command()[words]
+    assert command.examples
+    for typed, meaning in command.examples:
+        assert f"  secure-chat-server {typed}\n      {meaning}\n" in shown
+        parsed = cli._completed(shlex.split(typed.partition(" > ")[0]))
+        cli._parser().parse_args(parsed)  # no word of it is refused
+        assert tuple(parsed[: len(words)]) == words
 
 
 def test_the_version_is_the_packages(operator: Operator) -> None:

@@ -129,4 +129,8 @@ COMMAND = Command(
     arguments=_arguments,
     run=_run,
     operations=(_STAGE,),
+    examples=(
+        ("backup chat.backup --force", "replaces the last one once the new one is whole"),
+        ("backup chat.backup --with-key", "all that another machine needs; keep it safe"),
+    ),
 )

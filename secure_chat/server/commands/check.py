@@ -128,4 +128,5 @@ COMMAND = Command(
     arguments=output.add_json,
     run=_run,
     operations=(_INSIDE,),
+    examples=(("check --config server.toml", "with the settings that the server has"),),
 )

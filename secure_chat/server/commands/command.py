@@ -21,6 +21,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
     A command has either ``run`` or ``parts``. ``default`` is the part that is meant when none is
     named. ``operations`` are those that the operator's door of a running server offers for it.
+    ``examples`` are words behind the program's name, each with what they do.
     """
 
     name: str
@@ -31,3 +32,4 @@ class Command(Struct, frozen=True, kw_only=True):
     parts: tuple["Command", ...] = ()
     default: str = ""
     operations: tuple[AnyOperation, ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()

@@ -17,4 +17,8 @@ COMMAND = Command(
     description="Print a TOML file with every setting and its meaning. Those that are given here "
     "stand in it, the others as notes with their defaults.",
     run=_run,
+    examples=(
+        ("config > server.toml", "to begin with"),
+        ("config --host 0.0.0.0 --data-dir ~/chat > server.toml", "with these set"),
+    ),
 )

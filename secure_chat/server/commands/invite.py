@@ -172,6 +172,10 @@ COMMAND = Command(
             description="Make an invite link: it carries a token that lets people register.",
             arguments=_create_arguments,
             run=_run_create,
+            examples=(
+                ("invite --label Alice", "a link for one person, for a week"),
+                ("invite --uses 20 --expires 12h --label course", "one for a class, for today"),
+            ),
         ),
         Command(
             name="list",
@@ -180,6 +184,7 @@ COMMAND = Command(
             "kept, so they cannot be shown again.",
             arguments=_list_arguments,
             run=_run_list,
+            examples=(("invite list --all", "with what became of the others"),),
         ),
         Command(
             name="revoke",
@@ -187,6 +192,10 @@ COMMAND = Command(
             description="Make invites worthless. Accounts that were made with them stay.",
             arguments=_revoke_arguments,
             run=_run_revoke,
+            examples=(
+                ("invite revoke 3 4", "those that the list shows under these numbers"),
+                ("invite revoke --label course", "all with this label"),
+            ),
         ),
     ),
     operations=(_CREATE, _LIST, _REVOKE),

@@ -64,4 +64,8 @@ COMMAND = Command(
     "certificate use rotate-cert.",
     arguments=_arguments,
     run=_run,
+    examples=(
+        ("make-cert --name chat.example.org", "for that name, and for this machine"),
+        ("make-cert --cert ~/certs/server.pem --key ~/certs/server.key", "in another folder"),
+    ),
 )

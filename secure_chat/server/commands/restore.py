@@ -173,4 +173,8 @@ COMMAND = Command(
     "and one-time keys that may have been handed out already are dropped.",
     arguments=_arguments,
     run=_run,
+    examples=(
+        ("restore chat.backup", "into an empty data folder"),
+        ("restore chat.backup --force", "moves aside what is there, and keeps it"),
+    ),
 )

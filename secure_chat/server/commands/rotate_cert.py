@@ -154,4 +154,9 @@ COMMAND = Command(
     arguments=_arguments,
     run=_run,
     operations=(_RELOAD,),
+    examples=(
+        ("rotate-cert", "the same key and names for another year"),
+        ("rotate-cert --spare", "once: make a spare key, and take it off this machine"),
+        ("rotate-cert --use-spare --spare-key /media/usb/server.spare.key", "the key is lost"),
+    ),
 )

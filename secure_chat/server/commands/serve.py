@@ -28,7 +28,19 @@ log = logging.getLogger(__name__)
 def command(operations: app.Operations) -> Command:
     """The command; its server's door offers ``operations``."""
     return Command(
-        name="serve", help="run the server (the default command)", run=partial(_run, operations)
+        name="serve",
+        help="run the server (the default command)",
+        description="Run the server until Ctrl+C or SIGTERM, which tell its clients. SIGHUP reads "
+        "settings and certificate again. On a terminal it shows an invite link and its QR code.",
+        run=partial(_run, operations),
+        examples=(
+            ("--data-dir ~/chat", "for this machine alone"),
+            ("--config server.toml", "as a file says"),
+            (
+                "--host 0.0.0.0 --advertise chat.example.org:7443 --data-dir ~/chat",
+                "for everybody who has an invite link",
+            ),
+        ),
     )
 
 

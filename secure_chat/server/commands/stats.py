@@ -166,4 +166,8 @@ COMMAND = Command(
     arguments=_arguments,
     run=_run,
     operations=(_STATS,),
+    examples=(
+        ("stats", "for people"),
+        ("stats --running --json", "for a watchdog: exit code 2 unless a server answers"),
+    ),
 )

@@ -287,6 +287,7 @@ COMMAND = Command(
             "deleted ones.",
             arguments=output.add_json,
             run=_run_list,
+            examples=(("users list --json", "for programs"),),
         ),
         Command(
             name="show",
@@ -295,6 +296,7 @@ COMMAND = Command(
             "secure-chat my-data shows its owner, without the network address.",
             arguments=_named,
             run=_run_show,
+            examples=(("users show alice", "every row"),),
         ),
         Command(
             name="disable",
@@ -303,12 +305,14 @@ COMMAND = Command(
             "nobody can write to it, and it can be enabled again.",
             arguments=_named,
             run=_run_disable,
+            examples=(("users disable mallory", "until: users enable mallory"),),
         ),
         Command(
             name="enable",
             help="let a disabled account in again",
             arguments=_named,
             run=_run_enable,
+            examples=(("users enable mallory", "after: users disable mallory"),),
         ),
         Command(
             name="delete",
@@ -318,6 +322,9 @@ COMMAND = Command(
             "unseen.",
             arguments=_named_and_sure,
             run=_run_delete,
+            examples=(
+                ("users delete mallory", "asks for the name once more; with --yes it does not"),
+            ),
         ),
         Command(
             name="free",
@@ -326,6 +333,7 @@ COMMAND = Command(
             "before see that the key has changed.",
             arguments=_named,
             run=_run_free,
+            examples=(("users free mallory", "after: users delete mallory"),),
         ),
     ),
     operations=(_LIST, _SHOW, _DISABLE, _ENABLE, _DELETE, _FREE),
