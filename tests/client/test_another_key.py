@@ -7,7 +7,7 @@ import pytest
 
 from secure_chat.client.events import KeyChanged, MessageState, Trust
 from secure_chat.crypto.peer import PeerSessions
-from secure_chat.protocol.messages import Pm
+from secure_chat.protocol.messages import Pm, Presence
 from tests.client.sim import Sim, SimClient, new_vault, template
 
 
@@ -105,6 +105,36 @@ def test_what_was_encrypted_for_the_old_key_is_not_sent_to_the_new(
     sim.run()
     assert _texts(bob, alice) == ["new phone", "on its way"]
     assert not {body for _, body in pms} & {body for _, body in sent}
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_name_that_went_to_somebody_else_gets_nothing_unsaid(
+    sim: Sim, tmp_path: Path, *, away: bool
+) -> None:
+    """The first message after it shows the changed key, although the new one never wrote.
+
+    Whether we were away, or saw them come: nothing is sealed for the one before, and all of it
+    goes to the new one after the person's yes.
+    """
+    alice, bob = _talk(sim)
+    if away:
+        alice.drop()
+    bob = _reinstall(sim, tmp_path / "new")
+    bob.connect()
+    sim.run()
+    if not away:
+        alice.core.received([(Presence([bob.name], []), b"")], *alice.clock())
+    alice.take_events()
+    alice.write(bob, "is it you?")
+    sim.run()
+    assert KeyChanged(bob.name, was_verified=False) in alice.take_events()
+    written = next(line for line in alice.lines(bob) if line.text == "is it you?")
+    assert written.state is MessageState.HELD
+    assert not _texts(bob, alice)
+    alice.engine.accept_changed_key(bob.name)
+    alice.settle()
+    sim.run()
+    assert _texts(bob, alice) == ["is it you?"]
 
 
 def test_one_way_talk_is_answered_with_a_silent_turn(

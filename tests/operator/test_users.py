@@ -3,6 +3,7 @@
 import contextlib
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from secure_chat.protocol.held import decode_rows
 from secure_chat.protocol.messages import Accepted, Delivery, Error, HeldData, MyData
 from tests.operator.conftest import Operator
 from tests.support.accounts import Account
+from tests.support.processes import Person, ServerProcess
 from tests.support.raw_client import RawClient, blob_hash
 from tests.support.waiting import wait_for
 from tests.support.wire import ClosedByServer, Wire
@@ -181,3 +183,24 @@ def test_a_name_in_use_is_not_freed(operator: Operator) -> None:
         assert done.returncode == 2
         assert "no reserved name" in done.stderr
         assert users(operator)["alice"]["state"] == "active"
+
+
+def test_who_takes_a_freed_name_is_seen_as_another(tmp_path: Path) -> None:
+    """The operator frees a name, somebody takes it: the next message of a contact stops, and why.
+
+    The one who has the name now need not have written anything, and gets nothing.
+    """
+    with ServerProcess(tmp_path / "server") as server:
+        alice = Person.registered("alice", tmp_path, server)
+        Person.registered("bob", tmp_path, server)
+        assert alice.send("bob", "hello").code == 0
+        for words in (["delete", "bob", "--yes"], ["free", "bob"]):
+            assert server.command("users", *words).code == 0
+        other = Person("other", tmp_path)
+        assert other.run("register", "--link", str(server.link()), "--name", "bob").code == 0
+        stopped = alice.send("bob", "is it you?")
+        assert stopped.code != 0
+        assert "key of bob is another one than before" in stopped.err
+        said = alice.run("fingerprint", "bob").out
+        assert "Trust: CHANGED" in said
+        assert other.run("fingerprint").out.strip() in said

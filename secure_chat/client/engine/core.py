@@ -301,11 +301,15 @@ class Core:
                     raise UnexpectedAnswer(what=type(message).__name__)
                 handle(message)
 
+    def _came_and_went(self, presence: Presence) -> None:
+        self._roster.changed(presence)
+        self._outbox.came(presence.online)
+
     @property
     def _handlers(self) -> dict[type, Callable[[Any], None]]:
         return {
             Accepted: lambda message: self._outbox.accepted(message.id),
-            Presence: self._roster.changed,
+            Presence: self._came_and_went,
             Pins: lambda message: self._pins.told(message.pins),
             KeysLow: lambda message: self._stock.low(message.one_time, message.one_time_kem),
             Pong: lambda _: None,

@@ -5,7 +5,7 @@ keys is open, after a refusal (until the time the server named, or the person's 
 other's key is one that nobody has accepted. Other conversations go on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import apsw
 from msgspec import Struct
@@ -42,6 +42,7 @@ class _Lane:
     def __init__(self) -> None:
         self.on_the_way: set[DeliveryId] = set()
         self.asking = False
+        self.looked = False  # whether the key was asked for since they came
         self.halted: SecureChatError | None = None
         self.retry_at: float | None = None
         self.wait = _FIRST_WAIT
@@ -146,10 +147,10 @@ class Outbox:
                 self._trust.hold(db, user_id)
                 return
             identity = contact.identity
-            unknown = identity is None or identity.is_bare
+            unknown = identity is None or identity.is_bare or not lane.looked
             sealed = None if identity is None or unknown else self._seal(db, owed, identity)
         if sealed is None:
-            self.fetch_manifest(user_id)
+            self._look(user_id, lane)
         elif sealed.missing is not None:
             self._fetch_keys(DeviceAddress(user_id, sealed.missing))
         else:
@@ -297,8 +298,13 @@ class Outbox:
         self._keys_wanted.add(user_id)
         self.fetch_manifest(user_id)
 
-    def fetch_manifest(self, user_id: UserId, above: int = 0) -> None:
-        """Ask whose key and which devices; ``above``: a counter that the answer must exceed."""
+    def fetch_manifest(
+        self, user_id: UserId, above: int = 0, passed: Identity | None = None
+    ) -> None:
+        """Ask whose key and which devices; ``above``: a counter that the answer must exceed.
+
+        ``passed``: whose older manifest may come, from a server that was restored; it says nothing.
+        """
         lane = self._lane(user_id)
         if lane.asking or not self._context.online:
             return
@@ -307,14 +313,30 @@ class Outbox:
         def answered(answer: Manifest) -> None:
             lane.asking = False
             self._keys_wanted.discard(user_id)
-            self._guarded(user_id, lambda: self._learn(user_id, answer, above))
+            self._guarded(user_id, lambda: self._learn(user_id, answer, above, passed))
 
         self._requests.ask(
             lambda ref: ManifestGet(ref, user_id), Manifest, answered, self._asked(user_id, lane)
         )
 
-    def _learn(self, user_id: UserId, answer: Manifest, above: int) -> None:
+    def _look(self, user_id: UserId, lane: _Lane) -> None:
+        """See whose name it is now: an operator may have freed it, and who has it reads nothing."""
+        lane.looked = True
+        with self._context.vault.read() as db:
+            self.fetch_manifest(user_id, passed=contacts.get(db, user_id).identity)
+
+    def came(self, names: Iterable[str]) -> None:
+        """Somebody came online, and may be another one than before."""
+        for name in names:
+            if name in self._lanes:
+                self._lanes[UserId(name)].looked = False
+
+    def _learn(
+        self, user_id: UserId, answer: Manifest, above: int, passed: Identity | None
+    ) -> None:
         told = self._trust.check(user_id, answer)
+        if passed and told.account_key == passed.account_key and told.counter < passed.counter:
+            return
         with self._context.transaction() as db:
             self._trust.learn(db, user_id, told)
         if told.counter <= above:
