@@ -1,6 +1,7 @@
 """The command line over a scripted engine: what is printed, and how each command ends."""
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from secure_chat.client.cli import output
+from secure_chat.client.cli import output, session
 from secure_chat.client.cli.arguments import parse
 from secure_chat.client.cli.program import run
 from secure_chat.client.events import (
@@ -25,7 +26,8 @@ from secure_chat.client.events import (
     ServersData,
     Trust,
 )
-from secure_chat.errors import Code, NotDone, Refused, TextTooLong
+from secure_chat.client.i18n import Words
+from secure_chat.errors import Code, ConnectFailed, NotDone, Refused, TextTooLong
 from secure_chat.protocol.held import held_row
 from tests.support.fake_engine import (
     ALICE,
@@ -455,6 +457,20 @@ def test_the_command_line_speaks_persian_where_the_system_does(tmp_path: Path) -
     refused = run("send", "bob", "hello")
     assert "هنوز نمایه‌ای نیست" in refused.stderr
     assert refused.returncode == 1
+
+
+def test_the_end_of_a_connection_is_told_in_persian_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's farewell and the next failure, whole, and not half in English."""
+    monkeypatch.setattr(session, "words", Words("fa"))
+    problems = (
+        Refused(Code.SHUTTING_DOWN),
+        ConnectFailed(server="127.0.0.1:7443", reason="nothing listens there"),
+    )
+    for problem in problems:
+        change = ConnectionChanged(ConnectionState.OFFLINE, problem, 2.0)
+        told = session.connection_words(change).replace("127.0.0.1:7443", "")
+        assert "تلاش بعدی" in told
+        assert not re.search("[A-Za-z]", told), told
 
 
 @pytest.mark.parametrize(

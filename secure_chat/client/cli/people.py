@@ -23,6 +23,8 @@ def requests(chosen: Namespace, backend: Backend) -> int:
         waiting = [one.user_id for one in engine.conversations() if one.request]
     for user_id in waiting:
         output.say(output.json_line(user=user_id) if chosen.json else user_id)
+    if not waiting and not chosen.json:
+        output.note(words("Nobody waits. Requests come in while secure-chat listen runs."))
     return 0
 
 

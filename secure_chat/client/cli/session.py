@@ -87,7 +87,8 @@ class Events:
         if self.online:
             return words("although the server was connected")
         if self.trouble is not None:
-            return words("no connection: {why}", why=output.one_line(str(self.trouble)).rstrip("."))
+            why = output.one_line(words.error(self.trouble)).rstrip(".")
+            return words("no connection: {why}", why=why)
         return words("no connection with the server yet")
 
 
@@ -98,9 +99,9 @@ def connection_words(change: ConnectionChanged) -> str:
         return words("online ({group})", group=group)
     if change.state is not ConnectionState.OFFLINE or change.problem is None:
         return ""
-    said = words("offline: {why}", why=change.problem)
+    said = words("offline: {why}", why=words.error(change.problem))
     if change.retry_in is not None:
-        said += " " + words("Next try in {n:.0f} s.", n=change.retry_in)
+        said += " " + words.digits(words("Next try in {n:.0f} s.", n=change.retry_in))
     return said
 
 
