@@ -189,8 +189,14 @@ def from_options(options: Namespace) -> Config:
     """
     names = {setting.name for setting in settings()}
     given = {k: v for k, v in vars(options).items() if k in names and v is not None}
+    return load(file_of(options), given)
+
+
+def file_of(options: Namespace) -> Path | None:
+    """The file of settings that a command line or the environment names."""
     named = os.environ.get(FILE_VARIABLE, "")
-    return load(options.config or (Path(named) if named else None), given)
+    chosen: Path | None = options.config
+    return chosen or (Path(named) if named else None)
 
 
 def reloaded(old: Config, new: Config) -> tuple[Config, list[str], list[str]]:

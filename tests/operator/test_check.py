@@ -5,12 +5,14 @@ import datetime as dt
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from secure_chat.errors import Code
 from secure_chat.protocol.messages import Bye
 from secure_chat.server import certificates, config, health, rights
 from secure_chat.server.cli import main
+from secure_chat.server.commands import check
 from secure_chat.server.findings import Finding
 from secure_chat.server.net.settings import EdgeSettings, fitted
 from tests.operator.conftest import Operator
@@ -245,14 +248,28 @@ def test_a_low_limit_on_open_files_is_said_and_kept(operator: Operator) -> None:
     assert (code, level(found, said)) == (0, "warning")
 
 
-def test_check_sees_what_the_running_server_does(operator: Operator) -> None:
-    """It knows which name its links carry, and whether it shows the certificate that lies there."""
-    operator.start("--advertise", "chat.example.org:7443")
+@posix
+def test_check_sees_what_the_running_server_does(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which name its links carry, whether it shows the certificate that lies there, and a hang."""
+    running = operator.start("--advertise", "chat.example.org:7443")
     certificates.generate(operator.files.folder, ("chat.example.org",), force=True)
-    code, found = checked(operator)
+    file = operator.folder / "server.toml"
+    file.write_text("")
+    code, found = checked(operator, "--config", str(file))
     assert code == 0
+    assert level(found, f"the settings of {file} are valid") == "ok"
     assert level(found, "names chat.example.org, as invite links do") == "ok"
     assert level(found, "with another certificate than") == "warning"
+    os.kill(running.process.pid, signal.SIGSTOP)
+    try:
+        patient = msgspec.structs.replace(check._INSIDE, seconds=0.2)
+        monkeypatch.setattr(check, "_INSIDE", patient)
+        assert main(["check", *operator.settings()]) == 1
+        assert "nothing within 0.2 seconds" in capsys.readouterr().out
+    finally:
+        os.kill(running.process.pid, signal.SIGCONT)
 
 
 # ---------------------------------------------------------------- config

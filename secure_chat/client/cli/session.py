@@ -1,5 +1,6 @@
 """Between the commands and the engine: waiting for events with a deadline."""
 
+import math
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ def connection_words(change: ConnectionChanged) -> str:
         return ""
     said = words("offline: {why}", why=words.error(change.problem))
     if change.retry_in is not None:
-        said += " " + words.digits(words("Next try in {n:.0f} s.", n=change.retry_in))
+        said += " " + words.digits(words("Next try in {n:.0f} s.", n=math.ceil(change.retry_in)))
     return said
 
 

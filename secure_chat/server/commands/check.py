@@ -19,7 +19,7 @@ from secure_chat.server import admin, health, machine
 from secure_chat.server.commands import output
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.operation import Nothing, Operation, Place
-from secure_chat.server.config import Config
+from secure_chat.server.config import Config, file_of
 from secure_chat.server.findings import Finding
 from secure_chat.server.store import database, lock
 
@@ -51,11 +51,18 @@ _INSIDE = Operation("check", Nothing, Findings, _inside, _SECONDS)
 
 def _run(config: Config, options: Namespace) -> int:
     now = dt.datetime.now(dt.UTC)
-    running = _asked(config)
+    file = file_of(options)
+    told = "no file of settings is named" if file is None else f"the settings of {file} are valid"
+    found, running = [Finding("ok", told)], None
+    try:
+        running = _asked(config)
+    except AdminRefused as wrong:  # a server that hangs is a finding like any other
+        advice = "see its log; if it is stuck, restart it"
+        found.append(Finding("error", str(wrong).rstrip("."), advice))
     if running is not None:  # its links name what it was started with
         advertise = config.advertise or running.advertise
         config = msgspec.structs.replace(config, advertise=advertise)
-    found = list(health.certificate(config, now))
+    found += health.certificate(config, now)
     try:
         found += _of_the_data(config, running, now)
     except DataFolderUnusable as wrong:
