@@ -13,11 +13,11 @@ import pytest
 from secure_chat.errors import Code
 from secure_chat.protocol.encoding import u32
 from secure_chat.protocol.frames import Frame
-from secure_chat.protocol.messages import Accepted, List
+from secure_chat.protocol.messages import Accepted, MyData, Welcome
 from secure_chat.server.core.settings import Rate, Settings
 from tests.server_core.support import World
 from tests.support.memory import needs_proc, resident
-from tests.support.processes import ServerProcess
+from tests.support.processes import ChangedServer, ServerProcess
 from tests.support.raw_client import RawClient
 from tests.support.wire import ClosedByServer, Wire
 
@@ -155,19 +155,69 @@ def test_attack_5_half_frames_of_many_cost_what_was_sent(server: ServerProcess) 
         assert settled(server.pid, before + 16 * MIB) - before < 16 * MIB
 
 
+class Impatient(ChangedServer):
+    """A server that waits three seconds for who does not read, instead of ten.
+
+    The system keeps little for its connections, so that what it keeps itself can be seen.
+    """
+
+    change = (
+        "import socket; from secure_chat.server.net import server as net; "
+        "settings, listen = net.EdgeSettings, net.listen; "
+        "net.EdgeSettings = lambda: settings(slow_seconds=3); "
+        "net.listen = lambda *to: [each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536) "
+        "or each for each in listen(*to)]"
+    )
+
+
+_KEM_KEYS_OF_BOOK = "3"  # the place in the open book from which a page is as large as can be
+
+
+def greedy(port: int, name: str) -> RawClient:
+    """Somebody of whom the server holds much, and whose socket takes little."""
+    with RawClient.register(port, name) as client:
+        for _ in range(6):
+            client.publish(0, 5)
+    wire = Wire(port, receive_buffer=4_096)
+    wire.send(client.account.login(wire))
+    return RawClient(wire, client.account, wire.expect(Welcome))
+
+
 @needs_proc
-def test_attack_16_answers_that_nobody_reads_are_bounded(server: ServerProcess) -> None:
-    """Requests of forty bytes for pages of many: memory stays far below what was asked for."""
+def test_attack_16_answers_that_nobody_reads_are_bounded(tmp_path: Path) -> None:
+    """Requests of forty bytes for pages of 48 KiB, never read: little memory, and an end of it.
+
+    Ten of them ask for 46 MB in all. Their queues are bounded, they are told why and closed in
+    time, and nobody else waits.
+    """
     with (
+        contextlib.ExitStack() as stack,
+        Impatient(tmp_path / "server") as server,
         pair(server, "pages") as talk,
-        RawClient.register(server.port, "greedy") as greedy,
     ):
+        crowd = [stack.enter_context(greedy(server.port, f"greedy{n}")) for n in range(10)]
         before = resident(server.pid)
-        with contextlib.suppress(ClosedByServer):
-            for ref in range(3_000):
-                greedy.wire.send(List(ref))
-        assert talk() < 1
-        assert resident(server.pid) - before < 8 * MIB
+        worst = peak = 0.0
+
+        def look() -> None:
+            nonlocal worst, peak
+            worst, peak = max(worst, talk()), max(peak, resident(server.pid) - before)
+
+        for client in crowd:
+            with contextlib.suppress(ClosedByServer):
+                for _ in range(5):  # in parts: only so many requests are taken at once
+                    for _ in range(20):
+                        client.wire.send(MyData(client.ref(), _KEM_KEYS_OF_BOOK))
+                    look()
+        deadline = time.monotonic() + 10
+        while server.log.count("it does not read") < len(crowd):
+            assert time.monotonic() < deadline, "somebody who does not read is kept"
+            look()
+            time.sleep(0.02)
+        assert worst < 1
+        assert peak < 20 * MIB
+        for client in crowd:
+            client.wire.expect_closed()  # what was cut off is all that can still be read
 
 
 def amplifiers() -> dict[str, bytes]:

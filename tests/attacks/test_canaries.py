@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from secure_chat.protocol.invite import InviteLink
 from secure_chat.protocol.messages import Pm
 from secure_chat.protocol.wiretypes import InviteToken
 from tests.support.accounts import Account
-from tests.support.processes import Person, ServerProcess
+from tests.support.processes import ChangedServer, Person, ServerProcess
 from tests.support.raw_client import RawClient, delivery_id
 from tests.support.wire import Wire
 
@@ -66,15 +65,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-class FranklyLogging(ServerProcess):
+class FranklyLogging(ChangedServer):
     """A server whose log hides nothing by itself: what is not in it was never written."""
 
-    def _program(self) -> list[str]:
-        program = (
-            "import sys; from secure_chat.server import cli, logs; "
-            "logs.redact = str; sys.exit(cli.main())"
-        )
-        return [sys.executable, "-c", program]
+    change = "from secure_chat.server import logs; logs.redact = str"
 
 
 class Visited(NamedTuple):

@@ -283,7 +283,7 @@ def test_attack_15_many_ids_take_no_memory(
     assert grown < 1_500 * 150, "new ids take the place of old ones"
 
 
-def test_the_same_id_of_two_senders_are_two_messages(
+def test_attack_20_the_same_id_of_two_senders_are_two_messages(
     world: World, alice: Person, bob: Person
 ) -> None:
     """Nobody can block a message by guessing its id: ids belong to their sender."""

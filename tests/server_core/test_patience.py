@@ -6,7 +6,20 @@ import pytest
 
 from secure_chat.errors import Code
 from secure_chat.protocol.frames import Frame
-from secure_chat.protocol.messages import Error, Ping, Pong, encode_header
+from secure_chat.protocol.messages import (
+    Accepted,
+    Error,
+    KeysGet,
+    KeysLow,
+    ManifestGet,
+    MyData,
+    Ping,
+    Pong,
+    encode_header,
+)
+from secure_chat.protocol.messages import List as ListMessage
+from secure_chat.server.core.mailbox import BUFFERED
+from secure_chat.server.core.session import UNREAD
 from secure_chat.server.core.settings import Rate, Settings
 from tests.server_core.support import World, pm
 
@@ -93,3 +106,37 @@ def test_attack_17_logins_over_and_over_must_wait(make_world: Callable[..., Worl
     bob.login()
     world.advance(2)
     alice.login()
+
+
+def test_attack_18_mail_waits_on_disk_for_who_does_not_read(
+    world: World,
+) -> None:
+    """Nothing is pushed to a peer that takes nothing, and nothing is lost; then all comes."""
+    alice, bob = world.person("alice"), world.person("bob")
+    bob.peer.connection.buffered = BUFFERED
+    alice.peer.send(*(pm("bob/main", b"waits", n) for n in range(1, 4)))
+    world.advance(1)
+    assert [type(m) for m, _ in alice.peer.news()] == [Accepted] * 3
+    assert bob.peer.news() == []
+    bob.peer.connection.buffered = BUFFERED - 1
+    world.advance(1)
+    assert [body for _, body in bob.peer.deliveries()] == [b"waits"] * 3
+
+
+def test_attack_18_who_does_not_read_gets_no_more_answers(world: World) -> None:
+    """Asked for or still on its way: refused with a time to wait, until what was sent is read."""
+    alice = world.person("alice")
+    alice.peer.connection.buffered = UNREAD
+    asked = [ListMessage(1), MyData(2), KeysGet(3, "alice/main"), ManifestGet(4, "alice")]
+    alice.peer.send(*asked)
+    news = [m for m, _ in alice.peer.news()]
+    assert [m.ref for m in news if isinstance(m, Error) and m.retry_after] == [1, 2, 3, 4]
+    assert {m.code for m in news if isinstance(m, Error)} == {Code.OVERLOADED}
+    alice.peer.connection.buffered = 0
+    alice.peer.send_without_waiting(MyData(5))
+    alice.peer.connection.buffered = UNREAD
+    assert [m.ref for m, _ in alice.peer.news() if isinstance(m, Error)] == [5]
+    alice.peer.connection.buffered = UNREAD - 1
+    alice.peer.send(*asked)
+    answers = [m for m, _ in alice.peer.news() if not isinstance(m, Error | KeysLow)]
+    assert len(answers) == len(asked)

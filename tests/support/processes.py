@@ -226,6 +226,18 @@ class ServerProcess:
         self.running.__exit__()
 
 
+class ChangedServer(ServerProcess):
+    """A server with something changed before it starts: ``change`` is a statement of Python."""
+
+    change: str
+
+    def _program(self) -> list[str]:
+        program = (
+            f"import sys; from secure_chat.server import cli; {self.change}; sys.exit(cli.main())"
+        )
+        return [sys.executable, "-c", program]
+
+
 class Finished(NamedTuple):
     """A command that has ended."""
 

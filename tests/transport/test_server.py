@@ -291,6 +291,31 @@ def test_attack_18_a_queue_above_the_largest_buffer_ends_at_once(identity: Ident
         assert connection.buffered < 200_000
 
 
+def test_attack_18_many_slow_readers_together_are_bounded(identity: Identity) -> None:
+    """Each has its time still, but all together hold too much: the one with the most goes."""
+    settings = EdgeSettings(slow_seconds=60, slow_total=8_000_000)
+    with (
+        serving(identity, settings) as running,
+        RawClient(running.address) as small,
+        RawClient(running.address) as large,
+    ):
+        for client in (small, large):
+            client.send(LIST)
+            client.frame()
+            client.frame()
+        ends = list(running.core.open)
+        running.on_loop(lambda: send_many(ends[0], 90))
+        running.on_loop(lambda: send_many(ends[1], 190))
+        eventually(lambda: running.core.closed_count == 1, 3)
+        bye = large.bye()
+        assert bye is not None
+        assert bye.code is Code.SLOW_READER
+        for _ in range(90):
+            assert small.frame() is not None
+        small.send(PING)
+        assert small.frame() is not None
+
+
 # ---------------------------------------------------------------- the end, and reloading
 
 

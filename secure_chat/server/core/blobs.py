@@ -22,9 +22,6 @@ from secure_chat.server.store import Store, uploads
 from secure_chat.server.store.blobs import Chunk, Held
 from secure_chat.server.store.uploads import Begun, Wanted
 
-_UNREAD_SECONDS = 0.2
-"""The ``retry_after`` for somebody who has not read what was asked for before."""
-
 
 class Blobs:
     """Answers `blob_put` and `blob_get`. Lives on the I/O thread."""
@@ -133,9 +130,8 @@ class Blobs:
 
     def get(self, session: Session, asked: BlobGet, now: float) -> None:
         """A chunk of a blob."""
-        if session.connection.buffered >= BUFFERED:
-            wait = _UNREAD_SECONDS
-            session.refuse(Code.OVERLOADED, ref=asked.ref, retry_after=wait)
+        if session.is_behind(BUFFERED):
+            session.refuse_unread(asked.ref)
         elif self._may_ask(session, asked.ref, now):
 
             def job(connection: Connection) -> Chunk | Code:

@@ -242,11 +242,13 @@ class Hub:
         return False
 
     def _limited(self, handler: Callable[[Session, Any, float], None]) -> Handler:
-        """A request that counts against the account's rate."""
+        """A request that counts against the account's rate, of somebody who reads the answers."""
 
         def limited(session: Session, message: Any, _body: bytes, now: float) -> None:
             wait = self._requests.take(session.account_id, now)
-            if wait:
+            if session.is_behind():
+                session.refuse_unread(message.ref)
+            elif wait:
                 session.refuse(Code.RATE_LIMITED, ref=message.ref, retry_after=wait)
             else:
                 handler(session, message, now)

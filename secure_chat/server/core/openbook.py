@@ -52,6 +52,9 @@ class OpenBook:
             return book.page(connection, account, asked.after) or Code.BAD_FIELD
 
         def done(page: Page) -> None:
+            if session.is_behind():  # many pages may have been on their way
+                session.refuse_unread(asked.ref)
+                return
             rows = page.rows if page.next else page.rows + self.memory(account, to_owner=True)
             session.say(HeldData(asked.ref, page.next), encode_rows(rows))
 

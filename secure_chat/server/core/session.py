@@ -37,6 +37,13 @@ class Stage(Enum):
 CALM_SECONDS: Final = 10.0
 """The ``retry_after`` of a connection that is closed because it asks for too much."""
 
+UNREAD: Final = 1024 * 1024
+"""Who has not read so many bytes of what was sent gets no more answers: far above all mail that is
+pushed at once, so that nobody with a slow line meets it who waits for his answers."""
+
+UNREAD_SECONDS: Final = 0.2
+"""The ``retry_after`` for somebody who has not read what was asked for before."""
+
 ENDED: Final = (Stage.LEAVING, Stage.GONE)  # no set: an Enum's hash costs more than two looks
 """Stages in which nothing that the session asked for is done any more."""
 
@@ -117,6 +124,14 @@ class Session:
         """The address of a session that is logged in."""
         assert self.address is not None
         return self.address
+
+    def is_behind(self, most: int = UNREAD) -> bool:
+        """Whether so much waits for this peer to read it that asking for more is refused."""
+        return self.connection.buffered >= most
+
+    def refuse_unread(self, ref: int) -> None:
+        """Answer a request of somebody who `is_behind`."""
+        self.refuse(Code.OVERLOADED, ref=ref, retry_after=UNREAD_SECONDS)
 
     def say(self, message: Message, body: bytes = b"") -> None:
         """Send a message, unless the connection is gone."""

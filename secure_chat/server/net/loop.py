@@ -278,6 +278,7 @@ class IoThread(threading.Thread):
                 self._evict(connection)
 
     def _look_at_slow(self) -> None:
+        self._keep_total()
         settings = self._settings
         for connection, (since, taken) in list(self._slow.items()):
             waited = self._now - since
@@ -295,6 +296,17 @@ class IoThread(threading.Thread):
                     self._evict(connection)
                 else:
                     self._slow[connection] = (self._now, connection.taken)
+
+    def _keep_total(self) -> None:
+        """However many do not read: what waits for all of them together is bounded."""
+        waiting = sum(connection.buffered for connection in self._slow)
+        if waiting <= self._settings.slow_total:
+            return
+        for connection in sorted(self._slow, key=lambda one: one.buffered, reverse=True):
+            waiting -= connection.buffered
+            self._evict(connection)
+            if waiting <= self._settings.slow_total:
+                break
 
     def _evict(self, connection: TlsConnection) -> None:
         text = "a connection is closed: it does not read (%d bytes wait)"

@@ -22,6 +22,7 @@ class EdgeSettings(Struct, frozen=True):
     slow_buffer: int = 256 * limits.KIB  # waiting for a peer that does not read fast enough
     slow_seconds: float = 10.0  # how long it may stay above that ...
     slow_progress: int = 64 * limits.KIB  # ... while it takes less than this
+    slow_total: int = 256 * limits.MIB  # for all of them; above it those with the most go first
     stalled_seconds: float = 30.0  # how long a peer may take nothing at all of what waits for it
     unread_seconds: float = 60.0  # the same for what the system holds, where it can watch that
     largest_buffer: int = 20 * limits.KIB * limits.KIB  # above all that may be unacknowledged
