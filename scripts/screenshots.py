@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import _two_windows
 from secure_chat.client.events import (
     Attachment,
     ConnectionChanged,
@@ -127,7 +128,7 @@ def _more(fake: FakeEngine) -> None:
     say, him = fake.say, DARIUSH
     say(him, "See https://example.org/برنامه before you answer.", ago=50)
     say(him, "", ago=48, deleted=True)
-    say(him, "🎉🎉", ago=47)
+    say(him, "😀😀", ago=47)
     say(him, "", ago=46, file=Attachment(
         "minutes of the meeting in October 2026, second version.pdf", 2_400_000,
         "application/pdf", FileState.DOWNLOADING, done=1_000_000, total=2_400_000))  # fmt: skip
@@ -290,6 +291,7 @@ class Studio:
         app.chat.poll()
         app._show()
         assert isinstance(app.screen, ChatView)
+        app.root.update()  # a page is as wide as the window that it covers
         if person is not None:
             app.screen.select(person)
         if person == SARA:
@@ -322,6 +324,8 @@ def main() -> int:
             studio.people()
             studio.pages()
             studio.deeds()
+    if not options.language:
+        print(_two_windows.take(options.out))
     return 0
 
 

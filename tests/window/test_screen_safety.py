@@ -23,10 +23,12 @@ from secure_chat.client.presenter.rows import (
     QuoteRow,
     ResultRow,
 )
+from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.timeline import Reset
 from secure_chat.client.text.clean import MOST_MARKS
 from secure_chat.client.window.app import App
 from secure_chat.client.window.chat_view import ChatView
+from secure_chat.client.window.pages.page import descendants
 from secure_chat.protocol.addresses import UserId
 from tests.window.fakes import FakeAccounts, FakeEngine
 from tests.window.scenes import BOB
@@ -141,3 +143,36 @@ def test_attack_72_the_card_of_a_look_alike_site_warns(stage: Stage) -> None:
     stage.until(lambda: any("xn--" in text for text in all_texts(app.root)), "the real name")
     said = " ".join(" ".join(all_texts(app.root)).split())
     assert "other alphabets" in said
+
+
+def test_attack_72_a_name_of_ones_own_leaves_the_accounts_in_sight(stage: Stage) -> None:
+    """However little room there is beside the panel, words about trust give way to the account's
+    name; and a sentence of ours in the list runs as the interface does, whoever begins it."""
+    engine = FakeEngine()
+    engine.say(BOB, "hi")
+    app = stage.open(FakeAccounts(engine), settings=Settings("fa"))
+    app._start_chat(engine)
+    view = chat_view(app)
+    view.select(BOB)
+    stage.pump()
+    header = view.conversation._header
+    header.show(
+        HeaderRow(
+            BOB,
+            "",
+            online=True,
+            mark=Mark.NEW,
+            trust="تازه، مقایسه نشده " * 3,
+            title="باب (دانشگاه)",
+        )
+    )
+    assert "bob" in [str(one.cget("text")) for one in descendants(header) if type(one) is tk.Label]
+    person = PersonRow(
+        BOB, "bob پیام‌ها را پاک کرد", "", online=True, mark=Mark.NEW, unread=0, selected=False,
+        spoken="", preview_is_notice=True,
+    )  # fmt: skip
+    canvas = view.side.people.canvas
+    view.side.people.show(PersonRows([BOB], lambda _: person), "")
+    view.side.people._draw()
+    texts = [item_option(canvas, one, "text") for one in items(canvas, "text")]
+    assert [text for text in texts if text.removesuffix(" ⓘ").endswith(" bob")], texts

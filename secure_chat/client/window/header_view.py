@@ -101,11 +101,13 @@ class HeaderView(tk.Frame):
         ui.label(line, first, font="title").pack(side=ui.start)
         badge = trust_badge(line, ui.discs, colors, header.mark, size)
         badge.pack(side=ui.start, padx=gap)
-        for text in (header.trust, second):
+        # The account's name beside one of our own says who it is; trust has its sign as well.
+        texts = (second, header.trust) if header.title else (header.trust, second)
+        for text in texts:
             shown = ui.fitted(ui.drawable(text), room, "small")
             if text and len(shown) > 1:
                 ui.label(line, shown, font="small", color=colors.muted).pack(
-                    side=ui.start, padx=beside if text == second else 0
+                    side=ui.start, padx=beside if text == texts[1] else 0
                 )
                 room -= ui.fonts["small"].measure(shown) + gap
 

@@ -80,7 +80,10 @@ class PersonPen:
         font = ui.fonts["small"]
         used = font.measure(prefix + " ") if prefix else 0
         # Each part in its own direction: the text's must not turn the prefix round, nor inversely.
-        shown = ui.layout("small").line(ui.fitted(ui.drawable(row.preview), room - used, "small"))
+        # A sentence of ours has the interface's, even if it begins with somebody's name.
+        text = ui.fitted(ui.drawable(row.preview), room - used, "small")
+        ours = row.preview_is_notice or row.writing or row.request
+        shown = ui.layout("small").line(text, rtl=ui.direction(text) if ours else None)
         parts = [ui.say(prefix), shown] if prefix else [shown]
         line = " ".join(reversed(parts) if ui.words.rtl else parts)
         color = colors.accent if row.writing or row.request else colors.muted
