@@ -9,7 +9,7 @@ from secure_chat.protocol.invite import InviteLink, Pin, ServerAddress
 from secure_chat.protocol.wiretypes import Challenge, DeliveryId, InviteToken
 
 Channel = dict[str, Any]
-"""What every proof on one connection is over."""
+"""What every proof on one connection is over, but the features."""
 
 
 def wire(kem: Encapsulations) -> Json:
@@ -53,7 +53,7 @@ def _frame(message: messages.Message, body: bytes = b"") -> Json:
 
 
 def _login(party: Party, channel: Channel, features: list[str]) -> Json:
-    signed = signing.login(**channel, features=features)
+    signed = signing.login(signing.Channel(**channel, features=features))
     signature = party.device.signing.sign(signed)
     login = messages.Login("alice", "main", 1, features, signature)
     return {"features": features, "signed": signed.hex(), **_frame(login)}
@@ -68,7 +68,9 @@ def _registration(party: Party, channel: Channel, token: InviteToken | None) -> 
         "signed_prekey": party.signed_prekey,
         "last_resort": party.kem_prekey,
     }
-    signed = signing.registration(**channel, features=[], invite=token or b"", **published)
+    signed = signing.registration(
+        signing.Channel(**channel, features=[]), invite=token or b"", **published
+    )
     register = messages.Register(
         "alice",
         "main",
@@ -83,7 +85,7 @@ def _registration(party: Party, channel: Channel, token: InviteToken | None) -> 
 
 
 def _deletion(party: Party, channel: Channel) -> Json:
-    signed = signing.account_deletion(**channel, features=[])
+    signed = signing.account_deletion(signing.Channel(**channel, features=[]))
     return {
         "signed": signed.hex(),
         **_frame(messages.AccountDelete(7, party.account.sign(signed))),

@@ -8,6 +8,8 @@ verifies them.
 import hashlib
 from enum import Enum
 
+from msgspec import Struct
+
 from secure_chat.protocol.addresses import DeviceAddress
 from secure_chat.protocol.encoding import fields, u8, u32, u64
 from secure_chat.protocol.messages import KemPrekey, SignedPrekey
@@ -15,6 +17,7 @@ from secure_chat.protocol.wiretypes import AccountKey, ManifestBytes, ServerId, 
 
 EXPORTER_LABEL = b"EXPORTER-Channel-Binding"  # RFC 9266
 EXPORTER_SIZE = 32
+_TO_SERVER = b"client to server"
 
 
 class Label(bytes, Enum):
@@ -39,57 +42,45 @@ def _signed(label: Label, *parts: bytes) -> bytes:
     return label.value + hashlib.sha256(fields(*parts)).digest()
 
 
-def _channel(
-    version: int, features: list[str], exporter: bytes, hello: bytes, server_id: ServerId
-) -> tuple[bytes, ...]:
-    """The part that ties a proof to one connection; ``hello`` is the greeting's header bytes."""
-    return (
-        u8(version),
-        fields(*(feature.encode() for feature in features)),
-        exporter,
-        hello,
-        server_id,
-    )
+class Channel(Struct, frozen=True):
+    """One device's connection: what ties a proof to it, so that it is good nowhere else.
+
+    ``version`` and ``features`` are those of this connection's login or registration, ``exporter``
+    the TLS exporter value (32 bytes), ``hello`` the greeting's header as it was received.
+    """
+
+    version: int
+    features: list[str]
+    exporter: bytes
+    hello: bytes
+    server_id: ServerId
+    device: DeviceAddress
+
+    def parts(self) -> tuple[bytes, ...]:
+        """The first fields of everything that is signed over a connection."""
+        return (
+            u8(self.version),
+            fields(*(feature.encode() for feature in self.features)),
+            self.exporter,
+            self.hello,
+            self.server_id,
+            self.device.qualified(self.server_id),
+        )
 
 
-def login(
-    *,
-    version: int,
-    features: list[str],
-    exporter: bytes,
-    hello: bytes,
-    server_id: ServerId,
-    device: DeviceAddress,
-) -> bytes:
-    """What a device signs to log in. ``hello`` is the greeting's header as it was received."""
-    channel = _channel(version, features, exporter, hello, server_id)
-    return _signed(Label.LOGIN, *channel, device.qualified(server_id), b"client to server")
+def login(channel: Channel) -> bytes:
+    """What a device signs to log in."""
+    return _signed(Label.LOGIN, *channel.parts(), _TO_SERVER)
 
 
-def account_deletion(
-    *,
-    version: int,
-    features: list[str],
-    exporter: bytes,
-    hello: bytes,
-    server_id: ServerId,
-    device: DeviceAddress,
-) -> bytes:
-    """What the account key signs to delete the account, over the connection of ``device``."""
-    channel = _channel(version, features, exporter, hello, server_id)
-    return _signed(
-        Label.ACCOUNT_DELETION, *channel, device.qualified(server_id), b"client to server"
-    )
+def account_deletion(channel: Channel) -> bytes:
+    """What the account key signs to delete the account, over the connection of a device."""
+    return _signed(Label.ACCOUNT_DELETION, *channel.parts(), _TO_SERVER)
 
 
 def registration(
+    channel: Channel,
     *,
-    version: int,
-    features: list[str],
-    exporter: bytes,
-    hello: bytes,
-    server_id: ServerId,
-    device: DeviceAddress,
     invite: bytes,
     account_key: AccountKey,
     manifest: ManifestBytes,
@@ -98,11 +89,9 @@ def registration(
     last_resort: KemPrekey,
 ) -> bytes:
     """What the account key and the device key both sign to register; no invite: empty bytes."""
-    channel = _channel(version, features, exporter, hello, server_id)
     return _signed(
         Label.REGISTRATION,
-        *channel,
-        device.qualified(server_id),
+        *channel.parts(),
         invite,
         account_key,
         manifest,

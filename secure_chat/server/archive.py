@@ -10,6 +10,7 @@
 It is read by name: nothing of it is extracted to a place that it names itself.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -21,6 +22,7 @@ from typing import IO, Final, Self
 import msgspec
 from msgspec import Struct
 
+from secure_chat.durable import sync_folder
 from secure_chat.errors import BackupUnusable
 from secure_chat.server.store import lock
 from secure_chat.server.store.backup import BLOBS, DATABASE, is_blob_name
@@ -64,6 +66,8 @@ def write(target: Path, index: Index, files: dict[str, Path], blobs: list[Path])
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
+        with contextlib.suppress(OSError):  # where the system does not let us
+            sync_folder(target.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

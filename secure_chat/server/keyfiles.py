@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from secure_chat.durable import sync_folder
 from secure_chat.server import ownership
 
 
@@ -49,7 +50,7 @@ def place(pieces: Sequence[Piece]) -> None:
             staged(piece.path).unlink(missing_ok=True)
         raise
     for folder in {piece.path.parent for piece in pieces}:
-        _sync(folder)
+        sync_folder(folder)
     finish([piece.path for piece in pieces])
 
 
@@ -69,17 +70,7 @@ def finish(paths: Sequence[Path]) -> None:
     """Let staged files take their places, in this order. Raises OSError."""
     for path in paths:
         staged(path).replace(path)
-        _sync(path.parent)  # the order holds through a power cut too
-
-
-def _sync(folder: Path) -> None:
-    if os.name != "posix":
-        return  # Windows writes names by itself
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(path.parent)  # the order holds through a power cut too
 
 
 @contextlib.contextmanager

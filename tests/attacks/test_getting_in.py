@@ -9,7 +9,7 @@ import pytest
 
 from secure_chat.errors import Code
 from secure_chat.protocol import messages, signing
-from secure_chat.protocol.messages import VERSION, encode_header
+from secure_chat.protocol.messages import encode_header
 from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import InviteToken, Signature
 from tests.support.accounts import Account
@@ -167,10 +167,7 @@ def test_attack_12_signatures_for_other_purposes_open_nothing(
             prekey.expires,
         ),
         "bare channel": lambda wire: wire.exporter + wire.hello_bytes,
-        "login of another device": lambda wire: signing.login(
-            version=VERSION, features=[], exporter=wire.exporter, hello=wire.hello_bytes,
-            server_id=server_id, device=Account.new("someone", server_id).address,
-        ),
+        "login of another device": Account.new("someone", server_id).login_bytes,
     }  # fmt: skip
     for signed in others.values():
         with Wire(server.port) as wire:
@@ -207,8 +204,7 @@ def test_attack_14_keys_of_another_account_cannot_be_published(
             facts = {name: getattr(honest, name) for name in honest.__struct_fields__} | fields
             unsigned = messages.Register(**facts)
             signed = signing.registration(
-                version=VERSION, features=[], exporter=wire.exporter, hello=wire.hello_bytes,
-                server_id=wire.hello.server_id, device=mallory.address, invite=b"",
+                mallory.channel(wire), invite=b"",
                 account_key=unsigned.account_key, manifest=unsigned.manifest,
                 manifest_signature=unsigned.manifest_signature,
                 signed_prekey=unsigned.signed_prekey, last_resort=unsigned.last_resort,

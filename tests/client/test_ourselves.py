@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from secure_chat.client.engine.core import WantsDeletion, WantsServersData
+from secure_chat.client.engine.wants import WantsDeletion, WantsServersData
 from secure_chat.client.events import (
     AccountDeletion,
     ConnectionChanged,

@@ -55,16 +55,17 @@ def test_greeting_login_and_registration() -> None:
     _check_frame(vector["error"], messages.decode_server_header(vector["error"]["header"].encode()))
     _check_frame(vector["pm"], messages.decode_client_header(vector["pm"]["header"].encode()))
     for case in vector["logins"]:
-        signed = signing.login(**common, features=case["features"])
+        signed = signing.login(signing.Channel(**common, features=case["features"]))
         login = messages.decode_client_header(case["header"].encode())
         assert isinstance(login, messages.Login)
         assert signed.hex() == case["signed"]
         assert device.sign(signed) == login.signature
         _check_frame(case, login)
+    channel = signing.Channel(**common, features=[])
     case = vector["account_deletion"]
     deletion = messages.decode_client_header(case["header"].encode())
     assert isinstance(deletion, messages.AccountDelete)
-    signed = signing.account_deletion(**common, features=[])
+    signed = signing.account_deletion(channel)
     assert signed.hex() == case["signed"]
     assert account.sign(signed) == deletion.signature
     _check_frame(case, deletion)
@@ -72,8 +73,7 @@ def test_greeting_login_and_registration() -> None:
         register = messages.decode_client_header(case["header"].encode())
         assert isinstance(register, messages.Register)
         signed = signing.registration(
-            **common,
-            features=[],
+            channel,
             invite=unhex(case["invite"] or ""),
             account_key=register.account_key,
             manifest=register.manifest,

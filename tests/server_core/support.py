@@ -214,12 +214,7 @@ def register_message(
     """A registration as an honest client makes it."""
     own = device or person.device
     signed = signing.registration(
-        version=1,
-        features=list(features),
-        exporter=exporter,
-        hello=hello_bytes,
-        server_id=hello.server_id,
-        device=own.address,
+        signing.Channel(1, list(features), exporter, hello_bytes, hello.server_id, own.address),
         invite=invite or b"",
         account_key=own.account_key,
         manifest=own.manifest,
@@ -239,13 +234,9 @@ def login_message(
     features: tuple[str, ...] = (),
 ) -> Login:  # fmt: skip
     """A login as an honest client makes it."""
+    address = person.device.address
     signed = signing.login(
-        version=1,
-        features=list(features),
-        exporter=exporter,
-        hello=hello_bytes,
-        server_id=hello.server_id,
-        device=person.device.address,
+        signing.Channel(1, list(features), exporter, hello_bytes, hello.server_id, address)
     )
     return Login(
         user_id or person.name, person.device.address.device, 1, list(features),
@@ -255,14 +246,12 @@ def login_message(
 
 def deletion_message(person: Person, peer: "Peer", features: tuple[str, ...] = ()) -> AccountDelete:
     """An account's deletion, as an honest client asks for it over this connection."""
-    signed = signing.account_deletion(
-        version=1,
-        features=list(features),
-        exporter=peer.connection.exporter,
-        hello=peer.connection.hello_bytes,
-        server_id=peer.hello.server_id,
-        device=person.device.address,
-    )
+    connection, server_id = peer.connection, peer.hello.server_id
+    channel = signing.Channel(
+        1, list(features), connection.exporter, connection.hello_bytes, server_id,
+        person.device.address,
+    )  # fmt: skip
+    signed = signing.account_deletion(channel)
     return AccountDelete(8, Signature(person.account.sign(signed)))
 
 

@@ -331,10 +331,12 @@ def test_attack_14_each_signature_of_a_registration_is_needed(world: World, fiel
             made = honest(peer, alice)  # which both keys sign with the forged one in it
             alice.device = kept
         else:
+            channel = signing.Channel(
+                made.version, made.features, peer.connection.exporter,
+                peer.connection.hello_bytes, peer.hello.server_id, alice.device.address,
+            )  # fmt: skip
             signed = signing.registration(
-                version=made.version, features=made.features, exporter=peer.connection.exporter,
-                hello=peer.connection.hello_bytes, server_id=peer.hello.server_id,
-                device=alice.device.address, invite=b"", account_key=made.account_key,
+                channel, invite=b"", account_key=made.account_key,
                 manifest=made.manifest, manifest_signature=made.manifest_signature,
                 signed_prekey=made.signed_prekey, last_resort=made.last_resort,
             )  # fmt: skip

@@ -107,15 +107,17 @@ class Account:
             invite=invite,
         )
 
+    def channel(self, wire: Wire) -> signing.Channel:
+        """What proofs on this connection are over."""
+        hello = wire.hello
+        return signing.Channel(
+            VERSION, hello.features, wire.exporter, wire.hello_bytes, hello.server_id, self.address
+        )
+
     def registration_bytes(self, wire: Wire, invite: InviteToken | None = None) -> bytes:
         """What account and device key sign to register over this connection."""
         return signing.registration(
-            version=VERSION,
-            features=wire.hello.features,
-            exporter=wire.exporter,
-            hello=wire.hello_bytes,
-            server_id=wire.hello.server_id,
-            device=self.address,
+            self.channel(wire),
             invite=invite or b"",
             account_key=self.device.account_key,
             manifest=self.device.manifest,
@@ -126,25 +128,11 @@ class Account:
 
     def login_bytes(self, wire: Wire) -> bytes:
         """What the device key signs to log in over this connection."""
-        return signing.login(
-            version=VERSION,
-            features=wire.hello.features,
-            exporter=wire.exporter,
-            hello=wire.hello_bytes,
-            server_id=wire.hello.server_id,
-            device=self.address,
-        )
+        return signing.login(self.channel(wire))
 
     def deletion_bytes(self, wire: Wire) -> bytes:
         """What the account key signs to delete the account over this connection."""
-        return signing.account_deletion(
-            version=VERSION,
-            features=wire.hello.features,
-            exporter=wire.exporter,
-            hello=wire.hello_bytes,
-            server_id=wire.hello.server_id,
-            device=self.address,
-        )
+        return signing.account_deletion(self.channel(wire))
 
     def login(self, wire: Wire, signature: Signature | None = None) -> Login:
         """A login for this connection, properly signed unless a signature is given."""

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from secure_chat.client.cli.change_arguments import ADD_CHANGES, number_value
+from secure_chat.client.cli.change_arguments import ADD_CHANGES
 from secure_chat.client.cli.file_arguments import ADD_FILES
 from secure_chat.client.cli.grammar import (
     PROGRAM,
@@ -13,8 +13,10 @@ from secure_chat.client.cli.grammar import (
     account_value,
     add_profile,
     add_profile_options,
+    add_reply,
     add_timeout,
     add_user,
+    add_wait,
     command,
     count_value,
     either_link_value,
@@ -100,19 +102,8 @@ def _add_send(commands: "Commands[Parser]") -> None:
         type=text_value,
         help=words("the message; without it, standard input (which other users cannot see)"),
     )
-    parser.add_argument(
-        "--reply",
-        metavar="NUMBER",
-        type=number_value,
-        help=words("answer this message: a number of listen --json or export, or last"),
-    )
-    parser.add_argument(
-        "--wait",
-        choices=("accepted", "delivered"),
-        default="accepted",
-        help=words("what to wait for (accepted: safe at the server; delivered: the device has it)"),
-    )
-    add_timeout(parser)
+    add_reply(parser)
+    add_wait(parser)
 
 
 def _add_listen(commands: "Commands[Parser]") -> None:

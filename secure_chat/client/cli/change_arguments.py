@@ -6,6 +6,7 @@ import re
 from secure_chat.client.cli.grammar import (
     Commands,
     Parser,
+    add_number,
     add_timeout,
     add_user,
     command,
@@ -14,9 +15,6 @@ from secure_chat.client.cli.grammar import (
 from secure_chat.client.cli.language import words
 from secure_chat.client.events import Audience
 from secure_chat.protocol import limits
-
-LAST = -1
-"""Stands for the newest message that a command may mean."""
 
 _UNITS = {
     "s": 1,
@@ -30,7 +28,7 @@ _UNITS = {
 def _add_edit(commands: "Commands[Parser]") -> None:
     parser = command(commands, "edit", words("give a message of yours another text"))
     add_user(parser)
-    _add_number(parser)
+    add_number(parser)
     _add_text(parser, words("the new text; without it, standard input"))
     add_timeout(parser)
 
@@ -38,7 +36,7 @@ def _add_edit(commands: "Commands[Parser]") -> None:
 def _add_delete(commands: "Commands[Parser]") -> None:
     parser = command(commands, "delete", words("take a message back, on both sides"))
     add_user(parser)
-    _add_number(parser)
+    add_number(parser)
     parser.add_argument(
         "--here",
         action="store_true",
@@ -50,7 +48,7 @@ def _add_delete(commands: "Commands[Parser]") -> None:
 def _add_react(commands: "Commands[Parser]") -> None:
     parser = command(commands, "react", words("react to a message with an emoji"))
     add_user(parser)
-    _add_number(parser)
+    add_number(parser)
     parser.add_argument(
         "emoji",
         nargs="?",
@@ -101,30 +99,10 @@ def _add_profile(commands: "Commands[Parser]") -> None:
 ADD_CHANGES = (_add_edit, _add_delete, _add_react, _add_timer, _add_profile)
 
 
-def _add_number(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "number",
-        metavar="NUMBER",
-        type=number_value,
-        help=words("the message: a number of listen --json or export, or last"),
-    )
-
-
 def _add_text(parser: argparse.ArgumentParser, help_text: str) -> None:
     parser.add_argument(
         "text", nargs="*", default=[], metavar="TEXT", type=text_value, help=help_text
     )
-
-
-def number_value(text: str) -> int:
-    """The number of a message, or `LAST`."""
-    if text == "last":
-        return LAST
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) > 0):
-        raise argparse.ArgumentTypeError(
-            words("{given!r} is neither the number of a message nor last", given=text)
-        )
-    return int(text)
 
 
 def _duration(text: str) -> int:

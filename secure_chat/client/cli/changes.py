@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from secure_chat.client.api import Engine
 from secure_chat.client.cli import output
-from secure_chat.client.cli.change_arguments import LAST
+from secure_chat.client.cli.grammar import LAST
 from secure_chat.client.cli.language import words
 from secure_chat.client.cli.profiles import open_engine
 from secure_chat.client.cli.session import Backend, Events, closing, deadline_in

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from secure_chat.client.cli.change_arguments import number_value
 from secure_chat.client.cli.grammar import (
     Commands,
     Parser,
+    add_number,
+    add_reply,
     add_timeout,
     add_user,
+    add_wait,
     command,
     text_value,
 )
@@ -25,35 +27,19 @@ def _add_send_file(commands: "Commands[Parser]") -> None:
         default="",
         help=words("a text that stands with the file"),
     )
-    parser.add_argument(
-        "--reply",
-        metavar="NUMBER",
-        type=number_value,
-        help=words("answer this message: a number of listen --json or export, or last"),
-    )
+    add_reply(parser)
     parser.add_argument(
         "--keep-metadata",
         action="store_true",
         help=words("send a photograph with the place, time and device that its camera wrote"),
     )
-    parser.add_argument(
-        "--wait",
-        choices=("accepted", "delivered"),
-        default="accepted",
-        help=words("what to wait for (accepted: safe at the server; delivered: the device has it)"),
-    )
-    add_timeout(parser)
+    add_wait(parser)
 
 
 def _add_save(commands: "Commands[Parser]") -> None:
     parser = command(commands, "save", words("fetch a file that somebody sent, and save it"))
     add_user(parser)
-    parser.add_argument(
-        "number",
-        metavar="NUMBER",
-        type=number_value,
-        help=words("the message: a number of listen --json or export, or last"),
-    )
+    add_number(parser)
     parser.add_argument(
         "--to",
         metavar="FOLDER",

@@ -10,6 +10,8 @@ from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.invite import ContactLink, InviteLink, ServerAddress, is_contact_link
 
 PROGRAM = "secure-chat"
+LAST = -1
+"""Stands for the newest message that a command may mean."""
 DEFAULT_TIMEOUT = 30.0
 _LONGEST_WAIT = 7 * 24 * 3600.0
 
@@ -139,4 +141,46 @@ def seconds_value(text: str) -> float:
 def count_value(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0):
         raise argparse.ArgumentTypeError(words("{given!r} is no number from 1", given=text))
+    return int(text)
+
+
+def add_number(parser: argparse.ArgumentParser) -> None:
+    """Which message is meant."""
+    parser.add_argument(
+        "number",
+        metavar="NUMBER",
+        type=number_value,
+        help=words("the message: a number of listen --json or export, or last"),
+    )
+
+
+def add_reply(parser: argparse.ArgumentParser) -> None:
+    """--reply: what it answers."""
+    parser.add_argument(
+        "--reply",
+        metavar="NUMBER",
+        type=number_value,
+        help=words("answer this message: a number of listen --json or export, or last"),
+    )
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """--wait, and for how long."""
+    parser.add_argument(
+        "--wait",
+        choices=("accepted", "delivered"),
+        default="accepted",
+        help=words("what to wait for (accepted: safe at the server; delivered: the device has it)"),
+    )
+    add_timeout(parser)
+
+
+def number_value(text: str) -> int:
+    """The number of a message, or `LAST`."""
+    if text == "last":
+        return LAST
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) > 0):
+        raise argparse.ArgumentTypeError(
+            words("{given!r} is neither the number of a message nor last", given=text)
+        )
     return int(text)

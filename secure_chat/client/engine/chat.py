@@ -15,8 +15,14 @@ import apsw
 from secure_chat.client import content
 from secure_chat.client.content import ContentId
 from secure_chat.client.content.rules import Ref
-from secure_chat.client.engine.core import (
-    Core,
+from secure_chat.client.engine.core import Core
+from secure_chat.client.engine.effects import remove, shown, takes_away, vanish
+from secure_chat.client.engine.filing import FileIntents
+from secure_chat.client.engine.habits import HabitIntents
+from secure_chat.client.engine.intents import now_ms
+from secure_chat.client.engine.network import Network
+from secure_chat.client.engine.verifying import TrustIntents
+from secure_chat.client.engine.wants import (
     Types,
     WantsDeletion,
     WantsKey,
@@ -24,12 +30,6 @@ from secure_chat.client.engine.core import (
     WantsServersData,
     Wrote,
 )
-from secure_chat.client.engine.effects import remove, shown, takes_away, vanish
-from secure_chat.client.engine.filing import FileIntents
-from secure_chat.client.engine.habits import HabitIntents
-from secure_chat.client.engine.intents import now_ms
-from secure_chat.client.engine.network import Network
-from secure_chat.client.engine.verifying import TrustIntents
 from secure_chat.client.engine.workshop import Workshop
 from secure_chat.client.engine.writing import Writer, Written, rename
 from secure_chat.client.events import Conversation as Line

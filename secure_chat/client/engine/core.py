@@ -26,6 +26,17 @@ from secure_chat.client.engine.prekeys import KeyStock
 from secure_chat.client.engine.transfers import Chunk, Transfers
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.engine.typing import TypingKeeper
+from secure_chat.client.engine.wants import (
+    Decided,
+    FilesMoved,
+    Intent,
+    Types,
+    WantsDeletion,
+    WantsKey,
+    WantsRetry,
+    WantsServersData,
+    Wrote,
+)
 from secure_chat.client.events import Event
 from secure_chat.client.profile import Profile
 from secure_chat.client.vault import contacts, identity, keys, outbox, sequence, talk
@@ -40,7 +51,6 @@ from secure_chat.errors import (
     UnexpectedAnswer,
 )
 from secure_chat.protocol import limits
-from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.messages import (
     Accepted,
     Blob,
@@ -69,46 +79,6 @@ _ANSWER_SECONDS = 20.0  # to a ping
 _HOUSEKEEPING_SECONDS = float(limits.HOUR)
 _MOST_MISSED = 1_000_000  # logins that an old copy of a vault may not know of
 _NEVER = float("inf")
-
-
-class Intent(Struct, frozen=True):
-    """Something that a person did, already in the vault, that the network thread acts on."""
-
-    user_id: UserId
-
-
-class Wrote(Intent, frozen=True):
-    """A text or a receipt was queued."""
-
-
-class Types(Intent, frozen=True):
-    """The person is writing, or has stopped."""
-
-    active: bool
-
-
-class WantsKey(Intent, frozen=True):
-    """The conversation was opened: find out whose key it is."""
-
-
-class WantsRetry(Intent, frozen=True):
-    """Try a halted outbox again."""
-
-
-class FilesMoved(Intent, frozen=True):
-    """A file was sealed, asked for, or given up."""
-
-
-class WantsServersData(Intent, frozen=True):
-    """Ask what the server holds on us (``user_id`` is our own)."""
-
-
-class WantsDeletion(Intent, frozen=True):
-    """Delete our account (``user_id`` is our own)."""
-
-
-class Decided(Intent, frozen=True):
-    """A changed key was accepted, so the sessions of the old one are gone from the vault."""
 
 
 class Ending(Struct, frozen=True):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import apsw
 
-from secure_chat.client.engine.core import FilesMoved
 from secure_chat.client.engine.effects import remove
 from secure_chat.client.engine.intents import Intents, now_ms
+from secure_chat.client.engine.wants import FilesMoved
 from secure_chat.client.engine.workshop import Workshop
 from secure_chat.client.events import ConversationChanged, Event, FileState, MessageChanged
 from secure_chat.client.files.sealing import look_at, must_have_room

@@ -10,10 +10,10 @@ import apsw
 import msgspec
 
 from secure_chat.client import content
-from secure_chat.client.engine.core import Wrote
 from secure_chat.client.engine.effects import remove
 from secure_chat.client.engine.intents import Intents, now_ms
 from secure_chat.client.engine.trust import released
+from secure_chat.client.engine.wants import Wrote
 from secure_chat.client.events import ConversationChanged, Event
 from secure_chat.client.vault import contacts, habits, history
 from secure_chat.client.vault.habits import FOREVER, Habit

@@ -12,7 +12,7 @@ from msgspec import Struct
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.prekeys import KeyStock
 from secure_chat.client.vault import identity
-from secure_chat.crypto.identity import new_account
+from secure_chat.crypto.identity import LocalDevice, new_account
 from secure_chat.errors import CODES, Code, ProtocolError, Refused, WrongServer
 from secure_chat.protocol import signing
 from secure_chat.protocol.addresses import DeviceName
@@ -33,6 +33,12 @@ class Greeting(Struct, frozen=True):
     def features(self) -> list[str]:
         """The optional parts of the protocol that both ends know, as a login names them."""
         return [one for one in self.hello.features if one in FEATURES]
+
+    def channel(self, our: LocalDevice) -> signing.Channel:
+        """What our device's proofs on this connection are over."""
+        return signing.Channel(
+            VERSION, self.features, self.exporter, self.hello_bytes, our.server_id, our.address
+        )
 
 
 class Next(enum.Enum):
@@ -107,16 +113,7 @@ class Entry:
 
     def _login(self, greeting: Greeting) -> Login:
         our = self._context.our
-        signature = our.signing.sign(
-            signing.login(
-                version=VERSION,
-                features=greeting.features,
-                exporter=greeting.exporter,
-                hello=greeting.hello_bytes,
-                server_id=our.server_id,
-                device=our.address,
-            )
-        )
+        signature = our.signing.sign(signing.login(greeting.channel(our)))
         return Login(our.address.user_id, our.address.device, VERSION, greeting.features, signature)
 
     def _register(self, greeting: Greeting) -> Register:
@@ -126,12 +123,7 @@ class Entry:
         signed_prekey, last_resort = self._stock.for_registration()
         invite = self._invite()
         proof = signing.registration(
-            version=VERSION,
-            features=greeting.features,
-            exporter=greeting.exporter,
-            hello=greeting.hello_bytes,
-            server_id=our.server_id,
-            device=our.address,
+            greeting.channel(our),
             invite=invite or b"",
             account_key=our.account_key,
             manifest=our.manifest,

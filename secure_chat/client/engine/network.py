@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 from secure_chat.client.backoff import Backoff
 from secure_chat.client.bugs import described
-from secure_chat.client.engine.core import Core, Ending, Intent
+from secure_chat.client.engine.core import Core, Ending
 from secure_chat.client.engine.login import Greeting, Next
+from secure_chat.client.engine.wants import Intent
 from secure_chat.client.events import ConnectionChanged, ConnectionState, Event
 from secure_chat.client.link import Endpoint, Link, connect
 from secure_chat.errors import (

@@ -10,7 +10,7 @@ from secure_chat.client.events import AccountDeletion, ServersData
 from secure_chat.errors import BadEncoding, NotConnected, Refused, UnexpectedAnswer
 from secure_chat.protocol import signing
 from secure_chat.protocol.held import HeldRow, decode_rows
-from secure_chat.protocol.messages import VERSION, AccountDelete, HeldData, MyData, Ok
+from secure_chat.protocol.messages import AccountDelete, HeldData, MyData, Ok
 from secure_chat.protocol.wiretypes import Signature
 
 _MOST_ROWS = 1_000_000  # a server that invents rows without end does not fill the memory
@@ -86,17 +86,8 @@ class Ourselves:
             return
         account = context.account
         assert account is not None
-        our = account.device
-        signature = account.signing.sign(
-            signing.account_deletion(
-                version=VERSION,
-                features=greeting.features,
-                exporter=greeting.exporter,
-                hello=greeting.hello_bytes,
-                server_id=our.server_id,
-                device=our.address,
-            )
-        )
+        proof = signing.account_deletion(greeting.channel(account.device))
+        signature = account.signing.sign(proof)
         self._deleting = True
         self._requests.ask(
             lambda ref: AccountDelete(ref, Signature(signature)), Ok, self._deleted, self._kept

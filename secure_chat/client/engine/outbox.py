@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 import apsw
 from msgspec import Struct
 
-from secure_chat.client import content
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.owing import owe_session_lost, owe_turn
+from secure_chat.client.engine.sealing import Sealed, seal
 from secure_chat.client.engine.trust import BLOCKED, TrustKeeper
 from secure_chat.client.events import (
     ChangeSent,
@@ -21,10 +21,10 @@ from secure_chat.client.events import (
     MessageState,
 )
 from secure_chat.client.said import Said
-from secure_chat.client.vault import contacts, habits, history, outbox, sequence, talk
+from secure_chat.client.vault import contacts, habits, history, outbox, talk
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName
-from secure_chat.client.vault.outbox import Copy, Owed
+from secure_chat.client.vault.outbox import Owed
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.prekeys import Bundle, check_bundle
 from secure_chat.errors import CODES, Code, Refused, SecureChatError
@@ -61,14 +61,6 @@ class _Rebuild(Struct):
 
     devices: set[DeviceName]
     lost: bool
-
-
-class _Sealed(Struct, frozen=True):
-    """What is ready to leave, or which device's keys are missing first."""
-
-    counter: int = 0
-    copies: tuple[Copy, ...] = ()
-    missing: DeviceName | None = None
 
 
 class Outbox:
@@ -147,8 +139,8 @@ class Outbox:
                 self._trust.hold(db, user_id)
                 return
             identity = contact.identity
-            unknown = identity is None or identity.is_bare or not lane.looked
-            sealed = None if identity is None or unknown else self._seal(db, owed, identity)
+            known = identity is not None and not identity.is_bare and lane.looked
+            sealed = seal(context, db, owed, identity) if identity is not None and known else None
         if sealed is None:
             self._look(user_id, lane)
         elif sealed.missing is not None:
@@ -156,58 +148,9 @@ class Outbox:
         else:
             self._send(user_id, sealed)
 
-    # ------------------------------------------------------------ encrypting and sending
+    # ------------------------------------------------------------ sending
 
-    def _seal(self, db: apsw.Connection, owed: Owed, identity: Identity) -> _Sealed:
-        """Encrypt for each device without a copy; the ratchets advance in this transaction."""
-        devices = [entry.name for entry in identity.manifest.devices]
-        outbox.drop_copies(db, owed.number, set(devices))
-        present = {copy.device for copy in outbox.copies(db, owed.number)}
-        for device in devices:
-            if device not in present:
-                sessions = self._ready_sessions(db, owed.user_id, device, identity)
-                if sessions is None:
-                    return _Sealed(missing=device)
-                self._seal_copy(db, owed, device, identity, sessions)
-        copies = tuple(c for c in outbox.copies(db, owed.number) if not c.accepted)
-        return _Sealed(identity.counter, copies)
-
-    def _ready_sessions(
-        self, db: apsw.Connection, user_id: UserId, device: DeviceName, identity: Identity
-    ) -> PeerSessions | None:
-        name = SessionName(DeviceAddress(user_id, device), identity.account_key)
-        sessions = self._context.sessions(db, name)
-        if sessions is None or sessions.peer.entry != identity.manifest.device(device):
-            return None  # none yet, or with keys that the device no longer has
-        return sessions if sessions.ready else None
-
-    def _seal_copy(
-        self,
-        db: apsw.Connection,
-        owed: Owed,
-        device: DeviceName,
-        identity: Identity,
-        sessions: PeerSessions,
-    ) -> None:
-        context = self._context
-        head = content.Content(
-            owed.content_id,
-            owed.created,
-            content.Turn(),
-            own_counter=context.our_counter,
-            their_counter=identity.counter,
-            place=sequence.place(db, owed, identity.account_key, context.random),
-        )
-        plain = content.assemble(head, owed.kind, owed.payload)
-        body = sessions.seal(plain, context.now_ms, context.random)
-        name = SessionName(DeviceAddress(owed.user_id, device), identity.account_key)
-        context.store_sessions(db, name, sessions)
-        if owed.is_text:
-            history.set_addressee(db, owed.user_id, owed.content_id, identity.account_key)
-        delivery_id = DeliveryId(context.random(DeliveryId.size or 0))
-        outbox.add_copy(db, Copy(delivery_id, owed.number, device, body))
-
-    def _send(self, user_id: UserId, sealed: _Sealed) -> None:
+    def _send(self, user_id: UserId, sealed: Sealed) -> None:
         lane = self._lane(user_id)
         for copy in sealed.copies:
             lane.on_the_way.add(copy.delivery_id)

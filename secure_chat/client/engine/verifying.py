@@ -9,9 +9,9 @@ import unicodedata
 import apsw
 import msgspec
 
-from secure_chat.client.engine.core import Decided, WantsKey
 from secure_chat.client.engine.intents import Intents, now_ms
 from secure_chat.client.engine.trust import accept_pending, released
+from secure_chat.client.engine.wants import Decided, WantsKey
 from secure_chat.client.events import (
     ConversationChanged,
     Event,

@@ -15,6 +15,7 @@ from typing import Final
 
 from secure_chat.client.content import File
 from secure_chat.crypto.files import Opener, sealed_size
+from secure_chat.durable import sync_folder
 from secure_chat.errors import BadEncoding, CannotWrite, FileDamaged
 from secure_chat.protocol import limits
 
@@ -86,7 +87,8 @@ def _named(unfinished: Path, folder: Path, name: str) -> Path:
             _link(unfinished, target)
         except FileExistsError:
             continue
-        _sync(folder)
+        with contextlib.suppress(OSError):  # where the system does not let us
+            sync_folder(folder)
         return target
     raise FileExistsError(errno.EEXIST, "too many files have this name")
 
@@ -112,14 +114,3 @@ def _names(name: str) -> Iterator[str]:
         stem, dot, ending = name, "", ""
     for number in range(1, _NAMES):
         yield f"{stem} ({number}){dot}{ending}"
-
-
-def _sync(folder: Path) -> None:
-    """Make the new name survive a power loss, where the system lets us."""
-    if os.name == "posix":
-        with contextlib.suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)

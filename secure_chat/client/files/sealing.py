@@ -15,8 +15,9 @@ from msgspec import Struct
 
 from secure_chat.client.content import DEFAULT_MEDIA_TYPE, checked_media_type, cleaned_file_name
 from secure_chat.client.files.metadata import LARGEST, is_picture, without_metadata
-from secure_chat.client.vault.files import create_private_file, make_private_folder, sync_folder
+from secure_chat.client.vault.files import create_private_file, make_private_folder
 from secure_chat.crypto.files import FileKey, Sealer, sealed_size
+from secure_chat.durable import sync_folder
 from secure_chat.errors import BadEncoding, FileChanged, FileTooLong, FileUnusable, NoRoom
 from secure_chat.protocol import limits
 

@@ -21,13 +21,13 @@ from secure_chat.client.vault.files import (
     create_private_file,
     make_private_folder,
     replace_private_file,
-    sync_folder,
     tighten,
 )
 from secure_chat.client.vault.lock import LOCK, ProfileLock
 from secure_chat.client.vault.schema import migrate
 from secure_chat.client.vault.search import register
 from secure_chat.crypto.rng import Random, system_random
+from secure_chat.durable import sync_folder
 from secure_chat.errors import (
     ProfileExists,
     ProfileMissing,

@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+from secure_chat.durable import sync_folder
 from secure_chat.errors import ProfileUnwritable
 
 UNFINISHED = ".new"
@@ -63,14 +64,3 @@ def open_private_file(path: Path) -> int:
 def tighten(path: Path) -> None:
     """Give an existing file or folder the mode it must have."""
     path.chmod(_FOLDER if path.is_dir() else _FILE)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names in ``folder`` survive a power loss (POSIX; Windows does so by itself)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

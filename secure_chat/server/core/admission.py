@@ -188,12 +188,7 @@ class Admission:
             state = mail.load_device(connection, address.user_id, address.device, loads=False)
             usable = state is not None and not state.revoked
             signed = signing.login(
-                version=asked.version,
-                features=asked.features,
-                exporter=exporter,
-                hello=hello,
-                server_id=server_id,
-                device=address,
+                signing.Channel(asked.version, asked.features, exporter, hello, server_id, address)
             )
             key = DeviceKey(state.signing_key) if state is not None and usable else _NOBODY
             try:
@@ -245,12 +240,7 @@ def check_registration(
     if device is None or manifest.counter != 1 or len(manifest.devices) != 1:
         raise BadAddress(text=str(address))
     signed = signing.registration(
-        version=asked.version,
-        features=asked.features,
-        exporter=exporter,
-        hello=hello,
-        server_id=server_id,
-        device=address,
+        signing.Channel(asked.version, asked.features, exporter, hello, server_id, address),
         invite=asked.invite or b"",
         account_key=asked.account_key,
         manifest=asked.manifest,

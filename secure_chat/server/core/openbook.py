@@ -78,14 +78,15 @@ class OpenBook:
     def account_delete(self, session: Session, asked: AccountDelete, _now: float) -> None:
         """Delete the session's account, if its account key signed that over this connection."""
         address, account = session.device, session.account_id
-        signed = signing.account_deletion(
-            version=messages.VERSION,
-            features=session.features,
-            exporter=session.connection.exporter,
-            hello=session.hello,
-            server_id=self._store.server_id,
-            device=address,
+        channel = signing.Channel(
+            messages.VERSION,
+            session.features,
+            session.connection.exporter,
+            session.hello,
+            self._store.server_id,
+            address,
         )
+        signed = signing.account_deletion(channel)
 
         def check(connection: Connection) -> Code | bool:
             known = people.published(connection, address.user_id)

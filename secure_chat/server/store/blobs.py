@@ -27,6 +27,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from secure_chat.durable import sync_folder
 from secure_chat.errors import Code, StorageUnavailable
 from secure_chat.protocol import limits
 from secure_chat.protocol.wiretypes import BlobHash
@@ -224,7 +225,7 @@ class BlobFiles:
         self._close(account_id, sha256)
         part.path.replace(self._place(sha256))
         self._settle(sha256)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         return Held(part.held, whole=True)
 
     def _close(self, account_id: int, sha256: bytes) -> None:
@@ -235,14 +236,3 @@ class BlobFiles:
     def _give_up(self, account_id: int, sha256: bytes) -> None:
         self._close(account_id, sha256)
         self._part_path(account_id, sha256).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power loss (Windows does so by itself)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
