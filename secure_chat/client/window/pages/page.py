@@ -143,7 +143,10 @@ class Page(tk.Frame):
         line, used = ui.frame(rows, ui.colors.surface), 0
         line.pack(anchor=ui.start_anchor)
         for value, text in options:
-            said = f"✓ {text}" if value == chosen else text
+            said = text
+            if value == chosen:  # a line that runs from the left has its tick where others have it
+                last = ui.words.rtl and not ui.direction(text)
+                said = f"{text} ✓" if last else f"✓ {text}"
             style = "Chosen" if value == chosen else "Choice"
             button = ui.button(line, said, lambda value=value: choose(value), style)  # type: ignore[misc]
             used += button.winfo_reqwidth() + ui.px(6)
