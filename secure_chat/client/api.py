@@ -86,6 +86,10 @@ class Engine(Files, Protocol):
     def start(self) -> None:
         """Connect, register if that has not happened yet, and stay connected."""
 
+    @property
+    def may_be_registered(self) -> bool:
+        """Whether the server may know this account: a registration went out, answered or not."""
+
     def stop(self) -> None:
         """Disconnect, finish the vault's transactions, release the profile. Blocks up to 5 s."""
 

@@ -60,6 +60,7 @@ class FakeEngine(HabitCalls, ContentCalls):
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.user_id = ALICE
         self.our_fingerprint = "aaaa bbbb"
+        self.may_be_registered = True
         self.on_start: list[Event] = [ONLINE]
         self.on_send: list[tuple[MessageState, str]] = [(MessageState.ACCEPTED, "")]
         self.people_there: list[Person] = []

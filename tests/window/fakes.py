@@ -24,7 +24,7 @@ from secure_chat.client.events import (
     Trust,
 )
 from secure_chat.client.presenter.accounts import KnownProfile
-from secure_chat.errors import LocalError, SafetyNumberDiffers, SecureChatError, TextTooLong
+from secure_chat.errors import LocalError, SafetyNumberDiffers, TextTooLong
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
@@ -63,6 +63,7 @@ class FakeEngine(HabitCalls, ContentCalls):
         self.found: list[Message] | None = None  # what every search answers
         self.answered: list[int] = []  # the messages that were answered
         self.started = self.stopped = False
+        self.may_be_registered = True
         self.answer_to_start: Event | None = ConnectionChanged(
             ConnectionState.ONLINE, tls_group="X25519MLKEM768"
         )
@@ -297,13 +298,13 @@ class FakeAccounts:
         engine: FakeEngine,
         known: Iterable[KnownProfile] = (),
         *,
-        error: SecureChatError | None = None,
+        error: Exception | None = None,
     ) -> None:
         self._engine = engine
         self._known = list(known)
         self.error = error
         self.created: list[tuple[InviteLink, str, Path | None]] = []
-        self.discarded = self.removed = False
+        self.discarded = self.removed = self.kept = False
 
     @property
     def remembered(self) -> Path | None:
@@ -327,6 +328,11 @@ class FakeAccounts:
 
     def remove(self, engine: object) -> None:
         self.removed = True
+
+    def keep(self, engine: object) -> None:
+        self.kept = True
+        name = self._engine.user_id
+        self._known.append(KnownProfile(Path("/p") / name, name, ""))
 
     def discard(self, engine: object) -> None:
         self.discarded = True

@@ -12,7 +12,7 @@ from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
 from secure_chat.client.presenter.strength import Strength, strength
-from secure_chat.errors import Code, ConnectFailed, Refused
+from secure_chat.errors import Code, ConnectFailed, ConnectionLost, Refused
 from tests.window.fakes import FakeAccounts, FakeEngine
 
 LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
@@ -100,6 +100,7 @@ def test_a_wrong_password_is_said_and_the_right_one_opens() -> None:
 
 def test_waiting_for_a_server_can_be_given_up() -> None:
     engine = FakeEngine()
+    engine.may_be_registered = False
     engine.answer_to_start = None
     accounts = FakeAccounts(engine)
     signin = SignIn(accounts, Words())
@@ -119,7 +120,12 @@ def test_strength_grows_with_length_and_not_with_tricks() -> None:
     assert strength("P4ssw0rd!") is Strength.WEAK
     assert strength("aaaaaaaaaaaaaaaaaaaa") is Strength.WEAK
     assert strength("alice123", "alice") is Strength.WEAK
+    for usual in ("Summer2024!", "Tr0ub4dor&3", "Liverpool1892", "michael1987", "ایران1357"):
+        assert strength(usual) is Strength.WEAK, usual
+    assert strength("correct horse battery") is Strength.FAIR
     assert strength("correct horse battery staple") is Strength.STRONG
+    assert strength("kX9$vQ2m!pR7") is Strength.STRONG
+    assert strength("") is strength("   ") is Strength.WEAK
 
 
 def test_what_the_window_remembers_survives_and_nonsense_does_not(tmp_path: Path) -> None:
@@ -154,6 +160,24 @@ def test_a_mistake_is_said_while_one_types_and_not_before_it_is_one() -> None:
     assert typed(Field.LINK, link=f"{LINK}&colour=red")[1]
 
 
+def test_leaving_a_field_says_what_is_wrong_with_it() -> None:
+    """What could still become right while one types is a mistake once one goes on."""
+    signin = SignIn(FakeAccounts(FakeEngine()), Words())
+    for field, changes in (
+        (Field.LINK, {"link": "htp:/foo bar"}),
+        (Field.NAME, {"name": "al"}),
+        (Field.PASSWORD, {"password": "short"}),
+        (Field.REPEAT, {"repeat": "corr"}),
+        (Field.CA_FILE, {"ca_file": "/no/such/file.pem"}),
+    ):
+        said = signin.left(field, entered(**changes))
+        assert said is not None, field
+        assert said.is_mistake
+        assert signin.left(field, entered()) is None
+        empty = Entered()
+        assert signin.left(field, empty) is None, "an empty field is not a mistake yet"
+
+
 def test_a_contact_link_in_the_place_of_an_invite_is_explained() -> None:
     contact = "securechat://h/#v=1&id=" + "A" * 22 + "&contact=bob&key=" + "A" * 43
     said, wrong = typed(Field.LINK, link=contact)
@@ -167,6 +191,7 @@ def test_a_contact_link_in_the_place_of_an_invite_is_explained() -> None:
 def test_a_server_that_cannot_be_reached_is_said_and_may_be_tried_again() -> None:
     """The reason in words beside the link; the entries stay, and a second try may go through."""
     engine = FakeEngine()
+    engine.may_be_registered = False
     problem = ConnectFailed(server="127.0.0.1:7443", reason="connection refused")
     engine.answer_to_start = ConnectionChanged(ConnectionState.OFFLINE, problem, retry_in=2)
     signin = SignIn(FakeAccounts(engine), Words())
@@ -179,3 +204,46 @@ def test_a_server_that_cannot_be_reached_is_said_and_may_be_tried_again() -> Non
     again: bool = signin.may_retry
     assert not again
     poll_until(signin, lambda: signin.stage is Stage.DONE)
+
+
+def test_a_registration_whose_answer_is_lost_is_not_thrown_away() -> None:
+    """The connection breaks after the registration went out: the server may have the account, so
+    its keys stay, the engine asks again, and the first answer that comes ends the wait."""
+    engine = FakeEngine()
+    lost = ConnectionLost(server="127.0.0.1:7443", reason="connection reset")
+    engine.answer_to_start = ConnectionChanged(ConnectionState.OFFLINE, lost, retry_in=2)
+    accounts = FakeAccounts(engine)
+    signin = SignIn(accounts, Words())
+    signin.create(entered())
+    poll_until(signin, lambda: "Trying again" in signin.progress)
+    assert "connection reset" in signin.progress
+    assert signin.stage is Stage.REGISTERING
+    engine.tell(ConnectionChanged(ConnectionState.ONLINE))
+    poll_until(signin, lambda: signin.stage is Stage.DONE)
+    assert not accounts.discarded
+
+
+def test_giving_up_a_registration_that_went_out_keeps_its_keys() -> None:
+    """Only with them can the account be used that the server may have: said, and in the list."""
+    engine = FakeEngine()
+    engine.answer_to_start = None
+    accounts = FakeAccounts(engine)
+    signin = SignIn(accounts, Words())
+    signin.create(entered())
+    poll_until(signin, lambda: signin.stage is Stage.REGISTERING)
+    signin.cancel()
+    poll_until(signin, lambda: accounts.kept)
+    assert signin.stage is Stage.FORM
+    assert "may have registered alice" in signin.said
+    assert [one.name for one in signin.profiles] == ["alice"]
+    assert not accounts.discarded
+
+
+def test_a_disk_that_refuses_is_said_with_the_systems_reason() -> None:
+    """Full, read-only, not ours: the system's own words, not the name of an exception."""
+    accounts = FakeAccounts(FakeEngine())
+    accounts.error = PermissionError(13, "Permission denied")
+    signin = SignIn(accounts, Words())
+    signin.create(entered())
+    poll_until(signin, lambda: bool(signin.mistakes))
+    assert signin.mistakes == {Field.WHOLE: "The system does not allow it: Permission denied."}

@@ -18,6 +18,7 @@ from secure_chat.client.events import (
 )
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.presenter.signin import Field
+from secure_chat.client.presenter.signin import Stage as SignInStage
 from secure_chat.client.window.app import App
 from secure_chat.client.window.palette import PALETTES
 from secure_chat.errors import Code, ConnectFailed, Refused
@@ -66,6 +67,26 @@ def test_mistakes_stand_beside_their_fields_and_take_the_keyboard_there(stage: S
     assert any("first a letter" in text for text in all_texts(view))
     assert any("At least 8" in text for text in all_texts(view))
     assert view.focus_get() is view.fields[Field.NAME]
+
+
+def test_giving_up_the_wait_gives_the_form_back(stage: Stage) -> None:
+    """Cancel while the server is silent: the profile that may be registered stands in the list."""
+    engine = FakeEngine()
+    engine.answer_to_start = None
+    app = stage.open(FakeAccounts(engine), Options(link=LINK))
+    view = signin_view(app)
+    for field, text in zip(
+        view.fields, (LINK, "Alice", "correct horse", "correct horse"), strict=True
+    ):
+        view.fields[field].delete(0, "end")
+        view.fields[field].insert(0, text)
+    view.submit()
+    stage.until(lambda: app._signin.stage is SignInStage.REGISTERING, "the server is asked")
+    stage.until(view._cancel.winfo_ismapped, "one can give up")
+    view._cancel.invoke()
+    stage.until(lambda: "may have registered alice" in view.mistake_beside(Field.WHOLE), "said")
+    assert list(view.fields) == [Field.PASSWORD], "the profile asks for its password"
+    assert not view.fields[Field.PASSWORD].instate(["disabled"])
 
 
 def test_a_wrong_password_is_said_and_the_window_goes_on(stage: Stage) -> None:

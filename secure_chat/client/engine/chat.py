@@ -112,6 +112,13 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
         return self._profile.user_id
 
     @property
+    def may_be_registered(self) -> bool:
+        """Whether the server may know this account: a registration went out, answered or not."""
+        with self._vault.read() as db:
+            standing = identity.standing(db)
+        return standing.registered or standing.register_sent
+
+    @property
     def our_fingerprint(self) -> str:
         """Our account's fingerprint, in groups; empty before the first connection."""
         account = self._core.account

@@ -62,6 +62,7 @@ class Entry:
         self._context = context
         self._stock = stock
         self._device = device
+        self._registers = False  # on this connection
         self._invite = invite  # asked each time: a person may paste another link
 
     def greeted(self, greeting: Greeting) -> None:
@@ -73,7 +74,8 @@ class Entry:
         context.features = greeting.features
         with context.vault.read() as db:
             standing = identity.standing(db)
-        if standing.registered or standing.register_sent:
+        self._registers = not (standing.registered or standing.register_sent)
+        if not self._registers:
             context.send(self._login(greeting))
             return
         register = self._register(greeting)
@@ -93,6 +95,10 @@ class Entry:
             ):
                 identity.set_register_sent(db, sent=False)
                 return Next.AT_ONCE
+        if refusal.code is Code.RATE_LIMITED and self._registers:
+            with self._context.transaction() as db:
+                # It was not even looked at.
+                identity.set_register_sent(db, sent=False)
         if refusal.code in {Code.CHALLENGE_USED, Code.CHALLENGE_EXPIRED}:
             return Next.LATER
         return Next.LATER if CODES[refusal.code].retry else Next.STOP

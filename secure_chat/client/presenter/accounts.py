@@ -34,5 +34,8 @@ class Accounts(Protocol):
     def remove(self, engine: Engine) -> None:
         """Stop an engine and remove its profile from this device; raises `SecureChatError`."""
 
+    def keep(self, engine: Engine) -> None:
+        """Stop a new profile's engine and keep the profile: the server may have registered it."""
+
     def discard(self, engine: Engine) -> None:
         """Stop a new profile's engine and forget the profile: its registration was refused."""

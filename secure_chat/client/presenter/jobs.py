@@ -34,6 +34,10 @@ class Job(Generic[_T]):
         """Whether `result` answers at once."""
         return not self._thread.is_alive()
 
+    def wait(self) -> None:
+        """Until it has ended, well or not."""
+        self._thread.join()
+
     def result(self) -> _T:
         """Wait for the end; the value, or the exception that the work raised."""
         self._thread.join()

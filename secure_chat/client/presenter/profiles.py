@@ -61,6 +61,11 @@ class Profiles:
         if folder is not None:
             remove_profile(folder)
 
+    def keep(self, engine: Engine) -> None:
+        """Stop the engine of a profile that `create` made just now; its folder stays."""
+        engine.stop()
+        self._folders.pop(id(engine), None)
+
     def discard(self, engine: Engine) -> None:
         """Stop the engine, and delete the folder if it was made by `create` just now."""
         engine.stop()

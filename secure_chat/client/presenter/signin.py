@@ -91,6 +91,7 @@ class SignIn:
         self._job: Job[Engine] | None = None
         self._ending: Job[None] | None = None
         self._is_new = False
+        self._lost = ""  # why no answer to the registration came, so far
 
     def speak(self, words: Words) -> None:
         """Another language from now on."""
@@ -108,6 +109,8 @@ class SignIn:
         if self.stage is Stage.WORKING:
             return self._("Making your keys…") if self._is_new else self._("Unlocking…")
         if self.stage is Stage.REGISTERING:
+            if self._lost:
+                return self._("{why} Trying again…", why=self._lost)
             return self._("Registering with {server}…", server=self._server)
         return ""
 
@@ -138,6 +141,13 @@ class SignIn:
         say = {Field.LINK: self._typed_link, Field.NAME: self._typed_name,
                Field.REPEAT: self._typed_repeat}.get(field)  # fmt: skip
         return say(entered) if say is not None else Typed()
+
+    def left(self, field: Field, entered: Entered) -> Typed | None:
+        """What to say when one goes on from a field; None: nothing is wrong, or nothing entered."""
+        if not str(getattr(entered, field.value, "")).strip():
+            return None
+        mistake = self._check(entered).get(field)
+        return Typed(mistake, is_mistake=True) if mistake is not None else None
 
     def _typed_link(self, entered: Entered) -> Typed:
         text = entered.link.strip()
@@ -185,8 +195,14 @@ class SignIn:
         link, name = read_link(entered.link), canonical_user_id(entered.name.strip())
         self._server = str(link.server)
         ca_file = Path(entered.ca_file.strip()) if entered.ca_file.strip() else None
-        password = entered.password
-        self._begin(lambda: self._accounts.create(link, name, password, ca_file), is_new=True)
+        password, before = entered.password, self._ending
+
+        def create() -> Engine:
+            if before is not None:
+                before.wait()  # the folder of the last try is free only then
+            return self._accounts.create(link, name, password, ca_file)
+
+        self._begin(create, is_new=True)
         return True
 
     def open(self, profile: KnownProfile, password: str) -> bool:
@@ -202,23 +218,40 @@ class SignIn:
     def _begin(self, work: Callable[[], Engine], *, is_new: bool) -> None:
         self._is_new = is_new
         self.may_retry = False
-        self.said = ""
+        self.said = self._lost = ""
         self.stage = Stage.WORKING
         self._job = Job(work, "sign-in")
 
     def poll(self) -> bool:
         """Look for an outcome; whether anything changed. Called by the window every few ms."""
-        before = self.stage, dict(self.mistakes)
+        before = self.stage, dict(self.mistakes), self._lost
         if self.stage is Stage.WORKING and self._job is not None and self._job.done:
             self._finish_job(self._job)
         elif self.stage is Stage.REGISTERING and self.engine is not None:
             self._read_events(self.engine)
-        return before != (self.stage, self.mistakes)
+        return before != (self.stage, self.mistakes, self._lost)
 
     def cancel(self) -> None:
-        """Give up waiting for the server."""
-        if self.stage is Stage.REGISTERING:
+        """Give up waiting for the server.
+
+        Once a registration has gone out, the server may have the account: without its keys nobody
+        could ever use that, and nobody else could have the name. So the profile stays.
+        """
+        engine = self.engine
+        if self.stage is not Stage.REGISTERING or engine is None:
+            return
+        if not engine.may_be_registered:
             self._give_up({})
+            return
+        self.engine = None
+        self.seen.clear()
+        self.stage = Stage.FORM
+        self.said = self._(
+            "The server may have registered {name} all the same. The profile stays on this device: "
+            "sign in with it to go on.",
+            name=engine.user_id,
+        )
+        self._ending = Job(lambda: self._accounts.keep(engine), "sign-in-undo")
 
     def _finish_job(self, job: Job[Engine]) -> None:
         self._job = None
@@ -240,9 +273,15 @@ class SignIn:
                 continue
             if event.state is ConnectionState.ONLINE:
                 self.stage = Stage.DONE
+            elif event.problem is not None and self._may_come_yet(engine, event):
+                self._lost = self._.error(event.problem)
             elif event.problem is not None:
                 self.may_retry = not isinstance(event.problem, Refused)
                 self._give_up({self._field_of(event.problem): self._.error(event.problem)})
+
+    def _may_come_yet(self, engine: Engine, event: ConnectionChanged) -> bool:
+        """Whether the answer to a registration may have got lost: the engine asks again."""
+        return event.state is ConnectionState.OFFLINE and engine.may_be_registered
 
     def _give_up(self, mistakes: dict[Field, str]) -> None:
         """Back to the form: a profile that never registered is of no use to anybody."""

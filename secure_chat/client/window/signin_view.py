@@ -188,7 +188,7 @@ class SignInView(tk.Frame):
         self._notes[Field.WHOLE] = ui.label(body, color=ui.colors.danger, font="small")
         self._progress = ttk.Progressbar(body, mode="indeterminate", length=ui.px(_WIDTH))
         self._status = ui.label(body, font="small", color=ui.colors.muted)
-        self._cancel = ui.button(body, ui.words("Cancel"), self._signin.cancel, "Bar")
+        self._cancel = ui.button(body, ui.words("Cancel"), self._give_up, "Bar")
         if self._profiles:
             other = (
                 ui.words("Use a profile that exists")
@@ -219,6 +219,7 @@ class SignInView(tk.Frame):
         entry.pack(fill="x", pady=(ui.px(2), 0))
         entry.bind("<Return>", lambda _: self.submit())
         entry.bind("<KP_Enter>", lambda _: self.submit())
+        entry.bind("<FocusOut>", lambda _: self._on_left(field), add="+")
         self.fields[field] = entry
         self._notes[field] = ui.label(box, font="small", color=ui.colors.danger)
         self._busy.append(entry)
@@ -240,6 +241,10 @@ class SignInView(tk.Frame):
             self._signin.create(self.entered())
         elif self._chosen is not None:
             self._signin.open(self._chosen, self.entered().password)
+        self.refresh()
+
+    def _give_up(self) -> None:
+        self._signin.cancel()
         self.refresh()
 
     def _switch(self) -> None:
@@ -275,6 +280,14 @@ class SignInView(tk.Frame):
             color = colors.danger if typed.is_mistake else colors.muted
             self._note(field, typed.text, colors.good if typed.is_good else color)
 
+    def _on_left(self, field: Field) -> None:
+        """One goes on to something else: what is wrong so far is wrong."""
+        if not self._new or field in self._signin.mistakes or field not in self.fields:
+            return
+        said = self._signin.left(field, self.entered())
+        if said is not None and self._signin.stage is Stage.FORM:
+            self._note(field, said.text, self._ui.colors.danger)
+
     def _on_password(self) -> None:
         ui, password = self._ui, self.fields[Field.PASSWORD].get()
         if not password:
@@ -292,6 +305,12 @@ class SignInView(tk.Frame):
 
     def refresh(self) -> None:
         """Show stage and mistakes as they are now."""
+        known = list(self._signin.profiles)
+        if self._signin.stage is Stage.FORM and self._signin.said and known != self._profiles:
+            kept = [one for one in known if one not in self._profiles]  # it was just being made
+            self._profiles, self._new = known, False
+            self._chosen = next(iter((*kept, *known)), None)
+            self._build()
         ui, working = self._ui, self._signin.stage in {Stage.WORKING, Stage.REGISTERING}
         for widget in self._busy:
             widget.state(["disabled"] if working else ["!disabled"])
