@@ -162,11 +162,12 @@ class Impatient(ChangedServer):
     """
 
     change = (
-        "import socket; from secure_chat.server.net import server as net; "
-        "settings, listen = net.EdgeSettings, net.listen; "
-        "net.EdgeSettings = lambda: settings(slow_seconds=3); "
-        "net.listen = lambda *to: [each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536) "
-        "or each for each in listen(*to)]"
+        "import socket, msgspec; from secure_chat.server import app; "
+        "from secure_chat.server.net import server as net; "
+        "fitted, listen = app.fitted, net.listen; "
+        "app.fitted = lambda *a: msgspec.structs.replace(fitted(*a), slow_seconds=3.0); "
+        "net.listen = lambda *a: [each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536) "
+        "or each for each in listen(*a)]"
     )
 
 

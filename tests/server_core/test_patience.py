@@ -8,6 +8,7 @@ from secure_chat.errors import Code
 from secure_chat.protocol.frames import Frame
 from secure_chat.protocol.messages import (
     Accepted,
+    Delivery,
     Error,
     KeysGet,
     KeysLow,
@@ -21,7 +22,7 @@ from secure_chat.protocol.messages import List as ListMessage
 from secure_chat.server.core.mailbox import BUFFERED
 from secure_chat.server.core.session import UNREAD
 from secure_chat.server.core.settings import Rate, Settings
-from tests.server_core.support import World, pm
+from tests.server_core.support import World, ack, pm
 
 NONSENSE = {
     "unknown type": Frame(b'{"type":"dance"}', b""),
@@ -113,6 +114,9 @@ def test_attack_18_mail_waits_on_disk_for_who_does_not_read(
 ) -> None:
     """Nothing is pushed to a peer that takes nothing, and nothing is lost; then all comes."""
     alice, bob = world.person("alice"), world.person("bob")
+    alice.peer.send(pm("bob/main", b"warm up"))  # from here on what comes is pushed at once
+    bob.peer.send(ack(bob.peer.expect(Delivery).seq))
+    alice.peer.expect(Accepted)
     bob.peer.connection.buffered = BUFFERED
     alice.peer.send(*(pm("bob/main", b"waits", n) for n in range(1, 4)))
     world.advance(1)
