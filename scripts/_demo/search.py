@@ -9,6 +9,9 @@ from pathlib import Path
 PIECE = 12
 """Any so many characters of a line count as the line: a part of it is a leak as well."""
 
+_BEGINNING = 8  # bytes of a needle
+_STRETCH = 65_536  # bytes of hay
+
 
 def forms(text: str) -> Iterator[tuple[str, bytes]]:
     """``(name, bytes)`` of the ways in which ``text`` could be written down."""
@@ -33,16 +36,28 @@ def pieces(text: str) -> list[str]:
 
 
 def find(texts: Iterable[str], places: dict[str, bytes]) -> list[str]:
-    """A sentence for each place that holds a piece of a text in some form."""
-    found = set()
+    """A sentence for each place that holds a piece of a text in some form.
+
+    There are thousands of needles: a stretch of the hay is looked through for the beginnings of all
+    at once, and only what begins like one is searched for it.
+    """
+    needles: dict[bytes, list[tuple[bytes, str]]] = {}
     for text in texts:
         for piece in pieces(text):
             for form, needle in forms(piece):
-                found |= {
-                    f"{place} holds {piece!r} ({form})"
-                    for place, data in places.items()
-                    if needle in data
-                }
+                said = f"holds {piece!r} ({form})"
+                needles.setdefault(needle[:_BEGINNING], []).append((needle, said))
+    short = [begin for begin in needles if len(begin) < _BEGINNING]
+    long = needles.keys() - set(short)
+    found = set()
+    for place, data in places.items():
+        begun = {begin for begin in short if begin in data}
+        for start in range(0, len(data), _STRETCH):
+            begun |= long & {
+                data[at : at + _BEGINNING] for at in range(start, min(start + _STRETCH, len(data)))
+            }
+        for begin in begun:
+            found |= {f"{place} {said}" for needle, said in needles[begin] if needle in data}
     return sorted(found)
 
 
