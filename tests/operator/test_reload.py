@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +109,29 @@ def test_each_setting_says_whether_a_reload_follows_it() -> None:
     assert {one.name for one in config.settings() if not one.reload} >= {"host", "port", "data_dir"}
     assert {"cert", "key", "registration"} <= {one.name for one in config.settings() if one.reload}
     assert "| on reload |" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+_HAMMERED = """
+import os, signal, threading
+from secure_chat.server.commands import serve
+
+def hammer():
+    for _ in range(5_000):
+        os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+signals = serve._Signals()
+threading.Thread(target=hammer).start()
+while signals.wait(0.0) is not serve._Asked.STOP:
+    pass
+"""
+
+
+def test_no_signal_meets_the_main_thread_at_a_bad_moment(operator: Operator) -> None:
+    """Whenever they come, also between two steps of the wait for them: the last one stops it.
+
+    A server that is told to stop as soon as it serves is just there.
+    """
+    command = [sys.executable, "-c", _HAMMERED]
+    done = subprocess.run(command, env=operator.environment, timeout=60, check=False)
+    assert done.returncode == 0

@@ -3,10 +3,11 @@
 import contextlib
 import datetime as dt
 import logging
+import queue
 import signal
 import sys
-import threading
 from argparse import Namespace
+from enum import Enum, auto
 from functools import partial
 from types import FrameType
 
@@ -44,23 +45,40 @@ def command(operations: app.Operations) -> Command:
     )
 
 
+class _Asked(Enum):
+    STOP = auto()
+    RELOAD = auto()
+
+
 class _Signals:
-    """What the system asks of the process, noticed by the main thread."""
+    """What the system asks of the process, noticed by the main thread.
+
+    The handlers run in that thread, between any two of its steps: an Event that it was just about
+    to wait for would hold it for ever, a SimpleQueue takes what comes.
+    """
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.reload = threading.Event()
-        for event, names in (
-            (self.stop, ("SIGINT", "SIGTERM", "SIGBREAK")),
-            (self.reload, ("SIGHUP",)),
+        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        for asked, names in (
+            (_Asked.STOP, ("SIGINT", "SIGTERM", "SIGBREAK")),
+            (_Asked.RELOAD, ("SIGHUP",)),
         ):
             for name in names:
                 if hasattr(signal, name):
-                    signal.signal(getattr(signal, name), partial(self._set, event))
+                    signal.signal(getattr(signal, name), partial(self._put, asked))
 
-    @staticmethod
-    def _set(event: threading.Event, _number: int, _frame: FrameType | None) -> None:
-        event.set()
+    def wait(self, seconds: float) -> _Asked | None:
+        """What is asked for, to stop before all else; None: nothing for so long."""
+        try:
+            asked = {self._asked.get(timeout=seconds)}
+        except queue.Empty:
+            return None
+        while not self._asked.empty():
+            asked.add(self._asked.get())
+        return _Asked.STOP if _Asked.STOP in asked else _Asked.RELOAD
+
+    def _put(self, asked: _Asked, _number: int, _frame: FrameType | None) -> None:
+        self._asked.put(asked)
 
 
 def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
@@ -75,17 +93,18 @@ def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     _warn_of_dates(server)
     _warn_of_files(server.config)
     service.tell("READY=1", _status(server))
-    while server.net.is_serving and not signals.stop.wait(_WATCH_SECONDS):
-        if signals.reload.is_set():
-            signals.reload.clear()
+    asked: _Asked | None = None
+    while server.net.is_serving and asked is not _Asked.STOP:
+        asked = signals.wait(_WATCH_SECONDS)
+        if asked is _Asked.RELOAD:
             _reload(server, options)
-    if not signals.stop.is_set():
+    if asked is not _Asked.STOP:
         log.critical("the network has failed; stopping")
     service.tell("STOPPING=1")
     log.info("stopping")
     server.stop()
     log.info("stopped")
-    return 0 if signals.stop.is_set() else 1
+    return 0 if asked is _Asked.STOP else 1
 
 
 def _reload(server: app.Server, options: Namespace) -> None:
