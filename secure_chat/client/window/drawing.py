@@ -85,7 +85,7 @@ class RowPainter:
         top, bottom = max(y, -10), min(y + drawn.height, view + 10)
         if chosen:
             self._canvas.create_rectangle(
-                0, top, drawn.width + 4, bottom, fill=ui.colors.raised, width=0
+                0, top, drawn.width + 4, bottom, fill=ui.colors.chosen, width=0
             )
         row = drawn.row
         size = ui.px(18)

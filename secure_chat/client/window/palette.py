@@ -11,6 +11,7 @@ class Palette:
     ground: str  # behind lists and forms
     surface: str  # cards, fields, header
     chat: str  # behind the bubbles
+    chosen: str  # the same, of messages that are selected
     raised: str  # hovered and pressed
     line: str  # borders
     text: str
@@ -40,7 +41,8 @@ class Palette:
 
 
 LIGHT: Final = Palette(
-    ground="#f3f5f8", surface="#ffffff", chat="#e9eef4", raised="#e3e8ef", line="#cfd6df",
+    ground="#f3f5f8", surface="#ffffff", chat="#e9eef4", chosen="#dbe2ea", raised="#e3e8ef",
+    line="#cfd6df",
     text="#1a212b", muted="#5b6675", accent="#1c64a8", on_accent="#ffffff",
     accent_raised="#17538b", ours="#cfe5fa", on_ours="#10243a", ours_muted="#3f5a76",
     theirs="#ffffff", on_theirs="#1a212b", theirs_muted="#5b6675", quote_ours="#b9d7f3",
@@ -51,7 +53,8 @@ LIGHT: Final = Palette(
 )  # fmt: skip
 
 DARK: Final = Palette(
-    ground="#161b22", surface="#1e252e", chat="#11161c", raised="#2a333f", line="#36414f",
+    ground="#161b22", surface="#1e252e", chat="#11161c", chosen="#37434f", raised="#2a333f",
+    line="#36414f",
     text="#e8ecf1", muted="#9aa7b6", accent="#64b0f2", on_accent="#08192a",
     accent_raised="#8cc5f7", ours="#173d62", on_ours="#f1f6fb", ours_muted="#b4cce4",
     theirs="#262f3a", on_theirs="#e8ecf1", theirs_muted="#a3afbd", quote_ours="#0f2f4e",
