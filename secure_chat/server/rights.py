@@ -45,9 +45,13 @@ def _named(paths: list[Path]) -> str:
 
 
 def of_the_key(key: Path) -> Iterator[Finding]:
-    """The private key: closed to others."""
+    """The private key: closed to others, in a folder where they can put no other one."""
     if os.name != "posix":
         return
+    folder = stat.S_IMODE(key.absolute().parent.stat().st_mode)
+    if folder & 0o002 and not folder & stat.S_ISVTX:
+        what = f"everybody on this machine may put another key in the place of {key}"
+        yield Finding("error", what, f"chmod go-w {key.absolute().parent}")
     mode = stat.S_IMODE(key.stat().st_mode)
     if mode & 0o007:
         advice = f"chmod 600 {key}; if others have accounts here, think of a new key"
@@ -57,6 +61,15 @@ def of_the_key(key: Path) -> Iterator[Finding]:
         yield Finding("warning", f"a group may read {key}", advice)
     else:
         yield ok(f"{key} is its owner's alone")
+
+
+def of_the_process(place: Path) -> Finding:
+    """Whether a server that is root serves the data of another account."""
+    account = account_of(place)
+    if account is None or os.geteuid() != 0 or account.uid == 0:
+        return ok("the server has an account of its own")
+    what = f"the server runs as root on the data of {account.name}, who cannot open what root makes"
+    return Finding("warning", what, f"run it as {account.name}")
 
 
 def of_the_account(paths: Iterable[Path], place: Path) -> Iterator[Finding]:

@@ -150,6 +150,9 @@ def test_attack_68_a_key_that_others_may_read_is_found(
     operator.files.key.chmod(mode)
     said = list(health.certificate(settings(operator), NOW))
     assert said[3].level == found
+    operator.files.folder.chmod(0o777)
+    said = list(health.certificate(settings(operator), NOW))
+    assert any("may put another key in the place" in one.what for one in said)
 
 
 @posix
@@ -174,6 +177,7 @@ def test_what_the_servers_account_cannot_open_is_found(operator: Operator) -> No
     assert "cannot read and write" in found.what
     assert "server.db" in found.what
     assert f": {operator.data}" in found.advice
+    assert "runs as root on the data of" in rights.of_the_process(operator.data).what
     for path in operator.data.iterdir():
         os.chown(path, account, account)
     assert next(health.folder(config)).level == "ok"

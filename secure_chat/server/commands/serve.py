@@ -15,10 +15,11 @@ from secure_chat import __version__
 from secure_chat.errors import BadCertificateFile, SecureChatError
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
-from secure_chat.server import app, health, interpreter, links, logs, machine, service
+from secure_chat.server import app, health, interpreter, links, logs, machine, rights, service
 from secure_chat.server.commands import invite
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config, from_options
+from secure_chat.server.findings import Finding
 from secure_chat.tls import load_certificates
 
 _WATCH_SECONDS = 0.5
@@ -91,7 +92,8 @@ def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     interpreter.settle()
     _greet(server)
     _warn_of_dates(server)
-    _warn_of_files(server.config)
+    _warn_of(health.files(server.config, machine.open_files()))
+    _warn_of(rights.of_the_process(server.config.data_dir))
     service.tell("READY=1", _status(server))
     asked: _Asked | None = None
     while server.net.is_serving and asked is not _Asked.STOP:
@@ -128,14 +130,11 @@ def _warn_of_dates(server: app.Server) -> None:
     """A certificate that has expired, or will soon: nobody runs `check` each week."""
     with contextlib.suppress(BadCertificateFile):
         found = load_certificates(server.config.cert)[0]
-        said = health.dates(server.config.cert, found, dt.datetime.now(dt.UTC))
-        if said.level != "ok":
-            log.warning("%s: %s", said.what, said.advice)
+        _warn_of(health.dates(server.config.cert, found, dt.datetime.now(dt.UTC)))
 
 
-def _warn_of_files(config: Config) -> None:
-    """Fewer connections than are permitted fit: better said now than to those who come last."""
-    said = health.files(config, machine.open_files())
+def _warn_of(said: Finding) -> None:
+    """Better said now than found by those who come last."""
     if said.level != "ok":
         log.warning("%s: %s", said.what, said.advice)
 
