@@ -275,7 +275,9 @@ def _reindexed(data: bytes) -> bytes:
 
 
 def _content(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """All files but the lock, which names whoever held it last."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != lock.FILE)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_nothing_is_overwritten_unasked(server: ServerProcess) -> None:
