@@ -4,12 +4,14 @@ Rows are given to the widgets as no presenter would make them: raw, in every fie
 server has a say in.
 """
 
+import re
 import tkinter as tk
 import unicodedata
 from collections.abc import Iterator
 
 import pytest
 
+from secure_chat.client.events import Attachment, FileState, MessageState
 from secure_chat.client.presenter.people import PersonRows
 from secure_chat.client.presenter.rows import (
     BubbleRow,
@@ -30,9 +32,16 @@ from secure_chat.client.window.app import App
 from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.pages.page import descendants
 from secure_chat.protocol.addresses import UserId
-from tests.window.fakes import FakeAccounts, FakeEngine
+from tests.window.fakes import FakeAccounts, FakeEngine, at
 from tests.window.scenes import BOB
-from tests.window.stage import Stage, all_texts, chat_view, item_option, items
+from tests.window.stage import (
+    Stage,
+    all_texts,
+    chat_view,
+    drawn_texts,
+    item_option,
+    items,
+)
 
 pytestmark = pytest.mark.window
 
@@ -176,3 +185,29 @@ def test_attack_72_a_name_of_ones_own_leaves_the_accounts_in_sight(stage: Stage)
     view.side.people._draw()
     texts = [item_option(canvas, one, "text") for one in items(canvas, "text")]
     assert [text for text in texts if text.removesuffix(" ⓘ").endswith(" bob")], texts
+
+
+@pytest.mark.parametrize("digits", ["auto", "latin"])
+def test_every_number_on_the_screen_is_in_the_digits_of_the_person(
+    stage: Stage, digits: str
+) -> None:
+    """Times, days, counts, sizes and badges; but for safety numbers, whose groups stay as the
+    other side reads them, and for what stands in names, addresses and messages."""
+    engine = FakeEngine()
+    for number in range(3):
+        engine.say(BOB, "سلام", ago=3_000 * number, state=MessageState.READ, ours=number == 1)
+    engine.say(BOB, "", file=Attachment("نامه", 812_000, "a/b", FileState.OFFERED))
+    engine.say(BOB, "می‌رود", timer=3600, expires=at(-30))
+    engine.unread[BOB] = 12
+    settings = Settings("fa", digits=digits)
+    app = stage.open(FakeAccounts(engine), settings=settings)
+    app._start_chat(engine)
+    view = chat_view(app)
+    view.select(BOB)
+    stage.until(lambda: len(drawn_texts(app)) > 8, "drawn")
+    numbers = [one for one in shown(app) if any(char.isdecimal() for char in one)]
+    ours = [one for one in numbers if not re.search(r"[A-Za-z]|^\d{5}$", one, re.ASCII)]
+    wrong = set("0123456789") if digits == "auto" else set("۰۱۲۳۴۵۶۷۸۹")
+    assert len(ours) >= 6
+    assert not [one for one in ours if set(one) & wrong]
+    assert sum(bool(re.fullmatch(r"\d{5}", one, re.ASCII)) for one in numbers) >= 12
