@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 import tkinter as tk
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -173,3 +174,12 @@ def items(canvas: tk.Canvas, kind: str) -> list[int]:
 def item_option(canvas: tk.Canvas, item: int, name: str) -> str:
     """One option of a drawn item."""
     return str(canvas.tk.call(str(canvas), "itemcget", item, f"-{name}"))
+
+
+def most_marks(text: str) -> int:
+    """The longest run of combining marks."""
+    most = run = 0
+    for char in text:
+        run = run + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        most = max(most, run)
+    return most

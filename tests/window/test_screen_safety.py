@@ -6,7 +6,6 @@ server has a say in.
 
 import re
 import tkinter as tk
-import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -41,6 +40,7 @@ from tests.window.stage import (
     drawn_texts,
     item_option,
     items,
+    most_marks,
 )
 
 pytestmark = pytest.mark.window
@@ -109,15 +109,6 @@ def shown(app: App) -> Iterator[str]:
         waiting += widget.winfo_children()
         if isinstance(widget, tk.Canvas):
             yield from (item_option(widget, one, "text") for one in items(widget, "text"))
-
-
-def most_marks(text: str) -> int:
-    """The longest run of combining marks."""
-    most = run = 0
-    for char in text:
-        run = run + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
-        most = max(most, run)
-    return most
 
 
 def test_attack_59_the_window_shows_the_true_end_of_whatever_name_it_is_given(

@@ -19,6 +19,7 @@ from secure_chat.client.events import (
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.presenter.signin import Field
 from secure_chat.client.presenter.signin import Stage as SignInStage
+from secure_chat.client.text.clean import MOST_MARKS
 from secure_chat.client.window.app import App
 from secure_chat.client.window.palette import PALETTES
 from secure_chat.errors import Code, ConnectFailed, Refused
@@ -32,6 +33,7 @@ from tests.window.stage import (
     drawn_texts,
     item_option,
     items,
+    most_marks,
     signin_view,
 )
 
@@ -404,6 +406,7 @@ def test_attack_73_the_longest_message_of_marks_answers_within_200_ms(stage: Sta
         app.root.update()
         assert time.process_time() - started < 0.2, ascii(hostile[:10])
         assert _last_number(app) == message.number
+        assert max(map(most_marks, drawn_texts(app))) <= MOST_MARKS
     stage.write(app, "still here")
     assert chat_view(app).composer.written == "still here"
     assert all(len(text) < 2_000 for text in drawn_texts(app))
