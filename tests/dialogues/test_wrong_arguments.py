@@ -1,5 +1,6 @@
 """Every way to call ``secure-chat`` wrongly ends with 2 and one line of words."""
 
+import json
 import os
 import subprocess
 import sys
@@ -113,6 +114,33 @@ def test_wrong_arguments_are_one_line_and_exit_2(
     assert written.err.startswith("secure-chat: ")
     assert written.err.count("\n") == 1
     assert list(tmp_path.rglob("*")) == [tmp_path / "alice"]
+
+
+def test_wrong_arguments_are_said_in_the_language_of_the_system(tmp_path: Path) -> None:
+    """All of them, what argparse says by itself and the reasons of links and names included; so
+    are the headings of the help."""
+    script = (
+        "import contextlib, io, json, sys\n"
+        "from secure_chat.client.cli.program import run\n"
+        "calls = json.loads(sys.argv[1])\n"
+        "said = []\n"
+        "for call in [*calls, ['send', '--help']]:\n"
+        "    with contextlib.redirect_stderr(io.StringIO()) as err:\n"
+        "        with contextlib.redirect_stdout(err):\n"
+        "            run(call)\n"
+        "    said.append(err.getvalue())\n"
+        "print(json.dumps(said))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(WRONG)],
+        env=environment(tmp_path) | {"LANG": "fa_IR.UTF-8"}, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    for line in json.loads(done.stdout):
+        for english in (
+            "argument", "unrecognized", "required", "invalid", "expected", "usage", "positional",
+            "cannot", "is no ", "options:",
+        ):  # fmt: skip
+            assert english not in line.replace("--", ""), line
 
 
 def test_every_command_is_in_that_list() -> None:

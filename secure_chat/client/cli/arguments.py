@@ -9,7 +9,6 @@ from secure_chat.client.cli.file_arguments import ADD_FILES
 from secure_chat.client.cli.grammar import (
     PROGRAM,
     Commands,
-    Parser,
     account_value,
     add_profile,
     add_profile_options,
@@ -26,6 +25,7 @@ from secure_chat.client.cli.grammar import (
     text_value,
 )
 from secure_chat.client.cli.language import words
+from secure_chat.client.cli.parser import Parser
 from secure_chat.client.cli.people_arguments import ADD_PEOPLE
 from secure_chat.errors import WrongArguments
 from secure_chat.protocol.invite import is_link

@@ -5,7 +5,6 @@ import re
 
 from secure_chat.client.cli.grammar import (
     Commands,
-    Parser,
     add_number,
     add_timeout,
     add_user,
@@ -13,6 +12,7 @@ from secure_chat.client.cli.grammar import (
     text_value,
 )
 from secure_chat.client.cli.language import words
+from secure_chat.client.cli.parser import Parser
 from secure_chat.client.events import Audience
 from secure_chat.protocol import limits
 

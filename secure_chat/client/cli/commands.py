@@ -211,7 +211,8 @@ def users(chosen: Namespace, backend: Backend) -> int:
             )
         else:
             presence = words("online") if person.online else words("offline")
-            output.say(f"{person.user_id:32}  {presence:8}  {trust}".rstrip())
+            said = {"new": words("new"), "verified": words("verified"), "changed": words("changed")}
+            output.say(f"{person.user_id:32}  {presence:8}  {said.get(trust, trust)}".rstrip())
     return 0
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from secure_chat.client.cli.grammar import (
     Commands,
-    Parser,
     add_number,
     add_reply,
     add_timeout,
@@ -14,6 +13,7 @@ from secure_chat.client.cli.grammar import (
     text_value,
 )
 from secure_chat.client.cli.language import words
+from secure_chat.client.cli.parser import Parser
 
 
 def _add_send_file(commands: "Commands[Parser]") -> None:

@@ -2,10 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
 
 from secure_chat.client.cli.language import words
-from secure_chat.errors import BadAddress, BadContactLink, BadInviteLink, WrongArguments
+from secure_chat.client.cli.parser import Parser
+from secure_chat.errors import BadAddress, BadContactLink, BadInviteLink
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.invite import ContactLink, InviteLink, ServerAddress, is_contact_link
 
@@ -14,14 +14,6 @@ LAST = -1
 """Stands for the newest message that a command may mean."""
 DEFAULT_TIMEOUT = 30.0
 _LONGEST_WAIT = 7 * 24 * 3600.0
-
-
-class Parser(argparse.ArgumentParser):
-    """Raises instead of printing a usage and exiting, so that a mistake is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        hint = words("see {program} --help", program=self.prog)
-        raise WrongArguments(reason=f"{message} ({hint})")
 
 
 Commands = argparse._SubParsersAction  # argparse gives the type no public name
@@ -94,21 +86,21 @@ def account_value(text: str) -> UserId:
     try:
         return canonical_user_id(text)
     except BadAddress as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
+        raise argparse.ArgumentTypeError(words.error(wrong)) from None
 
 
 def link_value(text: str) -> InviteLink:
     try:
         return InviteLink.parse(text)
     except BadInviteLink as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
+        raise argparse.ArgumentTypeError(words.error(wrong)) from None
 
 
 def either_link_value(text: str) -> InviteLink | ContactLink:
     try:
         return ContactLink.parse(text) if is_contact_link(text) else InviteLink.parse(text)
     except (BadInviteLink, BadContactLink) as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
+        raise argparse.ArgumentTypeError(words.error(wrong)) from None
 
 
 def server_value(text: str) -> InviteLink:

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from secure_chat.client.cli.grammar import Commands, Parser, add_user, command
+from secure_chat.client.cli.grammar import Commands, add_user, command
 from secure_chat.client.cli.language import words
+from secure_chat.client.cli.parser import Parser
 from secure_chat.client.events import Strangers
 from secure_chat.errors import BadContactLink
 from secure_chat.protocol.invite import ContactLink
@@ -69,7 +70,7 @@ def _link(text: str) -> ContactLink:
     try:
         return ContactLink.parse(text)
     except BadContactLink as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
+        raise argparse.ArgumentTypeError(words.error(wrong)) from None
 
 
 ADD_PEOPLE = (
