@@ -1,6 +1,8 @@
 """The open book: all that the server holds on an account, and nothing of anybody else."""
 
 import hashlib
+import re
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -16,12 +18,19 @@ from secure_chat.protocol.messages import (
     BlobPut,
     Error,
     HeldData,
+    KeysGet,
     MyData,
+    Watch,
 )
 from secure_chat.protocol.wiretypes import BlobHash
+from secure_chat.server.core import rates
+from secure_chat.server.core.rates import Rates
+from secure_chat.server.core.settings import Rate, Settings
 from secure_chat.server.store import book, departures
 from secure_chat.server.store.schema import metadata
-from tests.server_core.support import Person, World, pm
+from tests.server_core.support import Person, World, ack, pm
+
+SECURITY = Path(__file__).parents[2] / "SECURITY.md"
 
 
 def read(person: Person) -> list[HeldRow]:
@@ -139,23 +148,111 @@ def test_a_large_book_comes_in_pages(world: World) -> None:
     assert len({str(row) for row in on_disk}) == len(on_disk)
 
 
+def memory_of(person: Person) -> list[dict[str, Any]]:
+    return of_table(read(person), "memory")
+
+
 def test_what_is_only_in_memory_is_shown_to_its_owner(world: World) -> None:
-    """The network that limits count by is not on disk; only the account itself sees it."""
-    alice = world.person("alice")
-    assert of_table(read(alice), "memory") == [
-        {"device": "main", "network": "192.0.2.1", "unacknowledged": 0}
-    ]
-    account = alice.peer.world.store.ask(lambda db: departures.account_id(db, "alice"))
+    """Connections, whom they watch, what is left of each rate, mailboxes, ids that are remembered.
+
+    The network that limits count by is on no disk; only the account itself sees it.
+    """
+    alice, bob = world.person("alice", features=(BLOBS,)), world.person("bob")
+    carol = world.person("carol")
+    bob.publish(2, kem=2)
+    bring_something(alice)
+    for peer in (alice.peer, carol.peer):
+        peer.send(Watch(1, presence=True, names=["bob"]), KeysGet(2, "bob/main"))
+    alice.peer.send(pm("bob/main", b"done", 1))
+    bob.peer.send(ack(1))
+    alice.peer.send(pm("bob/main", b"on the way", 2))
+    world.now += 7
+    carol.peer.send(pm("bob/main", b"of no concern", 3))
+    rows = memory_of(alice)
+    (connection,) = [row for row in rows if "connection" in row]
+    assert connection | {"frames_lately": 0} == {
+        "connection": "main", "network": "192.0.2.1", "features": "blobs", "connected_seconds": 7,
+        "silent_seconds": 0, "unread_bytes": 0, "frames_lately": 0, "refusals_lately": 0,
+        "requests_open": 0, "uploads_open": 1, "watches": "bob",
+    }  # fmt: skip
+    assert connection["frames_lately"] > 5
+    ids = [row for row in rows if "delivery_ids_on_the_way" in row]
+    assert ids == [{"delivery_ids_on_the_way": 1, "delivery_ids_done_lately": 1}]
+    own = {row["rate"] for row in rows if "rate" in row and "network" not in row}
+    assert own == {"requests", "messages", "blob_chunks", "bundles", "one_time_keys", "book_pages",
+                   "logins_of_account"}  # fmt: skip
+    networks = {row["rate"] for row in rows if "rate" in row and "network" in row}
+    assert networks == {"registrations", "one_time_keys_of_address"}
+    assert {row["device"] for row in rows if row.get("rate") == "one_time_keys"} == {"bob/main"}
+    left = {row["rate"]: (row["left"], row["of"]) for row in rows if "rate" in row}
+    assert left["messages"] == (4_000, 4_000)
+    assert left["logins_of_account"] == (60, 60)
+    assert left["one_time_keys"] == (19, 20)
+    assert "carol" not in str(rows)
+
+    listed = SECURITY.read_text("utf-8").partition("## What the server holds in memory alone")[2]
+    named = set(
+        re.findall(r"\w+", " ".join(re.findall(r"^\|[^|]*\|([^|]*)\|", listed, re.MULTILINE)))
+    )
+    assert {name for row in rows for name in row} <= named, "each is named in SECURITY.md"
+
+    account = world.store.ask(lambda db: departures.account_id(db, "alice"))
     assert account is not None
-    shown = world.hub.book.memory(account, to_owner=False)
+    shown = [row.values for row in world.hub.memory.rows("alice", account, to_owner=False)]
     assert "192.0.2.1" not in str(shown)
-    assert shown
+    assert {row["rate"] for row in shown if "rate" in row} == own
+
+
+def test_a_mailbox_in_use_is_shown(world: World) -> None:
+    """What the quotas count, while the mailbox is in memory, whoever used it last."""
+    alice, bob = world.person("alice"), world.person("bob")
+    alice.peer.send(pm("alice/main", b"to myself"), pm("bob/main", b"to bob"))
+    world.advance(3)
+    assert [row for row in memory_of(alice) if "mailbox" in row] == [
+        {"mailbox": "alice/main", "waiting": 1, "waiting_bytes": 9, "senders": 1,
+         "unacknowledged": 1},
+    ]  # fmt: skip
+    bob.peer.hang_up()
+    account = world.store.ask(lambda db: departures.account_id(db, "bob"))
+    assert account is not None
+    held = [row.values for row in world.hub.memory.rows("bob", account, to_owner=False)]
+    assert {"mailbox": "bob/main", "waiting": 1, "waiting_bytes": 6, "senders": 1,
+            "unacknowledged": 0} in held  # fmt: skip
+    assert not [row for row in held if "connection" in row]
+
+
+def test_every_rate_is_kept_in_one_place_and_shown() -> None:
+    """A later rate is in the table that the book reads, or counts for a connection alone."""
+    settings = Settings()
+    of_connections = {"frames", "refusals", "refusals_of_strangers"}
+    names = {name for name in settings.__struct_fields__
+             if isinstance(getattr(settings, name), Rate)}  # fmt: skip
+    assert set(Rates(settings).all()) == names - of_connections
+    core = Path(rates.__file__).parent
+    makers = {path.name for path in core.glob("*.py") if "Buckets(" in path.read_text("utf-8")}
+    assert makers == {"rates.py"}
+
+
+def test_the_memory_too_comes_in_pages(world: World) -> None:
+    """An account that asked for the keys of thousands is told of all of them."""
+    alice = world.person("alice")
+    account = world.store.ask(lambda db: departures.account_id(db, "alice"))
+    assert account is not None
+    for number in range(2_000):
+        world.hub._rates.one_time_keys.take((account, f"somebody{number}/main"), world.now)
+        world.hub._rates.one_time_keys.take((account + 1, f"other{number}/main"), world.now)
+    rows = memory_of(alice)
+    devices = [row["device"] for row in rows if row.get("rate") == "one_time_keys"]
+    assert devices == [f"somebody{number}/main" for number in range(2_000)]
+    alice.peer.send(MyData(1, "m.99999"))
+    assert alice.peer.news()[0][1] == b"[]"
 
 
 def test_a_place_that_does_not_exist_is_refused(world: World) -> None:
     """Whatever stands in `after`: an answer, and no bug."""
     alice = world.person("alice")
-    for place in ("x", "-1", "99", "0.1.2", "0..1", "٣", "1." + "9" * 40, ".", "0.1e3"):
+    places = ["x", "-1", "99", "0.1.2", "0..1", "٣", "1." + "9" * 40, ".", "0.1e3"]
+    for place in (*places, "m.", "m.x", "m.-1", "m.1.2", "m.٣", "m." + "9" * 40):
         alice.peer.send(MyData(3, place))
         assert alice.peer.expect(Error).code is Code.BAD_FIELD
 

@@ -79,7 +79,7 @@ def _show(place: Place, who: Who) -> Book:
     if running is not None:
         hub = running.hub
         rows = rows + _on_the_io_thread(
-            running, lambda done: done(hub.book.memory(account, to_owner=False))
+            running, lambda done: done(hub.memory.rows(who.user_id, account, to_owner=False))
         )
     return Book(rows)
 

@@ -24,8 +24,8 @@ from secure_chat.protocol.addresses import (
 from secure_chat.protocol.messages import Login, Register, Welcome
 from secure_chat.protocol.wiretypes import DeviceKey, ServerId
 from secure_chat.server.core import desk
-from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.prekeys import check_prekey
+from secure_chat.server.core.rates import Rates
 from secure_chat.server.core.session import Session, Stage
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.steady import SteadyClock
@@ -54,13 +54,13 @@ class Admission:
         self,
         store: Store,
         settings: Settings,
+        rates: Rates,
         enter: Callable[[Session, Found], None],
     ) -> None:
         self._store = store
         self._settings = settings
         self._enter = enter
-        self.registrations = Buckets(settings.registrations)
-        self.logins = Buckets(settings.logins)
+        self._rates = rates
 
     def reconfigure(self, settings: Settings) -> None:
         """Follow other settings from now on."""
@@ -77,7 +77,7 @@ class Admission:
         if mode == "invite" and asked.invite is None:
             session.refuse(Code.BAD_INVITE)
             return
-        wait = self.registrations.take(session.network, now)
+        wait = self._rates.registrations.take(session.network, now)
         if wait:
             session.refuse(Code.RATE_LIMITED, retry_after=wait)
             return
@@ -87,7 +87,7 @@ class Admission:
         """Log a device in."""
         if not self._may_try(session, asked, now):
             return
-        wait = self.logins.take(session.network, now)
+        wait = self._rates.logins.take(session.network, now)
         if wait:
             session.refuse(Code.RATE_LIMITED, retry_after=wait)
             return

@@ -14,8 +14,8 @@ from secure_chat.errors import Code
 from secure_chat.protocol import limits
 from secure_chat.protocol.messages import Blob, BlobGet, BlobHeld, BlobPut
 from secure_chat.server.core import desk
-from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.mailbox import BUFFERED
+from secure_chat.server.core.rates import Rates
 from secure_chat.server.core.session import Session
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.store import Store, uploads
@@ -26,11 +26,11 @@ from secure_chat.server.store.uploads import Begun, Wanted
 class Blobs:
     """Answers `blob_put` and `blob_get`. Lives on the I/O thread."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, settings: Settings, rates: Rates) -> None:
         self._store = store
         self._settings = settings
-        self._clock = clock
-        self.rate = Buckets(settings.blob_chunks)
+        self._clock = store.clock.now_ms
+        self._rate = rates.blob_chunks
 
     def reconfigure(self, settings: Settings) -> None:
         """Follow other settings from now on."""
@@ -147,7 +147,7 @@ class Blobs:
     # ------------------------------------------------------------ both
 
     def _may_ask(self, session: Session, ref: int, now: float) -> bool:
-        wait = self.rate.take(session.account_id, now)
+        wait = self._rate.take(session.account_id, now)
         if wait:
             session.refuse(Code.RATE_LIMITED, ref=ref, retry_after=wait)
         elif session.chunks >= limits.BLOB_CHUNKS:

@@ -1,6 +1,6 @@
 """Token buckets by key, in bounded memory."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Final
 
 from secure_chat.server.core.settings import Rate
@@ -12,7 +12,7 @@ class Buckets:
     """One token bucket for each key; those that are full again are forgotten."""
 
     def __init__(self, rate: Rate) -> None:
-        self._burst, self._per_second = rate.burst, rate.per_second
+        self.burst, self._per_second = rate.burst, rate.per_second
         self._levels: dict[Hashable, list[float]] = {}  # tokens, at what time
 
     def take(self, key: Hashable, now: float, cost: float = 1) -> float:
@@ -24,7 +24,7 @@ class Buckets:
         if bucket is None:
             return 1.0
         if now != bucket[1]:
-            bucket[0] = min(self._burst, bucket[0] + (now - bucket[1]) * self._per_second)
+            bucket[0] = min(self.burst, bucket[0] + (now - bucket[1]) * self._per_second)
             bucket[1] = now
         if bucket[0] >= cost:
             bucket[0] -= cost
@@ -41,13 +41,19 @@ class Buckets:
             return 0
         return (1 - level) / self._per_second if self._per_second else 3600.0
 
+    def levels(self, who: Hashable, now: float) -> Iterator[tuple[Hashable, float]]:
+        """The keys that are ``who``, or a tuple that begins with it, and the tokens of each."""
+        for key, (level, at) in self._levels.items():
+            if key == who or (isinstance(key, tuple) and key[0] == who):
+                yield key, min(self.burst, level + (now - at) * self._per_second)
+
     def _new(self, key: Hashable, now: float) -> list[float] | None:
         """A full bucket, or None if there are too many busy keys: nobody else gets in then."""
         if len(self._levels) >= KEYS:
             self.forget_full(now)
             if len(self._levels) >= KEYS:
                 return None
-        bucket = self._levels[key] = [self._burst, now]
+        bucket = self._levels[key] = [self.burst, now]
         return bucket
 
     def forget_full(self, now: float) -> None:
@@ -55,7 +61,7 @@ class Buckets:
         full = [
             key
             for key, (level, at) in self._levels.items()
-            if level + (now - at) * self._per_second >= self._burst
+            if level + (now - at) * self._per_second >= self.burst
         ]
         for key in full:
             del self._levels[key]

@@ -25,13 +25,12 @@ from secure_chat.protocol.messages import (
 from secure_chat.protocol.signing import PrekeyKind
 from secure_chat.protocol.wiretypes import DeviceKey
 from secure_chat.server.core import desk
-from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.lookups import Lookups
 from secure_chat.server.core.mailboxes import Mailboxes
 from secure_chat.server.core.prekeys import check_prekey
 from secure_chat.server.core.presence import PresenceBoard
+from secure_chat.server.core.rates import Rates
 from secure_chat.server.core.session import Session
-from secure_chat.server.core.settings import Settings
 from secure_chat.server.store import Store, keys, mail, people
 from secure_chat.server.store.keys import Claimed, Stock
 from secure_chat.server.store.people import Published, Replacement
@@ -45,7 +44,7 @@ class Directory:
     def __init__(
         self,
         store: Store,
-        settings: Settings,
+        rates: Rates,
         presence: PresenceBoard,
         mailboxes: Mailboxes,
         lookups: Lookups,
@@ -54,9 +53,7 @@ class Directory:
         self._lookups = lookups
         self._presence = presence
         self._mailboxes = mailboxes
-        self.bundles = Buckets(settings.bundles)
-        self.one_time = Buckets(settings.one_time_keys)
-        self.one_time_of_address = Buckets(settings.one_time_keys_of_address)
+        self._rates = rates
 
     # ------------------------------------------------------------ the list
 
@@ -138,7 +135,7 @@ class Directory:
 
     def keys_get(self, session: Session, asked: KeysGet, now: float) -> None:
         """Hand out a bundle; its one-time keys are gone then."""
-        wait = self.bundles.take(session.account_id, now)
+        wait = self._rates.bundles.take(session.account_id, now)
         if wait:
             session.refuse(Code.RATE_LIMITED, ref=asked.ref, retry_after=wait)
             return
@@ -153,8 +150,8 @@ class Directory:
         # last-resort key, whose use both sides see.
         to = str(address)
         one_time = not (
-            self.one_time.take((session.account_id, to), now)
-            or self.one_time_of_address.take((session.network, to), now)
+            self._rates.one_time_keys.take((session.account_id, to), now)
+            or self._rates.one_time_keys_of_address.take((session.network, to), now)
         )
 
         def job(connection: Connection) -> Code | Claimed:

@@ -42,26 +42,26 @@ from secure_chat.server.bugs import note_bug
 from secure_chat.server.core import wire
 from secure_chat.server.core.admission import Admission, Found, welcome
 from secure_chat.server.core.blobs import Blobs
-from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.departures import Departures
 from secure_chat.server.core.directory import Directory
 from secure_chat.server.core.lookups import Lookups
+from secure_chat.server.core.memory import Memory
 from secure_chat.server.core.openbook import OpenBook
 from secure_chat.server.core.post import Post, check_body
 from secure_chat.server.core.presence import PresenceBoard
+from secure_chat.server.core.rates import Rates
+from secure_chat.server.core.retention import Retention
 from secure_chat.server.core.session import CALM_SECONDS, ENDED, Session, Stage
 from secure_chat.server.core.settings import Settings
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.interfaces import Connection, Loop
-from secure_chat.server.store import Store, invites, mail
+from secure_chat.server.store import Store
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Session, Any, bytes, float], None]
 
 _SCAN_SECONDS: Final = 1.0
-_EXPIRE_SECONDS: Final = 600.0
-_EXPIRE_ROWS: Final = 500
 
 
 class Hub:
@@ -73,19 +73,21 @@ class Hub:
         self._clock = store.clock.wall
         self._sessions: dict[Connection, Session] = {}
         self._presence = PresenceBoard()
-        self._lookups = Lookups(settings)
-        self._post = Post(store, settings, self._lookups)
-        self._admission = Admission(store, settings, self._enter)
-        mailboxes = self._post.mailboxes
-        self._directory = Directory(store, settings, self._presence, mailboxes, self._lookups)
-        self.departures = Departures(store, mailboxes, self._logged_in_as)
-        self.book = OpenBook(store, settings, mailboxes, self.departures, self._logged_in_as)
-        self._blobs = Blobs(store, settings, store.clock.now_ms)
-        self._requests = Buckets(settings.requests)
-        self._logins = Buckets(settings.logins_of_account)
         self._now = 0.0
+        rates = self._rates = Rates(settings)
+        lookups = Lookups(settings, rates)
+        self._post = Post(store, settings, rates, lookups)
+        mailboxes = self._post.mailboxes
+        self._admission = Admission(store, settings, rates, self._enter)
+        self._directory = Directory(store, rates, self._presence, mailboxes, lookups)
+        self.departures = Departures(store, mailboxes, self._logged_in_as)
+        self.memory = Memory(
+            self._post, rates, self._presence, self._logged_in_as, lambda: self._now
+        )
+        self._book = OpenBook(store, rates, self.memory, self.departures)
+        self._blobs = Blobs(store, settings, rates)
+        self._retention = Retention(store, settings, mailboxes, self._blobs)
         self._scanned_at = 0.0
-        self._expired_at: float | None = None
         self._draining = False
         self._told = False
         self._handlers: dict[type[Message], Handler] = self._table()
@@ -107,8 +109,8 @@ class Hub:
             KeysGet: self._limited(directory.keys_get),
             ManifestGet: self._limited(directory.manifest_get),
             ManifestPut: self._limited(directory.manifest_put),
-            MyData: self._limited(self.book.my_data),
-            AccountDelete: self._limited(self.book.account_delete),
+            MyData: self._limited(self._book.my_data),
+            AccountDelete: self._limited(self._book.account_delete),
             BlobPut: self._blobs.put,
             BlobGet: _bodiless(self._blobs.get),
         }
@@ -173,7 +175,9 @@ class Hub:
     def tick(self, now: float) -> None:
         """Deadlines and gathered work."""
         self._now = now
-        for work in (self._post.tick, self._presence.tick, self._scan, self._expire, self._finish):
+        for work in (
+            self._post.tick, self._presence.tick, self._scan, self._retention.tick, self._finish,
+        ):  # fmt: skip
             try:
                 work(now)
             except Exception as bug:
@@ -189,7 +193,7 @@ class Hub:
     def reconfigure(self, settings: Settings) -> None:
         """Follow other settings from now on; the rates of buckets stay. On the I/O thread."""
         self._settings = settings
-        for part in (self._admission, self._post, self._blobs):
+        for part in (self._admission, self._post, self._blobs, self._retention):
             part.reconfigure(settings)
 
     @property
@@ -245,7 +249,7 @@ class Hub:
         """A request that counts against the account's rate, of somebody who reads the answers."""
 
         def limited(session: Session, message: Any, _body: bytes, now: float) -> None:
-            wait = self._requests.take(session.account_id, now)
+            wait = self._rates.requests.take(session.account_id, now)
             if session.is_behind():
                 session.refuse_unread(message.ref)
             elif wait:
@@ -296,7 +300,7 @@ class Hub:
         if barred is not None:  # shut out while this login was being checked
             session.end(barred)
             return
-        wait = self._logins.take(found.state.account_id, self._now)
+        wait = self._rates.logins_of_account.take(found.state.account_id, self._now)
         if wait:
             session.end(Code.RATE_LIMITED, retry_after=wait)
             return
@@ -352,49 +356,7 @@ class Hub:
                 now - session.opened_at > settings.login_seconds
             ):
                 session.end(Code.LOGIN_TIMEOUT)
-        for buckets in (
-            self._requests,
-            self._logins,
-            self._admission.logins,
-            self._admission.registrations,
-            self._directory.bundles,
-            self._directory.one_time,
-            self._directory.one_time_of_address,
-            self.book.pages,
-            self._lookups.misses,
-            self._blobs.rate,
-        ):
-            if len(buckets) > 1_000:
-                buckets.forget_full(now)
-
-    def _expire(self, now: float) -> None:
-        """Retention, by the server's own count of time, which is kept at this occasion."""
-        if self._expired_at is None:
-            self._expired_at = now - _EXPIRE_SECONDS + 60  # the first time a minute after the start
-        if now - self._expired_at < _EXPIRE_SECONDS:
-            return
-        self._expired_at = now
-        steady = self._store.clock.now_ms()
-        before = steady - self._settings.retention_seconds * 1000
-
-        def job(connection: Any) -> list[mail.Expired]:
-            self._store.save_clock(connection)
-            invites.forget(connection, before)
-            return mail.expire(connection, before, _EXPIRE_ROWS)
-
-        self._store.write(job, self._expiry_done)
-        self._blobs.expire(before, steady, _EXPIRE_ROWS)
-        self._store.sweep_copies()
-
-    def _expiry_done(self, outcome: list[mail.Expired] | Exception) -> None:
-        if isinstance(outcome, Exception):
-            return
-        self._post.mailboxes.expired(outcome)
-        if outcome:
-            self._store.counters.expired += len(outcome)
-            log.info("retention: %d deliveries expired", len(outcome))
-        if len(outcome) == _EXPIRE_ROWS:
-            self._expired_at = self._now - _EXPIRE_SECONDS  # go on at the next tick
+        self._rates.forget_full(now)
 
     def _finish(self, _now: float) -> None:
         """While draining: once nothing is outstanding, tell the clients."""

@@ -1,6 +1,6 @@
 """Guessing names, where the directory is by name: an account that misses often has to wait."""
 
-from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.rates import Rates
 from secure_chat.server.core.settings import Settings
 
 
@@ -11,15 +11,15 @@ class Lookups:
     the answers would tell the names that exist. Where everybody is listed nothing is counted.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, rates: Rates) -> None:
         self.by_name = settings.directory == "by-name"
-        self.misses = Buckets(settings.misses)
+        self._misses = rates.misses
 
     def wait(self, account_id: int, now: float) -> float:
         """Seconds until an account may ask for a name; 0: it may now."""
-        return self.misses.look(account_id, now) if self.by_name else 0.0
+        return self._misses.look(account_id, now) if self.by_name else 0.0
 
     def missed(self, account_id: int, now: float) -> None:
         """It asked for a name that nobody has."""
         if self.by_name:
-            self.misses.take(account_id, now)
+            self._misses.take(account_id, now)

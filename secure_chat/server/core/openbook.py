@@ -1,26 +1,26 @@
 """What an account may do with itself: see all that is held on it, and end."""
 
-from collections.abc import Callable
+from typing import Final
 
 from sqlalchemy import Connection
 
 from secure_chat.crypto import verify
 from secure_chat.errors import BadSignature, Code
 from secure_chat.protocol import messages, signing
-from secure_chat.protocol.held import HeldRow, encode_rows, held_row
+from secure_chat.protocol.held import HeldRow, encode_rows, encoded_size
 from secure_chat.protocol.messages import AccountDelete, HeldData, MyData, Ok
 from secure_chat.server.core import desk
-from secure_chat.server.core.buckets import Buckets
 from secure_chat.server.core.departures import Departures
-from secure_chat.server.core.mailboxes import Mailboxes
+from secure_chat.server.core.memory import Memory
+from secure_chat.server.core.rates import Rates
 from secure_chat.server.core.session import Session
-from secure_chat.server.core.settings import Settings
 from secure_chat.server.store import Store, book, people
 from secure_chat.server.store.book import Page
 from secure_chat.server.store.departures import Deleted
 
-MEMORY = "memory"
-"""The name under which the book lists what is not on disk."""
+_DIGITS: Final = 9
+_IN_MEMORY: Final = "m."
+"""How a place in the last chapter begins, which no table of the database is."""
 
 
 class OpenBook:
@@ -29,24 +29,25 @@ class OpenBook:
     def __init__(
         self,
         store: Store,
-        settings: Settings,
-        mailboxes: Mailboxes,
+        rates: Rates,
+        memory: Memory,
         departures: Departures,
-        sessions: Callable[[int], list[Session]],
     ) -> None:
         self._store = store
-        self._mailboxes = mailboxes
+        self._memory = memory
         self._departures = departures
-        self._sessions = sessions
-        self.pages = Buckets(settings.book_pages)
+        self._pages = rates.book_pages
 
     def my_data(self, session: Session, asked: MyData, now: float) -> None:
-        """A page of the book on the session's account; the last one ends with the memory's rows."""
-        wait = self.pages.take(session.account_id, now)
+        """A page of the book on the session's account; the memory's rows are the last."""
+        wait = self._pages.take(session.account_id, now)
         if wait:
             session.refuse(Code.RATE_LIMITED, ref=asked.ref, retry_after=wait)
             return
         account = session.account_id
+        if asked.after.startswith(_IN_MEMORY):
+            self._from_memory(session, asked)
+            return
 
         def job(connection: Connection) -> Code | Page:
             return book.page(connection, account, asked.after) or Code.BAD_FIELD
@@ -55,25 +56,32 @@ class OpenBook:
             if session.is_behind():  # many pages may have been on their way
                 session.refuse_unread(asked.ref)
                 return
-            rows = page.rows if page.next else page.rows + self.memory(account, to_owner=True)
-            session.say(HeldData(asked.ref, page.next), encode_rows(rows))
+            if page.next:
+                session.say(HeldData(asked.ref, page.next), encode_rows(page.rows))
+            else:
+                self._say_memory(session, asked.ref, page.rows)
 
         desk.ask(session, self._store.read, job, done, ref=asked.ref)
 
-    def memory(self, account: int, *, to_owner: bool) -> list[HeldRow]:
-        """What is held of an account while it is connected, and nowhere written.
+    def _from_memory(self, session: Session, asked: MyData) -> None:
+        number = asked.after.removeprefix(_IN_MEMORY)
+        if number.isascii() and number.isdecimal() and len(number) <= _DIGITS:
+            self._say_memory(session, asked.ref, [], int(number))
+        else:
+            session.refuse(Code.BAD_FIELD, ref=asked.ref)
 
-        The network address that limits count by is shown to nobody but the account itself.
-        """
-        rows = []
-        for session in self._sessions(account):
-            values: dict[str, object] = {"device": session.device.device}
-            if to_owner:
-                values["network"] = session.network
-            mailbox = self._mailboxes.get(str(session.device))
-            values["unacknowledged"] = len(mailbox.in_flight) if mailbox is not None else 0
-            rows.append(held_row(MEMORY, values))
-        return rows
+    def _say_memory(self, session: Session, ref: int, rows: list[HeldRow], start: int = 0) -> None:
+        """What is left of the last chapter from row ``start`` on, as far as it fits a page."""
+        held = self._memory.rows(session.device.user_id, session.account_id, to_owner=True)
+        size = sum(encoded_size(row) for row in rows)
+        following = ""
+        for number, row in enumerate(held[start:], start):
+            size += encoded_size(row)
+            if rows and size > book.PAGE_BYTES:
+                following = f"{_IN_MEMORY}{number}"
+                break
+            rows.append(row)
+        session.say(HeldData(ref, following), encode_rows(rows))
 
     def account_delete(self, session: Session, asked: AccountDelete, _now: float) -> None:
         """Delete the session's account, if its account key signed that over this connection."""

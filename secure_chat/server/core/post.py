@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from secure_chat.errors import Code
 from secure_chat.protocol import limits
-from secure_chat.protocol.wiretypes import DeliveryId
 from secure_chat.server.core import wire
 from secure_chat.server.core.acknowledged import Acknowledged
-from secure_chat.server.core.buckets import Buckets
+from secure_chat.server.core.answers import Answers
 from secure_chat.server.core.desk import BUSY_SECONDS, DISK_SECONDS
 from secure_chat.server.core.lookups import Lookups
 from secure_chat.server.core.mailbox import (
@@ -24,40 +23,41 @@ from secure_chat.server.core.mailbox import (
     Place,
 )
 from secure_chat.server.core.mailboxes import Mailboxes
+from secure_chat.server.core.rates import Rates
 from secure_chat.server.core.recent import RecentIds
-from secure_chat.server.core.session import Session, Stage
+from secure_chat.server.core.scribe import Scribe
+from secure_chat.server.core.session import Session
 from secure_chat.server.core.settings import Settings
-from secure_chat.server.core.unwritten import Unwritten
 from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.store import Store, mail
-from secure_chat.server.store.mail import Letter, Stored, Waiting
+from secure_chat.server.store.mail import Waiting
 
 _HELD: Final = 1_024
 _SWEEP_SECONDS: Final = 15.0
-_REFUSED: Final = {Stored.OTHER: Code.DUPLICATE_ID, Stored.NO_DEVICE: Code.UNKNOWN_USER}
+_SENDER_AT: Final = 8 + 22  # in the key of a message: its mailbox's tag ‖ delivery id ‖ sender
 
 
 class Post:
     """Brings messages to mailboxes. Lives on the I/O thread."""
 
-    def __init__(self, store: Store, settings: Settings, lookups: Lookups) -> None:
+    def __init__(self, store: Store, settings: Settings, rates: Rates, lookups: Lookups) -> None:
         self._store = store
         self._lookups = lookups
         self._counters = store.counters
         self._settings = settings
         self._clock = store.clock.wall
-        self._rate = Buckets(settings.messages)
+        self._rate = rates.messages
         self.mailboxes = Mailboxes(store)
         self._logged_in: dict[Session, Mailbox] = {}
         self._held = 0  # messages that wait for a mailbox to be loaded
         self._pending: dict[bytes, Entry] = {}  # by key: in flight or on the way to the disk
         self._recent = RecentIds()
-        self._unwritten = Unwritten()
+        self._answers = Answers(store.counters)
+        self._scribe = Scribe(store, self._pending, self._answers, self._pump)
         self._turn, self._time = 0.0, self._clock()
         self._acknowledged = Acknowledged(store)
         self._behind: set[Mailbox] = set()
         self._swept_at = 0.0
-        self._writes = 0  # not committed yet
 
     def reconfigure(self, settings: Settings) -> None:
         """Follow other settings from now on."""
@@ -71,7 +71,20 @@ class Post:
     @property
     def outstanding(self) -> int:
         """Writes that are not committed yet."""
-        return self._writes + self._acknowledged.outstanding
+        return self._scribe.outstanding + self._acknowledged.outstanding
+
+    def ids_of(self, user_id: str) -> tuple[int, int]:
+        """How many ids are remembered of messages that an account sent or got.
+
+        First those under way, then those that are done.
+        """
+        sender = f"{user_id}/".encode()
+        own = tuple(box.tag for box in self.mailboxes if box.account.user_id == user_id)
+
+        def is_wanted(key: bytes) -> bool:
+            return key.startswith(sender, _SENDER_AT) or key.startswith(own)
+
+        return sum(map(is_wanted, self._pending)), self._recent.of(is_wanted)
 
     # ------------------------------------------------------------ sending
 
@@ -82,13 +95,13 @@ class Post:
         if self._lookups.by_name and not wait:
             wait = self._lookups.wait(session.account_id, now)
         if wait:
-            self._refuse(session, header, Code.RATE_LIMITED, wait)
+            self._answers.refuse(session, header, Code.RATE_LIMITED, wait)
             return
         mailbox = self.mailboxes.known.get(header.to)
         if mailbox is not None:
             self._route(session, mailbox, header, body, now)
         elif self._held >= _HELD:
-            self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
+            self._answers.refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
         else:
             self._held += 1
             self.mailboxes.with_one(
@@ -105,7 +118,7 @@ class Post:
             wait = None if mailbox is Code.UNKNOWN_USER else DISK_SECONDS
             if wait is None:
                 self._lookups.missed(session.account_id, now)
-            self._refuse(session, header, mailbox, wait)
+            self._answers.refuse(session, header, mailbox, wait)
         else:
             self._route(session, mailbox, header, body, now)
 
@@ -117,7 +130,7 @@ class Post:
             self._push_transient(session, mailbox, letters, body)
             return
         if header.manifest and header.manifest < mailbox.account.counter:
-            self._refuse(session, header, Code.DEVICES_CHANGED)
+            self._answers.refuse(session, header, Code.DEVICES_CHANGED)
             return
         mailbox.used_at = now
         key = mailbox.tag + letters + session.stamp
@@ -131,16 +144,16 @@ class Post:
             session, now + self._settings.store_after_seconds,
         )  # fmt: skip
         if mailbox.may_push(self._settings.unacknowledged):
-            if self._unwritten.full:
-                self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
+            if self._scribe.unwritten.full:
+                self._answers.refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
                 return
             mailbox.push(entry)
             self._pending[key] = entry
-            self._unwritten.add(entry)
+            self._scribe.unwritten.add(entry)
         else:
             self._to_disk(session, mailbox, header, entry)
         if mailbox.last_seq + RESERVE // 2 > mailbox.reserving:
-            self._reserve(mailbox)
+            self._scribe.reserve(mailbox)
 
     def _push_transient(
         self, session: Session, mailbox: Mailbox, letters: bytes, body: bytes
@@ -156,29 +169,29 @@ class Post:
         entry = self._pending.get(key)
         if entry is not None:
             if not entry.is_of(body):
-                self._refuse(session, header, Code.DUPLICATE_ID)
+                self._answers.refuse(session, header, Code.DUPLICATE_ID)
             elif entry.place is Place.DISK:
-                self._say_accepted(session, header.id)
+                self._answers.accepted(session, header.id)
             else:
                 entry.waiter = session
                 if entry.body is None:  # the disk failed: now it is asked again
                     entry.body, entry.due = body, now + self._settings.store_after_seconds
-                    self._unwritten.add(entry)
+                    self._scribe.unwritten.add(entry)
             return True
         digest = self._recent.digest(key)
         if digest is None:
             return False
         if digest == hash(body):
-            self._say_accepted(session, header.id)
+            self._answers.accepted(session, header.id)
         else:
-            self._refuse(session, header, Code.DUPLICATE_ID)
+            self._answers.refuse(session, header, Code.DUPLICATE_ID)
         return True
 
     def _to_disk(self, session: Session, mailbox: Mailbox, header: PmHeader, entry: Entry) -> None:
         """A message that cannot be pushed now waits on disk."""
         full = mailbox.refusal(entry.sender, entry.size, self._settings)
-        if not self._write(mailbox, entry, full=full):
-            self._refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
+        if not self._scribe.write(mailbox, entry, full=full):
+            self._answers.refuse(session, header, Code.OVERLOADED, BUSY_SECONDS)
         elif full is None:
             mailbox.last_seq = mailbox.tail = entry.seq
             mailbox.writing[entry.seq] = entry
@@ -186,89 +199,6 @@ class Post:
             self._pending[entry.key] = entry
             if mailbox.session is not None:
                 self._behind.add(mailbox)
-
-    # ------------------------------------------------------------ the disk
-
-    def _write(
-        self, mailbox: Mailbox, entry: Entry, *, full: Code | None = None, force: bool = False
-    ) -> bool:
-        """Hand a message to the writer; ``full``: only look whether it is there already."""
-        assert entry.body is not None
-        letter = Letter(
-            mailbox.device_id,
-            entry.seq,
-            wire.id_of(entry.letters),
-            entry.sender.decode(),
-            entry.time,
-            entry.body,
-            self._store.clock.now_ms(),
-            full is not None,
-        )
-        told = partial(self._written, mailbox, entry, full)
-        if not self._store.store(letter, told, force=force):
-            return False
-        entry.place = Place.WRITING
-        self._writes += 1
-        return True
-
-    def _written(
-        self, mailbox: Mailbox, entry: Entry, full: Code | None, outcome: Stored | Exception
-    ) -> None:
-        self._writes -= 1
-        if isinstance(outcome, Exception):
-            self._write_failed(mailbox, entry)
-        else:
-            entry.place = Place.DISK  # there is nothing more to write
-            entry.let_body_go()
-            if outcome is Stored.YES:
-                self._accept(entry)
-            else:
-                self._not_stored(mailbox, entry, full, outcome)
-        if not entry.in_flight:
-            if mailbox.writing.get(entry.seq) is entry:  # a mere look-up has no sequence of its own
-                del mailbox.writing[entry.seq]
-            if self._pending.get(entry.key) is entry:
-                del self._pending[entry.key]
-        self._pump(mailbox)
-
-    def _not_stored(
-        self, mailbox: Mailbox, entry: Entry, full: Code | None, outcome: Stored
-    ) -> None:
-        """The disk knew this delivery id, or there was no room or no device for it."""
-        mailbox.remove(entry)  # its row is another one, or none
-        if outcome is Stored.ALREADY:
-            self._accept(entry)
-        else:
-            code = full if full is not None and outcome is Stored.NO else _REFUSED[outcome]
-            self._refuse_entry(entry, code)
-
-    def _write_failed(self, mailbox: Mailbox, entry: Entry) -> None:
-        """Nothing was kept, and its sender knows.
-
-        What is in flight may still be acknowledged. Its body is let go all the same: its sender
-        repeats it, and a full disk must not fill the memory too.
-        """
-        mailbox.remove(entry)
-        self._refuse_entry(entry, Code.STORAGE_UNAVAILABLE, DISK_SECONDS)
-        entry.place = Place.MEMORY
-        entry.let_body_go()
-
-    def _reserve(self, mailbox: Mailbox) -> None:
-        seq = mailbox.last_seq + RESERVE
-
-        def reserved(outcome: Any) -> None:
-            self._writes -= 1
-            if isinstance(outcome, Exception):
-                mailbox.reserving = mailbox.reserved  # the next message asks again
-            else:
-                mailbox.reserved = max(mailbox.reserved, seq)
-
-        def job(connection: Any) -> None:
-            mail.reserve(connection, mailbox.device_id, seq)
-
-        if self._store.write(job, reserved):
-            self._writes += 1
-            mailbox.reserving = seq
 
     # ------------------------------------------------------------ receiving
 
@@ -303,10 +233,7 @@ class Post:
             if entry.place is not Place.MEMORY:
                 stored = True
         self._counters.delivered += len(done)
-        for session, frames in told.items():
-            self._counters.accepted += len(frames)
-            if session.stage is not Stage.GONE:
-                session.connection.send(b"".join(frames))
+        self._answers.accepted_together(told)
         return stored
 
     def attach(self, mailbox: Mailbox, session: Session) -> None:
@@ -328,7 +255,7 @@ class Post:
         for entry in mailbox.detach():
             if entry.place is Place.MEMORY:
                 mailbox.add(entry)
-                self._write(mailbox, entry, force=True)
+                self._scribe.write(mailbox, entry, force=True)
 
     def _pump(self, mailbox: Mailbox) -> None:
         """Read the next page from disk if there is something to send and room for it."""
@@ -385,7 +312,7 @@ class Post:
 
     def tick(self, now: float) -> None:
         """Write what nobody acknowledged in time, forget on disk what was, read on."""
-        self._write_late(now)
+        self._scribe.write_late(now)
         self._acknowledged.flush(now)
         for mailbox in list(self._behind):
             if mailbox.session is None or mailbox.drained:
@@ -394,47 +321,13 @@ class Post:
                 self._pump(mailbox)
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
-            self._rate.forget_full(now)
             self.mailboxes.sweep(now, self._acknowledged)
-
-    def _write_late(self, now: float) -> None:
-        for entry in self._unwritten.due(now):
-            if not entry.in_flight or entry.place is not Place.MEMORY:
-                continue
-            if self._write(entry.mailbox, entry):
-                entry.mailbox.add(entry)
-            else:  # the writer has too much to do
-                entry.due = now + BUSY_SECONDS
-                self._unwritten.add(entry)
 
     def drain(self, now: float) -> None:
         """Put everything on disk that is not there."""
         for session in list(self._logged_in):
             self.detach(session, now)
         self._acknowledged.flush(now, everything=True)
-
-    # ------------------------------------------------------------ answers
-
-    def _accept(self, entry: Entry) -> None:
-        waiter, entry.waiter = entry.waiter, None
-        if waiter is not None:
-            self._say_accepted(waiter, entry.letters)
-
-    def _say_accepted(self, session: Session, letters: bytes) -> None:
-        self._counters.accepted += 1
-        if session.stage is not Stage.GONE:
-            session.connection.send(wire.accepted(letters))
-
-    def _refuse_entry(self, entry: Entry, code: Code, retry_after: float | None = None) -> None:
-        waiter, entry.waiter = entry.waiter, None
-        if waiter is not None:
-            waiter.refuse(code, id=wire.id_of(entry.letters), retry_after=retry_after)
-
-    def _refuse(
-        self, session: Session, header: PmHeader, code: Code, retry_after: float | None = None
-    ) -> None:
-        if not header.transient:  # those are not answered, whatever happens
-            session.refuse(code, id=DeliveryId(wire.id_of(header.id)), retry_after=retry_after)
 
 
 def check_body(body: bytes) -> bool:

@@ -58,6 +58,13 @@ class PresenceBoard:
         for name in names:
             self._watched.setdefault(name, set()).add(session)
 
+    def watched_by(self, session: Session) -> str | None:
+        """Whom a session follows: nobody (None), ``everybody``, or names with spaces between."""
+        if session in self._watchers:
+            return "everybody"
+        names = self._names.get(session)
+        return None if names is None else " ".join(sorted(names))
+
     def tick(self, now: float) -> None:
         """Tell what changed in the last second, if it did not change back."""
         if now - self._told_at < limits.PRESENCE_SECONDS:

@@ -1,5 +1,6 @@
 """Delivery ids of messages that are done, so that a repeated one is answered alike."""
 
+from collections.abc import Callable
 from typing import Final
 
 REMEMBERED: Final = 16_384
@@ -22,6 +23,10 @@ class RecentIds:
     def knows(self, key: bytes) -> bool:
         """Whether a key is remembered."""
         return key in self._young or key in self._old
+
+    def of(self, is_wanted: Callable[[bytes], bool]) -> int:
+        """How many of the remembered keys are wanted."""
+        return sum(is_wanted(key) for keys in (self._young, self._old) for key in keys)
 
     def digest(self, key: bytes) -> int | None:
         """The digest of the body that had this key; None: not remembered."""
