@@ -82,5 +82,25 @@ def test_a_number_that_was_shown_is_not_worked_out_again(monkeypatch: pytest.Mon
     assert safety_number(ALICE, BOB, SERVER) == first
 
 
+def test_a_half_costs_more_than_112_bits_and_serves_no_other_purpose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """30 digits and the rounds for each guess at them, under a label of its own."""
+    asked: list[tuple[object, ...]] = []
+
+    def derive(*given: object) -> bytes:
+        asked.append(given)
+        return bytes(range(64))
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", derive)
+    number = safety_number((UserId("x" * 9), KEY_A), (UserId("y" * 9), KEY_B), SERVER)
+    assert len(number) == 12
+    for hashed, _, label, rounds in asked:
+        assert (hashed, label) == ("sha512", b"secure_chat/1 safety number")
+        assert isinstance(rounds, int)
+        assert 10**30 * 2 * rounds > 2**112
+    assert len(asked) == 2
+
+
 def _never(*_: object) -> bytes:
     raise AssertionError("worked out again")

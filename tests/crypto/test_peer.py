@@ -369,6 +369,17 @@ def test_attack_39_every_field_of_the_transcript_changes_all_keys() -> None:
     assert len(derived) == len(variants)
 
 
+def test_every_secret_of_the_handshake_enters_every_first_key() -> None:
+    """Each agreement and the KEM's secret: whoever lacks one of them has no key of the session."""
+    agreed, kem = [bytes([n]) * 32 for n in range(4)], b"k" * 32
+    variants = [(agreed, kem), (agreed[:3], kem), (agreed, bytes(32))]
+    variants += [([*agreed[:n], b"x" * 32, *agreed[n + 1 :]], kem) for n in range(4)]
+    derived = [pqxdh._session_keys(bytes(32), *each)[1:] for each in variants]
+    raws = [key.raw for keys in derived for key in keys]
+    assert len(set(raws)) == len(raws) == 3 * len(variants)
+    assert not set(raws) & {*agreed, kem}
+
+
 class _Posing(DeviceDhPrivate):
     """A private key that shows somebody else's public key."""
 

@@ -10,6 +10,7 @@ from secure_chat.crypto.ratchet import Ratchet
 from secure_chat.errors import BadEncoding, BadKemKey, PeerError, PqStepConflict, UnexpectedPqMix
 from secure_chat.protocol import limits
 from tests.crypto.support import DAY_MS, NOW, Link, pair, seeded, talking
+from tests.crypto.thief import Thief
 
 
 @pytest.fixture
@@ -251,6 +252,19 @@ def test_forward_secrecy_of_what_was_read() -> None:
         earlier += [(bob, body), (alice, reply), (alice, body), (bob, reply)]
     for victim, body in earlier:
         assert not Eavesdropper(victim, knows={32, 64}).reads(body)
+
+
+def test_forward_secrecy_of_what_was_read_in_the_same_turn() -> None:
+    """The chain key that is stolen is no key of a message before it, whatever number is tried."""
+    alice, bob = talking()
+    bodies = [alice.seal(f"{n}") for n in range(5)]
+    for body in bodies:
+        bob.open(body)
+    reader, writer = Thief({"alice": bob}), Thief({"bob": alice})
+    for body in bodies:
+        assert not reader.reads_past("alice", body)
+        assert not writer.reads_sent("bob", body)
+    assert writer.reads_sent("bob", alice.seal("after the theft"))
 
 
 def test_a_silent_listener_is_asked_for_a_turn() -> None:

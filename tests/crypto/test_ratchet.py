@@ -190,6 +190,20 @@ def test_attack_46_stored_keys_and_state_stay_bounded() -> None:
         bob.open(early)
 
 
+def test_attack_46_chains_with_stored_keys_are_counted() -> None:
+    """Each costs a look at a header: of more than 200 with a gap the oldest are forgotten."""
+    alice, bob = talking()
+    late = []
+    for _ in range(limits.SKIP_CHAINS + 5):
+        late.append(alice.seal("late"))
+        bob.open(alice.seal("on time"))
+        alice.open(bob.seal("turn"))
+    assert len(bob.sessions._sessions[0].ratchet.skipped.chains) == limits.SKIP_CHAINS
+    with pytest.raises(UndecryptableMessage):
+        bob.open(late[0])
+    assert bob.open(late[-1]) == bob.open(late[5]) == "late"
+
+
 def test_stored_keys_are_forgotten_after_the_retention_time() -> None:
     """A message 30 days late is read; after retention and a week its key is gone."""
     for days, readable in ((30, True), (38, False)):
@@ -269,6 +283,8 @@ def test_attack_42_no_raw_secret_is_a_key() -> None:
         kdf.root_step(kdf.RootKey(b"\1" + bytes(31)), shared, None),
         kdf.root_step(root, bytes(32), None),
         kdf.root_step(root, shared, mix),
+        kdf.root_step(root, bytes(32), mix),
+        kdf.root_step(kdf.RootKey(b"\1" + bytes(31)), shared, mix),
         kdf.root_step(root, shared, mix._replace(step=2)),
         kdf.root_step(root, shared, mix._replace(binding=b"\1" * 32)),
         kdf.root_step(root, shared, mix._replace(secret=kdf.StepSecret(b"\1" * 32))),
