@@ -17,9 +17,13 @@ from secure_chat.client.window.app import App
 from secure_chat.client.window.chat_view import ChatView
 from secure_chat.client.window.desktop import Desktop
 from secure_chat.client.window.signin_view import SignInView
+from tests.window import keyboard
 
-PATIENCE = 30.0
+PATIENCE = 60.0
+_KEY_DELAY = "2"  # milliseconds
+_LOST_SECONDS = 2.0
 _SCREEN = "2500x1000x24"
+_X_OPTIONS = ("-nolisten", "tcp", "-noreset", "-r")
 _T = TypeVar("_T")
 _KEPT: list[App] = []
 """Windows are never collected: a Tcl interpreter that another thread frees ends the process."""
@@ -32,10 +36,14 @@ def missing_programs() -> list[str]:
 
 @contextmanager
 def virtual_screen() -> Iterator[str]:
-    """An Xvfb of our own, on a display number that it chose itself."""
+    """An Xvfb of our own, on a display number that it chose itself.
+
+    It keeps its keyboard when the last window closes (-noreset), and a key that is held down for
+    long, as by a busy machine, is one press (-r).
+    """
     read, write = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", _SCREEN, "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", _SCREEN, *_X_OPTIONS],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -44,6 +52,7 @@ def virtual_screen() -> Iterator[str]:
         with os.fdopen(read) as pipe:
             display = pipe.readline().strip()
         assert display, "Xvfb did not start"
+        keyboard.install(f":{display}")
         yield f":{display}"
     finally:
         server.terminate()
@@ -67,6 +76,7 @@ class Stage:
     def __init__(self) -> None:
         self._apps: list[App] = []
         self._closed: set[int] = set()
+        self._typed = 0  # what was typed so often has come to an end
 
     def open(
         self, accounts: Accounts, options: Options | None = None, settings: Settings | None = None
@@ -76,6 +86,7 @@ class Stage:
         app.root.geometry(f"+{1200 * len(self._apps)}+0")
         self._apps.append(app)
         _KEPT.append(app)
+        app.root.bind_all(f"<KeyRelease-{keyboard.LAST}>", self._on_last, add="+")
         app.root.wait_visibility()
         # Tk gives a widget the focus once it is mapped, a moment after its window.
         self.until(lambda: app.root.focus_lastfor() is not app.root, "the first field is ready")
@@ -118,24 +129,45 @@ class Stage:
         self.pump()
 
     def press(self, app: App, *keys: str) -> None:
-        """Press keys, one after the other."""
+        """Press keys, each when all that the one before did is seen: a menu has opened, say."""
         self.front(app)
-        self._xdotool("key", "--delay", "25", *keys)
+        for key in keys:
+            self._xdotool("key", "--delay", _KEY_DELAY, key, keyboard.LAST)
 
     def write(self, app: App, text: str) -> None:
-        """Type a text. Letters that no key has are put on a free one, each in its turn.
-
-        The window looks up which letter a key has when it takes the press, so it needs the time.
-        """
+        """Type a text."""
+        assert keyboard.has(text), text
         self.front(app)
-        self._xdotool("type", "--delay", "25" if text.isascii() else "160", text)
+        then = ("key", "--delay", _KEY_DELAY, keyboard.LAST)
+        self._xdotool("type", "--delay", _KEY_DELAY, "--args", "1", text, *then)
 
     def _xdotool(self, *arguments: str) -> None:
-        process = subprocess.Popen(["xdotool", *arguments])
-        self.until(lambda: process.poll() is not None, "xdotool ends")
+        """Let a person act; returns once a window has taken the last key.
+
+        Then it does what is due: Tk's update goes on until the X server has nothing more to tell.
+        """
+        before = self._typed
+        self._run("xdotool", *arguments)
+        again = time.monotonic() + _LOST_SECONDS
+
+        def arrived() -> bool:
+            nonlocal again
+            if time.monotonic() > again:  # it came while one screen gave way to another
+                self._run("xdotool", "key", keyboard.LAST)
+                again = time.monotonic() + _LOST_SECONDS
+            return self._typed > before
+
+        self.until(arrived, "what was typed arrives")
+        self.pump()
+
+    def _run(self, *command: str) -> None:
+        """A program that ends well, while the windows go on."""
+        process = subprocess.Popen(command)
+        self.until(lambda: process.poll() is not None, f"{command[0]} ends")
         assert process.returncode == 0
-        for _ in range(3):
-            self.pump()
+
+    def _on_last(self, _event: "tk.Event[tk.Misc]") -> None:
+        self._typed += 1
 
 
 def chat_view(app: App) -> ChatView:

@@ -111,6 +111,28 @@ def test_up_and_down_keep_their_column(stage: Stage) -> None:
     assert field.insertion == 10
 
 
+def test_a_column_is_kept_however_fast_the_keys_come_and_left_by_a_letter(stage: Stage) -> None:
+    """Two keys before anything is drawn go straight down; up begins where one has typed."""
+    app, field = composing(stage)
+    chat_view(app).composer.put("یک سطر بلند برای آزمایش\nک\nیک سطر بلند برای آزمایش")
+    stage.pump()
+    stage.front(app)
+    field.put_insertion(10)
+    before = field.edit_layout.caret(10).x
+    for _ in range(2):
+        field.event_generate("<Down>")
+    caret = field.edit_layout.caret(field.insertion)
+    assert caret.row == 2
+    assert abs(caret.x - before) <= 6
+    stage.press(app, "Up")
+    stage.write(app, "م")
+    typed = field.edit_layout.caret(field.insertion).x
+    stage.press(app, "Up")
+    caret = field.edit_layout.caret(field.insertion)
+    assert caret.row == 0
+    assert abs(caret.x - typed) <= 6
+
+
 def test_the_field_grows_with_what_is_drawn(stage: Stage) -> None:
     """As many rows as the joined text needs, at most seven; the caret stays in view."""
     app, field = composing(stage)

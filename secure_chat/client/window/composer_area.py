@@ -54,7 +54,7 @@ class ComposerArea(tk.Frame):
         self._field.pack(side="bottom", fill="x")
         text = self.composer.text
         text.bind("<Escape>", self._on_escape, add="+")
-        text.bind("<Up>", self._on_up, add="+")
+        text.bind("<<PrevLine>>", self._on_up, add="+")  # <Up> would hide the field's own
 
     def _on_escape(self, _event: "tk.Event[tk.Misc]") -> str:
         self._writer.cancel()

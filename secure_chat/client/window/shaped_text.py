@@ -99,6 +99,8 @@ class ShapedText(tk.Text):
             self.after_cancel(self._due)
             self._due = ""
         written = self.written
+        if written != self.edit_layout.text:
+            self._column = None
         if self._ui.shapes or not has_rtl(written):
             if self.picture.shown:
                 self.picture.uncover()
@@ -178,7 +180,6 @@ class ShapedText(tk.Text):
     def _ready(self) -> bool:
         """Whether keys follow the picture; a change that is not drawn yet is drawn first."""
         if self._due:
-            self._column = None
             self.refresh()
         return self.picture.shown
 
