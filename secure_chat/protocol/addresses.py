@@ -32,6 +32,14 @@ def canonical_user_id(text: str) -> UserId:
     return UserId(text.lower())
 
 
+_LOOK_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l"})
+
+
+def skeleton(user_id: str) -> str:
+    """One text for all names that look alike: 0/O, 1/l/I, rn/m. Unique among the accounts."""
+    return user_id.translate(_LOOK_ALIKE).replace("rn", "m")
+
+
 def canonical_device(text: str) -> DeviceName:
     """Return the canonical form of a device name; raise `BadAddress`."""
     if not text.isascii() or not _DEVICE.fullmatch(text.lower()):

@@ -11,6 +11,7 @@ import pytest
 from secure_chat.crypto.rng import system_random
 from secure_chat.errors import Code
 from secure_chat.protocol import signing
+from secure_chat.protocol.addresses import skeleton
 from secure_chat.protocol.frames import Frame
 from secure_chat.protocol.manifest import DeviceEntry, Manifest
 from secure_chat.protocol.messages import (
@@ -25,7 +26,6 @@ from secure_chat.protocol.messages import (
 from secure_chat.protocol.messages import List as ListMessage
 from secure_chat.protocol.wiretypes import InviteToken, Signature
 from secure_chat.server.core.settings import Rate, Settings
-from secure_chat.server.store.people import skeleton
 from tests.server_core.support import (
     Peer,
     Person,

@@ -195,6 +195,18 @@ class Deciding(ABC):
         conversation = self.conversation_with(selected) if selected is not None else None
         return selected if conversation is not None and conversation.request else None
 
+    def look_alike_words(self, user_id: UserId) -> str:
+        """What to know before one takes somebody for a friend of that name; nothing otherwise."""
+        like = self._people.looks_like(user_id)
+        if like is None:
+            return ""
+        return self._(
+            "{name} looks like {other}, whom you know, and is somebody else's account or a second "
+            "one. Ask {other} by another way before you accept.",
+            name=user_id,
+            other=like,
+        )
+
     @property
     def archived(self) -> int:
         """How many conversations are in the archive."""

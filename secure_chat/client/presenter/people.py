@@ -6,6 +6,7 @@ from typing import overload
 from secure_chat.client.events import Conversation, Message, Person, Trust
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.clock import Times
+from secure_chat.client.presenter.look_alikes import LookAlikes
 from secure_chat.client.presenter.rows import Mark, PersonRow
 from secure_chat.client.text import one_line
 from secure_chat.errors import BadAddress
@@ -27,6 +28,7 @@ class People:
         self._listed = True  # False: the server names nobody, so a name can only be typed
         self.show_archived = False
         self.writing: set[UserId] = set()
+        self._look_alikes = LookAlikes()
 
     def set_writing(self, user_id: UserId, *, active: bool) -> None:
         """Somebody writes to us, or has stopped."""
@@ -45,10 +47,19 @@ class People:
         for person in people:
             if person.user_id != self._ourselves:
                 self._people[person.user_id] = person
+                if (known := self._conversations.get(person.user_id)) is not None:
+                    self._look_alikes.put(known, person)
 
     def put(self, conversation: Conversation) -> None:
         """A conversation is new or has changed."""
         self._conversations[conversation.user_id] = conversation
+        self._look_alikes.put(conversation, self._people.get(conversation.user_id))
+
+    def looks_like(self, user_id: UserId) -> UserId | None:
+        """Whom of those that we know somebody could be taken for."""
+        conversation, person = self._conversations.get(user_id), self._people.get(user_id)
+        trust = conversation.trust if conversation else person.trust if person else None
+        return self._look_alikes.of(user_id, self.names(user_id)[1], trust)
 
     def conversation(self, user_id: UserId) -> Conversation | None:
         """The conversation with somebody, if there is one."""
@@ -161,6 +172,10 @@ class People:
             spoken.append(words.plural("{number} unread", "{number} unread", unread))
         draft = conversation.draft if conversation and not selected else ""
         preview = _preview(last, words) if last else presence
+        like = self.looks_like(user_id)
+        if like is not None:
+            spoken.append(words("looks like {name}", name=like))
+            preview = preview if last else "⚠ " + words("looks like {name}", name=like)
         if blocked:
             preview, draft = words("blocked"), ""
         elif user_id in self.writing:
@@ -193,6 +208,9 @@ class People:
         """A stranger: the account's name, and nothing that they chose."""
         user_id = conversation.user_id
         asks = words("wants to write to you")
+        like = self.looks_like(user_id)
+        if like is not None:
+            asks = "⚠ " + words("looks like {name}", name=like) + " · " + asks
         return PersonRow(
             user_id=user_id,
             preview=asks,

@@ -30,12 +30,15 @@ def header(people: People, name: UserId, words: Words, times: Times) -> HeaderRo
     if blocked:
         status, online, writing = words("blocked"), False, False
     ours, theirs = people.names(name)
+    trust, like = trust_word(mark, words), people.looks_like(name)
+    if like is not None:
+        trust += (" · " if trust else "") + "⚠ " + words("looks like {name}", name=like)
     return HeaderRow(
         name,
         words("writing…") if writing else status,
         online,
         mark,
-        trust_word(mark, words),
+        trust,
         writing,
         ours,
         theirs if theirs.lower() != name else "",

@@ -277,7 +277,8 @@ class ConversationView(tk.Frame):
             self._empty.pack(expand=True)
             return
         if self._chat.request is not None:
-            self.request.show(self._chat.request)
+            asking = self._chat.request
+            self.request.show(asking, self._chat.look_alike_words(asking))
             self.request.pack(fill="both", expand=True)
             return
         self.area.pack(side="bottom", fill="x", pady=(1, 0))

@@ -24,13 +24,13 @@ class RequestView(tk.Frame):
         super().__init__(parent, background=ui.colors.chat, borderwidth=0)
         self._ui = ui
         self._acts = (on_accept, on_delete, on_block)
-        self._shown: UserId | None = None
+        self._shown: tuple[UserId, str] | None = None
 
-    def show(self, name: UserId) -> None:
-        """Ask about this one; the keyboard stays where it is."""
-        if name == self._shown:
+    def show(self, name: UserId, warning: str = "") -> None:
+        """Ask about this one; the keyboard stays where it is. ``warning``: whom they look like."""
+        if (name, warning) == self._shown:
             return
-        self._shown = name
+        self._shown = name, warning
         ui, colors = self._ui, self._ui.colors
         for child in self.winfo_children():
             child.destroy()
@@ -55,10 +55,11 @@ class RequestView(tk.Frame):
         ).pack(anchor=ui.start_anchor, pady=(ui.px(8), 0))
         ui.label(
             body,
-            ui.words(
+            "⚠ " + warning if warning else ui.words(
                 "A name is easily chosen to look like a friend's: ask a friend by another way."
             ),
-            font="small", color=colors.muted, wrap=wrap,
+            font="bold" if warning else "small",
+            color=colors.danger if warning else colors.muted, wrap=wrap,
         ).pack(anchor=ui.start_anchor, pady=(ui.px(6), ui.px(16)))  # fmt: skip
         row = ui.frame(body, colors.surface)
         row.pack(anchor=ui.start_anchor)

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from secure_chat.errors import Code
-from secure_chat.protocol.addresses import DeviceName, UserId
+from secure_chat.protocol.addresses import DeviceName, UserId, skeleton
 from secure_chat.protocol.manifest import Manifest, decode_manifest
 from secure_chat.protocol.messages import KemPrekey, SignedPrekey
 from secure_chat.protocol.wiretypes import AccountKey, InviteToken, ManifestBytes, Signature
@@ -39,14 +39,6 @@ class Published(Struct, frozen=True):
     def decoded(self) -> Manifest:
         """The manifest read; it was checked when it was stored."""
         return decode_manifest(self.manifest)
-
-
-_LOOK_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l"})
-
-
-def skeleton(user_id: str) -> str:
-    """One text for all names that look alike: 0/O, 1/l/I, rn/m. Unique among the accounts."""
-    return user_id.translate(_LOOK_ALIKE).replace("rn", "m")
 
 
 def register(connection: Connection, new: NewAccount, now_ms: int) -> Code | int:
