@@ -125,6 +125,31 @@ def test_attack_24_a_poison_message_is_skipped_with_a_visible_note(world: World)
     assert not bob.problems()
 
 
+def test_attack_24_poison_of_a_contact_is_skipped_and_does_not_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed as it should be, and nonsense inside: a line says so, once; what follows arrives.
+
+    It is the last that came before a restart, so nothing later acknowledges it along with itself.
+    """
+    alice, bob = _acquainted(world)
+    honest = content.assemble
+
+    def assemble(head: Content, kind: content.Type, payload: bytes) -> bytes:
+        plain = honest(head, kind, payload)
+        return plain[:20] if b"poison" in payload else plain
+
+    monkeypatch.setattr("secure_chat.client.engine.sealing.content.assemble", assemble)
+    alice.send(bob, "poison")
+    bob.wait(lambda: bob.problems() == ["Unreadable"])
+    bob = world.again(bob)
+    alice.send(bob, "after")
+    bob.has(alice, "a0", "b0", "after")
+    assert not bob.problems()
+    assert len([line for line in bob.notices(alice) if "could not be read" in line]) == 1
+    assert "poison" not in bob.texts(alice)
+
+
 def test_what_was_spoiled_between_acquaintances_is_sent_again_once(world: World) -> None:
     """A message that does not open leads to a new session, visibly, and to the lost text."""
     alice, bob = _acquainted(world)

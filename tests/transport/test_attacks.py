@@ -23,9 +23,11 @@ from secure_chat import openssl
 from secure_chat.client.link import Endpoint, connect
 from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.encoding import u32
+from secure_chat.protocol.frames import Frame
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.protocol.messages import Ping, Pong
 from secure_chat.server.counters import Counters
+from secure_chat.server.interfaces import Connection
 from secure_chat.server.net.handshake import Handshakes
 from secure_chat.server.net.opening import Opening
 from secure_chat.server.net.settings import EdgeSettings
@@ -34,6 +36,7 @@ from tests.transport.support import (
     LIST,
     PING,
     SERVER_ID,
+    EchoCore,
     Identity,
     RawClient,
     Running,
@@ -403,6 +406,25 @@ def test_attack_5_records_without_content_do_not_hold_up_others(running: Running
         assert link.wait(10) == [(Pong(), b"")]
         assert time.monotonic() - begun < 0.5
     link.close()
+
+
+def test_attack_5_a_flood_of_small_records_is_read_a_little_at_a_time(identity: Identity) -> None:
+    """Between any two pieces of it others have their turn, however much of it has arrived."""
+
+    class Counting(EchoCore):
+        most = 0
+
+        def received(self, connection: Connection, frames: list[Frame], now: float) -> None:
+            self.most = max(self.most, len(frames))
+            super().received(connection, frames, now)
+
+    with serving(identity, core=Counting) as running:
+        client = HandMadeClient(running.address)
+        client.sock.sendall(b"".join(client.record(b"\x17", PING) for _ in range(400)))
+        eventually(lambda: len(running.core.received_frames) == 400)
+        assert isinstance(running.core, Counting)
+        assert running.core.most <= 4
+        client.sock.close()
 
 
 def test_a_key_update_now_and_then_is_served(running: Running) -> None:
