@@ -1,5 +1,6 @@
 """Token buckets and what counts as one address."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,26 @@ def test_memory_is_bounded_however_many_keys_come() -> None:
     assert len(bucket) == buckets.KEYS
     assert bucket.take("new", 2) == 0
     assert len(bucket) == 1
+
+
+def test_a_full_table_is_not_looked_through_for_everybody_who_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever fills it must not make each newcomer cost a look at all keys: once in a second."""
+    looks: list[float] = []
+    look = Buckets.forget_full
+
+    def counted(self: Buckets, now: float) -> None:
+        looks.append(now)
+        look(self, now)
+
+    monkeypatch.setattr(Buckets, "forget_full", counted)
+    bucket = Buckets(Rate(0.001, 1))
+    for n in range(buckets.KEYS):
+        bucket.take(n, 0)
+    for n in range(1_000):
+        assert bucket.take(("new", n), n / 500) == 1
+    assert len(looks) <= 3
 
 
 def test_a_v6_site_is_one_address_and_mapped_v4_is_v4() -> None:

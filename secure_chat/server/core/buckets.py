@@ -6,6 +6,7 @@ from typing import Final
 from secure_chat.server.core.settings import Rate
 
 KEYS: Final = 50_000
+_LOOK_SECONDS: Final = 1.0  # between looks through all of them, which take milliseconds
 
 
 class Buckets:
@@ -14,6 +15,7 @@ class Buckets:
     def __init__(self, rate: Rate) -> None:
         self.burst, self._per_second = rate.burst, rate.per_second
         self._levels: dict[Hashable, list[float]] = {}  # tokens, at what time
+        self._look_again = 0.0
 
     def take(self, key: Hashable, now: float, cost: float = 1) -> float:
         """Take ``cost`` tokens: 0 if they were there, else the seconds until they are.
@@ -50,7 +52,9 @@ class Buckets:
     def _new(self, key: Hashable, now: float) -> list[float] | None:
         """A full bucket, or None if there are too many busy keys: nobody else gets in then."""
         if len(self._levels) >= KEYS:
-            self.forget_full(now)
+            if now >= self._look_again:
+                self._look_again = now + _LOOK_SECONDS
+                self.forget_full(now)
             if len(self._levels) >= KEYS:
                 return None
         bucket = self._levels[key] = [self.burst, now]
