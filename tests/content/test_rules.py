@@ -1,5 +1,8 @@
 """What contents do to a conversation, without a vault and without a wire."""
 
+import itertools
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +69,32 @@ def test_attack_56_a_content_of_another_changes_no_message_of_its_author(
         assert after[key][0] == text
         assert after[key][2] == quote
     assert view.marks == {}, "she confirms nothing that was encrypted to another"
+
+
+_THEIRS = Reference(own=True, content_id=TWO)
+
+
+@pytest.mark.parametrize(
+    "rivals",
+    [
+        (content.Edit(TWO, 1, "one"), content.Edit(TWO, 1, "other"), content.Edit(TWO, 1, "more")),
+        (content.Reaction(_THEIRS, 1, "👍"), content.Reaction(_THEIRS, 1, "❤")),
+        (content.Profile(1, "Bob"), content.Profile(1, "Robert")),
+        (content.Timer(1, 60), content.Timer(1, 0), content.Timer(1, 30)),
+    ],
+    ids=lambda rivals: type(rivals[0]).__name__,
+)
+def test_of_one_revision_the_same_counts_in_whatever_order(
+    rivals: tuple[content.Payload, ...],
+) -> None:
+    """A restored device numbers anew: what both sides hold in the end hangs on no order."""
+    ends = []
+    for order in itertools.permutations(rivals):
+        view = a_talk()
+        for payload in order:
+            take(view, Sender(BOB), payload)
+        ends.append((view.edits, view.reactions, view.names, view.clock))
+    assert all(end == ends[0] for end in ends)
 
 
 def test_attack_56_editing_and_deleting_reach_only_ones_own() -> None:

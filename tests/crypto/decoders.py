@@ -6,7 +6,8 @@ nor one of the named errors. Any other exception is a finding by itself.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import msgspec
 
 from secure_chat.client import content
 from secure_chat.client.content import ContentId, Type
+from secure_chat.client.vault import keyfile
 from secure_chat.crypto import aead, fingerprint, kdf, pq_step, ratchet
 from secure_chat.crypto import body as bodies
 from secure_chat.crypto.body import RATCHET_PREFIX
@@ -317,6 +319,35 @@ def _file(data: bytes) -> None:
     assert (opened, data) == (b"hello", _sealed_file())
 
 
+_VAULT_KEY = bytes(range(32))
+
+
+@contextmanager
+def _quick_derivation() -> Iterator[None]:
+    """Argon2id takes a second by design: here a password gives one key at once."""
+    derive = keyfile._wrapping_key
+    keyfile._wrapping_key = lambda *_: bytes(32)
+    try:
+        yield
+    finally:
+        keyfile._wrapping_key = derive
+
+
+def _key_json() -> bytes:
+    with _quick_derivation():
+        return keyfile.wrap(_VAULT_KEY, "password", _PERSON.random)
+
+
+def _key_file(data: bytes) -> None:
+    """What a disk returns as key.json is refused, or has the key that was put into it."""
+    with _quick_derivation():
+        try:
+            key = keyfile.unwrap(data, "password")
+        except (LocalError, PeerError):
+            return
+    assert key == _VAULT_KEY
+
+
 # ---------------------------------------------------------------- seeds
 
 
@@ -397,6 +428,7 @@ def _of_encryption() -> list[Target]:
         Target("manifest", _signed_manifest, manifests, (decode_manifest,)),
         Target("bundle", _bundle, (bundle,), (check_bundle,)),
         Target("QR code", _qr, (code,), (fingerprint.check_qr,)),
+        Target("key file of a vault", _key_file, (_key_json(),), (keyfile.unwrap,)),
         Target("file", _file, (_sealed_file(),), (Opener.update, Opener.finish)),
     ]
 
