@@ -441,6 +441,25 @@ def test_a_flood_of_events_is_taken_in_portions() -> None:
     assert len(chat.people) == 2_000
 
 
+def test_a_flood_of_slow_events_is_taken_in_moments() -> None:
+    """However long each takes, one poll ends soon, so that keys are heard; and none is lost."""
+
+    class Slow(Monotonic):
+        def __call__(self) -> float:
+            self.now += 0.01  # as if each event took so long
+            return super().__call__()
+
+    engine = FakeEngine()
+    chat = chat_with(engine, monotonic=Slow())
+    for number in range(20):
+        engine.meet(f"user{number}")
+    chat.poll()
+    assert 0 < len(chat.people) < 5
+    for _ in range(20):
+        chat.poll()
+    assert len(chat.people) == 20
+
+
 # ---------------------------------------------------------------- virtual rows
 
 

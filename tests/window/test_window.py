@@ -21,6 +21,7 @@ from secure_chat.client.presenter.signin import Field
 from secure_chat.client.presenter.signin import Stage as SignInStage
 from secure_chat.client.text.clean import MOST_MARKS
 from secure_chat.client.window.app import App
+from secure_chat.client.window.page_host import Kind
 from secure_chat.client.window.palette import PALETTES
 from secure_chat.errors import Code, ConnectFailed, Refused
 from secure_chat.protocol.addresses import UserId
@@ -250,7 +251,8 @@ def test_comparing_verifies_a_contact(stage: Stage) -> None:
 
 
 def test_a_changed_key_warns_blocks_and_is_resolved_by_comparing(stage: Stage) -> None:
-    """The warning stands above a closed composer; typing and Return send nothing."""
+    """The warning stands above a closed composer, and has the keyboard on the safe choice: typing
+    sends nothing, Return leads to comparing, and so does coming back to the conversation."""
     engine = FakeEngine()
     engine.meet("bob", trust=Trust.VERIFIED)
     engine.say(BOB, "hello")
@@ -259,11 +261,12 @@ def test_a_changed_key_warns_blocks_and_is_resolved_by_comparing(stage: Stage) -
     stage.until(lambda: "Go on without comparing" in all_texts(app.root), "the warning")
     stage.write(app, "secret")
     stage.press(app, "Return")
+    stage.until(lambda: app.pages.kind is Kind.VERIFY, "Return compares")
     assert len(engine.history(BOB)) == 1
-    chat_view(app).compare()
     stage.press(app, "Escape")
     assert "accepted bob" not in engine.calls
-    chat_view(app).compare()
+    stage.press(app, "Return")
+    stage.until(lambda: app.pages.kind is Kind.VERIFY, "the keyboard came back to the safe choice")
     stage.press(app, "Tab", "Return")
     stage.until(lambda: "verified bob" in engine.calls, "compared")
     stage.press(app, "Escape")

@@ -29,18 +29,20 @@ from secure_chat.client.said import Said
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
-_EVENTS_A_POLL = 500  # so that a flood of events cannot hold the window's thread
+_EVENTS_A_POLL, _SECONDS_A_POLL = 500, 0.03
+"""So that a flood of events cannot hold the window's thread."""
 
 
 class Hearing(Shown):
     """The part of `Chat` that hears the engine."""
 
     def poll(self, first: Iterable[Event] = ()) -> None:
-        """Take in what has happened since the last call, at most a few hundred events."""
+        """Take in what has happened since the last call, for a moment at most."""
         for event in first:
             self._take(event)
+        end = self._monotonic() + _SECONDS_A_POLL
         for _ in range(_EVENTS_A_POLL):
-            if self._engine.events.empty():
+            if self._engine.events.empty() or self._monotonic() > end:
                 break
             self._take(self._engine.events.get_nowait())
         if self._connection.tick():

@@ -2,6 +2,7 @@
 
 import tkinter as tk
 from collections.abc import Callable
+from tkinter import ttk
 
 from secure_chat.client.presenter.rows import Action, BannerRow, Tone
 from secure_chat.client.window.ui import Ui
@@ -44,11 +45,20 @@ class WarningBar(tk.Frame):
     ) -> None:
         super().__init__(parent, borderwidth=0)
         self._ui, self._on_act, self._on_accept = ui, on_act, on_accept
+        self._compare: ttk.Button | None = None
+
+    def take_keyboard(self) -> bool:
+        """The keyboard goes to the safe choice about a changed key; whether there is one."""
+        if self._compare is None:
+            return False
+        self._compare.focus_set()
+        return True
 
     def show(self, warning: BannerRow | None) -> None:
         """Say this above the composer, or nothing."""
         for child in self.winfo_children():
             child.destroy()
+        self._compare = None
         if warning is None or warning.action is None:
             self.pack_forget()
             return
@@ -64,6 +74,7 @@ class WarningBar(tk.Frame):
         first = ui.button(row, warning.button, lambda: self._on_act(action), style)
         first.pack(side=ui.start)
         if action is Action.COMPARE:
+            self._compare = first
             accept = ui.button(row, ui.words("Go on without comparing"), self._on_accept, "Danger")
             accept.pack(side=ui.start, padx=ui.px(10))
         self.pack(side="bottom", fill="x")

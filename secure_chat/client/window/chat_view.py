@@ -1,5 +1,6 @@
 """The conversation screen: people at the start, the conversation, the trust panel at the end."""
 
+import time
 import tkinter as tk
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from secure_chat.client.window.side_view import SideView
 from secure_chat.client.window.ui import Ui
 from secure_chat.protocol.addresses import UserId
 
+_SLOW_SECONDS, _REST = 0.05, 5  # drawing the people rests so many times as long as it took
 _NARROW = 880  # design pixels
 _NARROWEST_SIDE, _WIDEST_SIDE = 180, 460
 
@@ -38,6 +40,7 @@ class ChatView(tk.Frame):
         self._set_title = parent.title
         self._on_verify = on_verify
         self._narrow = self._panel_in_narrow = False
+        self._people_due = 0.0
         self._main = ui.frame(self, ui.colors.line)
         self._main.pack(fill="both", expand=True)
         self.deeds = PersonDeeds(self, ui, chat, done=self._decided, verify=on_verify)
@@ -112,7 +115,7 @@ class ChatView(tk.Frame):
         self.conversation.keep_draft()
         self._chat.select(user_id)
         self.refresh()
-        self.composer.text.focus_set()
+        self.conversation.focus_composer()
 
     def open_at(self, row: ResultRow) -> None:
         """Go to a message that was found."""
@@ -125,7 +128,7 @@ class ChatView(tk.Frame):
         self.conversation.keep_draft()
         self._chat.select_next(step)
         self.refresh()
-        self.composer.text.focus_set()
+        self.conversation.focus_composer()
         return "break"
 
     def _decided(self) -> None:
@@ -143,7 +146,7 @@ class ChatView(tk.Frame):
         if self._chat.selected is None:
             self.to_search()
         else:
-            self.composer.text.focus_set()
+            self.conversation.focus_composer()
 
     def toggle_panel(self) -> str:
         """Show or hide the trust panel."""
@@ -182,12 +185,15 @@ class ChatView(tk.Frame):
     def refresh(self, more: "list[Change] | None" = None) -> None:
         """Draw what has changed since the last time."""
         changed, rows = self._chat.take_changes()
+        if Part.PEOPLE in changed and time.monotonic() < self._people_due:
+            changed.discard(Part.PEOPLE)
+            self._chat.changed.add(Part.PEOPLE)
         rows = (more or []) + rows
         view = self.conversation
         if rows:
             view.show_rows(rows)
         for part, show in (
-            (Part.PEOPLE, self.side.show_people),
+            (Part.PEOPLE, self._show_people),
             (Part.TITLE, lambda: self._set_title(self._chat.title)),
             (Part.HEADER, view.show_header),
             (Part.BANNER, self.side.show_secured),
@@ -199,6 +205,14 @@ class ChatView(tk.Frame):
             if part in changed:
                 show()
         view.show_state()
+
+    def _show_people(self) -> None:
+        """The list; one of tens of thousands takes a part of the time and no more."""
+        begun = time.monotonic()
+        self.side.show_people()
+        ended = time.monotonic()
+        if ended - begun > _SLOW_SECONDS:
+            self._people_due = ended + _REST * (ended - begun)
 
     def _show_panel(self) -> None:
         """The columns that there is room for: in a narrow window the panel takes the people's."""

@@ -94,8 +94,9 @@ class ConversationView(tk.Frame):
         self.focus_composer()
 
     def focus_composer(self) -> None:
-        """The keyboard goes to where one writes."""
-        self.composer.text.focus_set()
+        """The keyboard goes to where one writes; where a key has changed, to the safe choice."""
+        if self._chat.composer.enabled or not self._warning.take_keyboard():
+            self.composer.text.focus_set()
 
     def cancel(self) -> None:
         """Escape in the field: no answer, no edit, no selection."""
@@ -283,4 +284,6 @@ class ConversationView(tk.Frame):
             return
         self.area.pack(side="bottom", fill="x", pady=(1, 0))
         self._warning.show(self._chat.warning)
+        if self.focus_get() is self.composer.text:
+            self.focus_composer()
         self.messages.pack(fill="both", expand=True)
