@@ -8,6 +8,7 @@ at the end, with the command that makes it possible.
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     """Run everything; return the first exit code that is not 0."""
     started = time.monotonic()
     codes = [] if arguments else [_step(name, *words) for name, *words in _checks()]
-    codes.append(_step("pytest", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])))
+    codes.append(_step("pytest", "pytest", *(arguments or _everything())))
     _say_what_was_skipped()
     failed = [code for code in codes if code]
     verdict = "FAILED" if failed else "passed"
@@ -37,6 +38,20 @@ def _checks() -> Iterator[tuple[str, ...]]:
     yield "style", "ruff", "check", "."
     yield "format", "ruff", "format", "--check", "."
     yield "types", "mypy"
+
+
+def _everything() -> tuple[str, ...]:
+    """One worker more than there are processors: tests of processes and windows often wait.
+
+    A file stays with one worker, and the files come in the order of tests/conftest.py. A test that
+    takes too long is ended by a signal, where there are any: a thread would end its worker as well.
+    """
+    workers = (os.cpu_count() or 1) + 1
+    method = "signal" if hasattr(signal, "SIGALRM") else "thread"
+    return (
+        "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder",
+        "-o", f"timeout_method={method}",
+    )  # fmt: skip
 
 
 def _step(name: str, module: str, *words: str) -> int:

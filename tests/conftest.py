@@ -1,12 +1,15 @@
 """What all tests share."""
 
 import compileall
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 _PRODUCT = Path(__file__).resolve().parents[1] / "secure_chat"
+_LONG = ("window", "operator", "dialogues", "scripts", "attacks", "client", "content")
+"""Folders whose files take long: first, so that no worker has one left when the others are done."""
 
 # A busy machine must not fail a property: time is tested where it is promised, and nowhere else.
 settings.register_profile("secure_chat", deadline=None)
@@ -24,8 +27,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         compileall.compile_dir(_PRODUCT, quiet=2)
 
 
+def pytest_configure() -> None:
+    """Let the processes that tests start hear Ctrl+C, though a shell began this one with ``&``."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without ``--soak`` a long test is skipped."""
+    """What takes long comes first; without ``--soak`` what takes very long is skipped."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
     if config.getoption("--soak"):
         return
     skip = pytest.mark.skip(reason="a long run; ask for it with --soak")
