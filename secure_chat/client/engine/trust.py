@@ -21,7 +21,6 @@ from secure_chat.client.events import (
     MessageChanged,
     MessageState,
     PeopleChanged,
-    Trust,
 )
 from secure_chat.client.said import Said
 from secure_chat.client.vault import contacts, history, key_history, outbox
@@ -194,11 +193,6 @@ def accept_pending(db: apsw.Connection, contact: Contact, *, verified: int) -> C
     contacts.put(db, known)
     outbox.readdress(db, contact.user_id, contact.pending.account_key)
     return known
-
-
-def may_send(contact: Contact) -> bool:
-    """Whether anything may be encrypted for a contact now."""
-    return contact.trust in {Trust.NEW, Trust.VERIFIED}
 
 
 def _newer(known: Identity, told: Identity, by_device: DeviceEntry | None) -> Identity:
