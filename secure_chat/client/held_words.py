@@ -12,7 +12,7 @@ _TITLES: Final = {
     "deliveries": N_("Messages that wait: for you, and from you for others"),
     "bodies": N_("The sealed contents of these messages"),
     "uploads": N_("Sealed files that you sent and that are still kept"),
-    "memory": N_("In memory while you are connected, on no disk"),
+    "memory": N_("In memory alone, on no disk"),
 }
 _COLUMNS: Final = {
     "id": N_("Number in this table"),
@@ -57,10 +57,29 @@ _COLUMNS: Final = {
     "device": N_("Name of the device"),
     "network": N_("Network that limits count by"),
     "unacknowledged": N_("Messages on their way to you"),
+    "connection": N_("Connection of the device"),
+    "features": N_("What the two programs agreed on"),
+    "connected_seconds": N_("Connected for so many seconds"),
+    "silent_seconds": N_("Seconds since it last said something"),
+    "unread_bytes": N_("Sent to it and not read yet"),
+    "frames_lately": N_("Frames that it sent lately"),
+    "refusals_lately": N_("Requests of it refused lately"),
+    "requests_open": N_("Requests that wait for their answer"),
+    "uploads_open": N_("Files that it is sending"),
+    "watches": N_("Whose presence it is told"),
+    "mailbox": N_("Mailbox in use"),
+    "waiting": N_("Messages that wait in it"),
+    "waiting_bytes": N_("Their size"),
+    "senders": N_("How many people wrote them"),
+    "delivery_ids_on_the_way": N_("Marks of messages on their way, of you and to you"),
+    "delivery_ids_done_lately": N_("Marks of messages delivered lately, of you and to you"),
+    "rate": N_("What you may do only so often"),
+    "left": N_("So often right now"),
+    "of": N_("So often at most at once"),
 }
 MOMENTS: Final = {"time", "expires", "signed_prekey_expires", "last_resort_expires"}
 """Columns of milliseconds since 1970."""
-SIZES: Final = {"size"}
+SIZES: Final = {"size", "unread_bytes", "waiting_bytes"}
 """Columns of bytes."""
 
 
