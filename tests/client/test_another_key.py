@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from secure_chat.client.events import KeyChanged, MessageState, Trust
+from secure_chat.client.vault import keys
 from secure_chat.crypto.peer import PeerSessions
-from secure_chat.protocol.messages import Pm, Presence
-from tests.client.sim import Sim, SimClient, new_vault, template
+from secure_chat.protocol.messages import ClientMessage, ManifestGet, Pm, Presence
+from tests.client.sim import Item, Sim, SimClient, new_vault, template
 
 
 @pytest.fixture
@@ -105,6 +106,38 @@ def test_what_was_encrypted_for_the_old_key_is_not_sent_to_the_new(
     sim.run()
     assert _texts(bob, alice) == ["new phone", "on its way"]
     assert not {body for _, body in pms} & {body for _, body in sent}
+
+
+def test_attack_26_no_session_begins_with_a_key_that_nobody_accepted(
+    sim: Sim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest is the known one and the prekeys are another's: said, held, nothing begun."""
+    alice, bob = _talk(sim)
+    known, handle = sim.server.accounts["bob"], sim.server.handle
+    bob = _reinstall(sim, tmp_path / "new")
+    bob.connect()
+    sim.run()
+
+    def lying(name: str, message: ClientMessage, body: bytes) -> list[tuple[str, Item]]:
+        if name != "alice" or not isinstance(message, ManifestGet):
+            return handle(name, message, body)
+        present, sim.server.accounts["bob"] = sim.server.accounts["bob"], known
+        try:
+            return handle(name, message, body)
+        finally:
+            sim.server.accounts["bob"] = present
+
+    monkeypatch.setattr(sim.server, "handle", lying)
+    with alice.engine._vault.write() as db:
+        for name in keys.session_names(db, None):
+            keys.drop_session(db, name)
+    alice.core._context.forget_sessions()
+    alice.write(bob, "who answers?")
+    sim.run()
+    assert alice.safety(bob).trust is Trust.CHANGED
+    assert [line.state for line in alice.lines(bob) if line.ours][-1] is MessageState.HELD
+    with alice.engine._vault.read() as db:
+        assert keys.session_names(db, None) == []
 
 
 @pytest.mark.parametrize("away", [False, True])
