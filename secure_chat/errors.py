@@ -626,7 +626,7 @@ class WeakVaultKey(LocalError):
 class VaultDamaged(LocalError):
     """The vault's files were altered or are broken; nothing of them is used."""
 
-    template = "The vault is damaged or was tampered with ({what}); restore it from a backup."
+    template = "The vault is damaged or was tampered with ({reason}); restore it from a backup."
 
 
 class VaultTooNew(LocalError):

@@ -12,7 +12,8 @@ from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
 from secure_chat.client.presenter.strength import Strength, strength
-from secure_chat.errors import Code, ConnectFailed, ConnectionLost, Refused
+from secure_chat.client.vault import Vault
+from secure_chat.errors import Code, ConnectFailed, ConnectionLost, Refused, VaultDamaged
 from tests.window.fakes import FakeAccounts, FakeEngine
 
 LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
@@ -247,3 +248,15 @@ def test_a_disk_that_refuses_is_said_with_the_systems_reason() -> None:
     signin.create(entered())
     poll_until(signin, lambda: bool(signin.mistakes))
     assert signin.mistakes == {Field.WHOLE: "The system does not allow it: Permission denied."}
+
+
+def test_a_damaged_vault_is_said_whole_in_persian(tmp_path: Path) -> None:
+    """What is wrong with it too: no half of the sentence stays English."""
+    folder = tmp_path / "alice"
+    Vault.create(folder, "correct horse").close()
+    (folder / "key.json").write_bytes(b"{}")
+    with pytest.raises(VaultDamaged) as caught:
+        Vault.open(folder, "correct horse")
+    said = Words("fa").error(caught.value)
+    assert said != str(caught.value)
+    assert "does not" not in said

@@ -32,6 +32,7 @@ from secure_chat.errors import (
     ProfileExists,
     ProfileMissing,
     ProfileUnwritable,
+    Reason,
     SecureChatError,
     VaultDamaged,
     VaultNotEncrypted,
@@ -138,7 +139,7 @@ class Vault:
     def _unwrap(self, password: str) -> bytes:
         key = keyfile.unwrap(_content(self.folder / KEY_FILE), password)
         if key != self._key:
-            raise VaultDamaged(what="key.json belongs to another vault")
+            raise VaultDamaged(reason="key.json belongs to another vault")
         return key
 
     def scrub(self) -> None:
@@ -202,10 +203,10 @@ class Vault:
         try:
             db = self._connection()
             if not is_new and not db.pragma("user_version"):
-                raise VaultDamaged(what="its database is empty")
+                raise VaultDamaged(reason="its database is empty")
             # Reads, and so authenticates, each page in use.
             if db.pragma("integrity_check") != "ok":
-                raise VaultDamaged(what="its pages contradict each other")
+                raise VaultDamaged(reason="its pages contradict each other")
             migrate(db)
             db.pragma("wal_checkpoint(TRUNCATE)")
             _assert_encrypted(self.folder / DATABASE)
@@ -233,7 +234,7 @@ def _connect(path: Path, key: bytes) -> apsw.Connection:
         raise VaultNotEncrypted
     # A shorter key would silently be taken for a passphrase, a forgotten one for "no encryption".
     if len(key) != keyfile.KEY_BYTES:
-        raise VaultDamaged(what="the key has a wrong size")
+        raise VaultDamaged(reason="the key has a wrong size")
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(_BUSY_MS)
@@ -242,7 +243,7 @@ def _connect(path: Path, key: bytes) -> apsw.Connection:
         for name, value, expected in _SETTINGS:
             db.pragma(name, value)
             if db.pragma(name) != expected:
-                raise VaultDamaged(what=f"the setting {name} is refused")
+                raise VaultDamaged(reason=Reason("the setting {name} is refused", name=name))
         register(db)
     except BaseException:
         db.close()
@@ -266,5 +267,5 @@ def _content(path: Path) -> bytes:
 def _in_words(wrong: apsw.Error, folder: Path) -> SecureChatError:
     """The error that a person reads."""
     if isinstance(wrong, apsw.NotADBError | apsw.CorruptError | apsw.FormatError):
-        return VaultDamaged(what="a page does not authenticate")
+        return VaultDamaged(reason="a page does not authenticate")
     return ProfileUnwritable(folder=folder, reason=str(wrong))

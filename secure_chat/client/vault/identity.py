@@ -46,7 +46,7 @@ def whoami(db: apsw.Connection) -> tuple[UserId, DeviceName, str, str | None, Se
     """Account, device, invite link, CA file and server id (None before the first connection)."""
     row = db.execute("SELECT user_id, device, link, ca_file, server_id FROM profile").fetchone()
     if row is None:
-        raise VaultDamaged(what="its profile was never finished")
+        raise VaultDamaged(reason="its profile was never finished")
     user_id, device, link, ca_file, server_id = row
     known = None if server_id is None else ServerId(server_id)
     return UserId(user_id), DeviceName(device), link, ca_file, known

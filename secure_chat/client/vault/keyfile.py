@@ -91,7 +91,7 @@ def unwrap(content: bytes, password: str) -> bytes:
         salt, nonce = from_b64url(file.salt), from_b64url(file.nonce)
         wrapped = from_b64url(file.wrapped)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadEncoding):
-        raise VaultDamaged(what="key.json does not read") from None
+        raise VaultDamaged(reason="key.json does not read") from None
     _check(file, salt, nonce)
     try:
         key = crypto_aead_xchacha20poly1305_ietf_decrypt(
@@ -103,7 +103,7 @@ def unwrap(content: bytes, password: str) -> bytes:
     except (CryptoError, ValueError, TypeError):
         raise WrongPassword from None
     if len(key) != KEY_BYTES:
-        raise VaultDamaged(what="the key has a wrong size")
+        raise VaultDamaged(reason="the key has a wrong size")
     return key
 
 
@@ -111,7 +111,7 @@ def _check(file: _KeyFile, salt: bytes, nonce: bytes) -> None:
     if file.version != VERSION or file.kdf != "argon2id":
         raise WeakVaultKey(reason="it names another way to derive the key")
     if len(salt) != _SALT_BYTES or len(nonce) != _NONCE_BYTES:
-        raise VaultDamaged(what="key.json has a wrong salt or nonce")
+        raise VaultDamaged(reason="key.json has a wrong salt or nonce")
     if file.passes < MIN_PASSES or file.memory < MIN_MEMORY:
         raise WeakVaultKey(
             reason=Reason(
