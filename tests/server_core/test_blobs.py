@@ -32,6 +32,12 @@ CHUNK = limits.BLOB_CHUNK
 DATA = os.urandom(2 * CHUNK + 1000)
 
 
+class Usage(NamedTuple):
+    """What is asked of a disk."""
+
+    free: int
+
+
 def name_of(data: bytes) -> BlobHash:
     return BlobHash(hashlib.sha256(data).digest())
 
@@ -334,9 +340,6 @@ def test_a_full_disk_is_said_and_passes(world: World, monkeypatch: pytest.Monkey
     """`storage_unavailable` before the room for messages is used up, and when a write fails."""
     alice = someone(world, "alice")
 
-    class Usage(NamedTuple):
-        free: int
-
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: Usage(files._SPARE + len(DATA) - 1))
         alice.peer.send(put(DATA, 0, CHUNK))
@@ -352,6 +355,65 @@ def test_a_full_disk_is_said_and_passes(world: World, monkeypatch: pytest.Monkey
         full.setattr(files._Part, "append", no_space)
         alice.peer.send(put(DATA, CHUNK, 2 * CHUNK))
         assert refusal(alice.peer) is Code.STORAGE_UNAVAILABLE
+    bring(alice.peer, DATA)
+    assert fetch(alice.peer, name_of(DATA)) == DATA
+
+
+def disk_of(world: World, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """A disk on which files may take ``room`` bytes before the room for messages is touched."""
+
+    def usage(folder: Path) -> Usage:
+        taken = sum(path.stat().st_size for path in folder.iterdir())
+        return Usage(files._SPARE + room - taken)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+
+
+def test_attack_17_uploads_side_by_side_leave_messages_their_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that fit singly and not together: the second is refused, the first comes whole."""
+    alice, bob = someone(world, "alice"), someone(world, "bob")
+    disk_of(world, monkeypatch, 2 * len(DATA) - 1)
+    alice.peer.send(put(DATA, 0, 0))
+    assert alice.peer.expect(BlobHeld).held == 0
+    other = DATA + b"other"
+    bob.peer.send(put(other, 0, 0))
+    assert refusal(bob.peer) is Code.STORAGE_UNAVAILABLE
+    bring(alice.peer, DATA)
+    bob.peer.send(put(other, 0, CHUNK))
+    assert refusal(bob.peer) is Code.STORAGE_UNAVAILABLE
+    assert on_disk(world) == [name_of(DATA).hex()]
+
+
+def test_attack_17_an_upload_that_stands_still_keeps_nobody_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claimed room is another's after a minute; who comes back then fills nothing up either."""
+    alice, bob = someone(world, "alice"), someone(world, "bob")
+    disk_of(world, monkeypatch, len(DATA) + CHUNK + 5)
+    alice.peer.send(put(DATA, 0, CHUNK))
+    assert alice.peer.expect(BlobHeld).held == CHUNK
+    monkeypatch.setattr(files, "_AWAKE", 0.0)
+    other = DATA + b"other"
+    bring(bob.peer, other)
+    alice.peer.send(put(DATA, CHUNK, CHUNK + 1))
+    assert refusal(alice.peer) is Code.STORAGE_UNAVAILABLE
+    disk_of(world, monkeypatch, len(other) + len(DATA))
+    bring(alice.peer, DATA)
+    assert fetch(bob.peer, name_of(DATA)) == DATA
+
+
+def test_a_resumed_upload_needs_room_for_what_is_missing_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is here already takes no room twice."""
+    alice = someone(world, "alice")
+    disk_of(world, monkeypatch, len(DATA))
+    alice.peer.send(put(DATA, 0, CHUNK))
+    assert alice.peer.expect(BlobHeld).held == CHUNK
+    world.restart()
+    alice.login(features=(BLOBS,))
     bring(alice.peer, DATA)
     assert fetch(alice.peer, name_of(DATA)) == DATA
 

@@ -38,6 +38,7 @@ _OPEN: Final = 64  # uploads whose file is kept open
 _SYNC: Final = 8 * limits.MIB  # so that the last fsync does not take long
 _PIECE: Final = limits.MIB
 _SPARE: Final = 256 * limits.MIB  # of the disk, left to messages
+_AWAKE: Final = 60.0  # seconds that an upload without a new chunk keeps its room
 _SETTLED_SECONDS: Final = 600.0  # a file without a row is swept away after so long
 _WHOLE: Final = re.compile(r"[0-9a-f]{64}")
 _PART: Final = re.compile(r"([0-9]+)-([0-9a-f]{64})\.part")
@@ -60,8 +61,10 @@ class Chunk(Struct, frozen=True):
 class _Part:
     """A blob that is coming."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         self.path = path
+        self.size = size
+        self.touched = time.monotonic()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         path.chmod(0o600)  # the umask may have taken rights that we need
         self.file = FileIO(handle, "r+")
@@ -121,6 +124,7 @@ class BlobFiles:
         if part.held > size:  # another size was named before
             part.clear()
         if data and offset == part.held:
+            self._must_have_room(len(data))
             try:
                 part.append(data)
             except OSError:
@@ -206,12 +210,22 @@ class BlobFiles:
         key = (account_id, bytes(sha256))
         part = self._parts.get(key)
         if part is None:
-            self._must_have_room(size)
-            part = self._parts[key] = _Part(self._part_path(account_id, sha256))
+            path = self._part_path(account_id, sha256)
+            self._must_have_room(max(0, size - _length(path)) + self._expected())
+            part = self._parts[key] = _Part(path, size)
             if len(self._parts) > _OPEN:
                 self._close(*next(iter(self._parts)))
+        part.size, part.touched = size, time.monotonic()
         self._parts.move_to_end(key)
         return part
+
+    def _expected(self) -> int:
+        """Bytes that are still to come of the uploads under way, so that all of them fit together.
+
+        One that stands still keeps nobody else out: should it go on, each chunk looks for room.
+        """
+        awake = time.monotonic() - _AWAKE
+        return sum(max(0, p.size - p.held) for p in self._parts.values() if p.touched > awake)
 
     def _must_have_room(self, size: int) -> None:
         if shutil.disk_usage(self._folder).free < size + _SPARE:
@@ -236,3 +250,10 @@ class BlobFiles:
     def _give_up(self, account_id: int, sha256: bytes) -> None:
         self._close(account_id, sha256)
         self._part_path(account_id, sha256).unlink(missing_ok=True)
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
