@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from secure_chat.client.engine.transfer import Upload
 from secure_chat.client.events import (
     Attachment,
     FileState,
     MessageState,
 )
+from secure_chat.client.vault import attached
 from secure_chat.errors import (
     CannotWrite,
     Code,
@@ -20,6 +22,7 @@ from secure_chat.errors import (
     NoFile,
     NoRoom,
     NoSuchMessage,
+    ProfileUnwritable,
 )
 from secure_chat.protocol import limits
 from secure_chat.protocol.messages import BlobGet, BlobPut, Pm
@@ -488,3 +491,68 @@ def test_a_crash_leaves_no_sealed_bytes_behind(sim: Sim, source: Path) -> None:
     alice.engine._workshop.work()
     assert sealed_files(alice) == []
     assert file_of(alice, bob).state is FileState.SENT
+
+
+def test_a_damaged_file_stops_nothing_else(sim: Sim, source: Path) -> None:
+    """Its sealed bytes were cut off: it is sealed anew, and the connection and texts go on."""
+    alice, bob = people(sim)
+    alice.engine.send_file(bob.name, source)
+    work(sim)
+    [sealed] = (alice.folder / "files").iterdir()
+    os.truncate(sealed, 70_000)
+    alice.write(bob, "as ever")
+    flow(sim)
+    assert [line.text for line in bob.lines(alice)] == ["as ever", ""]
+    assert file_of(bob, alice).state is FileState.OFFERED
+
+
+def test_a_file_that_is_damaged_again_says_so(
+    sim: Sim, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that cannot be read holds this file, in words; what is written meanwhile arrives."""
+    alice, bob = people(sim)
+    monkeypatch.setattr(Upload, "read", _unreadable)
+    alice.engine.send_file(bob.name, source)
+    flow(sim)
+    alice.write(bob, "as ever")
+    flow(sim)
+    assert [line.text for line in bob.lines(alice)] == ["as ever"]
+    held = alice.lines(bob)[0]
+    assert held.state is MessageState.HELD
+    assert "cannot be read or written: Input/output error" in held.problem
+    assert sum("Input/output error" in said for said in problems(alice)) == 1
+    monkeypatch.undo()
+    alice.engine.retry(bob.name)
+    flow(sim)
+    assert file_of(bob, alice).state is FileState.OFFERED
+
+
+def test_a_download_that_cannot_begin_stops_nothing_else(
+    sim: Sim, source: Path, folder: Path
+) -> None:
+    """The profile takes no such file: it is offered again, in words, and the next one comes."""
+    alice, bob = people(sim)
+    offer(sim, source)
+    number = last(bob, alice).number
+    bob.drop()
+    bob.engine.save_file(alice.name, number, folder)
+    with bob.engine._vault.read() as db:
+        [item] = attached.moving(db, FileState.DOWNLOADING)
+    path = attached.sealed_path(bob.folder, item)
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(path)  # which nobody can open
+    bob.settle()
+    alice.write(bob, "as ever")
+    flow(sim)
+    assert last(bob, alice).text == "as ever"
+    file = bob.lines(alice)[0].file
+    assert file is not None
+    assert file.state is FileState.OFFERED
+    assert "cannot be read or written" in file.problem
+    bob.engine.save_file(alice.name, number, folder)
+    flow(sim)
+    assert (folder / "report.pdf").read_bytes() == DATA
+
+
+def _unreadable(up: Upload, folder: Path) -> bytes:
+    raise ProfileUnwritable(folder=folder, reason="Input/output error")

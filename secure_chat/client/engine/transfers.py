@@ -14,8 +14,7 @@ from typing import Final
 import apsw
 from msgspec import Struct
 
-from secure_chat.client import content
-from secure_chat.client.content import Reference, Text
+from secure_chat.client.content import ContentId, Reference, Text
 from secure_chat.client.engine.context import Context, Requests
 from secure_chat.client.engine.outbox import Outbox
 from secure_chat.client.engine.transfer import Download, Transfer, Upload
@@ -30,7 +29,6 @@ from secure_chat.client.events import (
 from secure_chat.client.said import Said
 from secure_chat.client.vault import attached, contacts, history, outbox, talk
 from secure_chat.client.vault.attached import Attached
-from secure_chat.client.vault.files import make_private_folder, open_private_file
 from secure_chat.crypto.files import sealed_size
 from secure_chat.errors import (
     CODES,
@@ -78,6 +76,7 @@ class Transfers:
         self._up: Upload | None = None
         self._down: Download | None = None
         self._failed: dict[bytes, float] = {}  # by hash: not before then, `_NEVER`: when asked
+        self._damaged: set[ContentId] = set()  # their sealed bytes could not be read once
         self._wait = _FIRST_WAIT
 
     # ------------------------------------------------------------ when to look
@@ -99,17 +98,18 @@ class Transfers:
             for item in (*up, *down):
                 self._give_up(item, FilesNotOffered())
             return
-        if self._up is None and (first := self._first(up)) is not None:
-            self._begin_upload(first)
-        if self._down is None and (first := self._first(down)) is not None:
-            self._begin_download(first)
+        if self._up is None and (ready := self._ready(up)):
+            self._begin_upload(ready[0])
+        for item in self._ready(down):
+            if self._down is None:
+                self._begin_download(item)
 
-    def _first(self, items: list[Attached]) -> Attached | None:
-        """The smallest that may be tried: nobody waits long for a small file behind a large one."""
+    def _ready(self, items: list[Attached]) -> list[Attached]:
+        """What may be tried, small ones first: nobody waits long for one behind a large file."""
         now = self._context.now
         ready = [item for item in items if self._failed.get(item.file.sha256, 0.0) <= now]
         ready = [item for item in ready if not self._is_complete(item)]
-        return min(ready, key=lambda item: item.file.size, default=None)
+        return sorted(ready, key=lambda item: item.file.size)
 
     def _is_complete(self, item: Attached) -> bool:
         """Whether a download waits for the workshop alone."""
@@ -122,6 +122,7 @@ class Transfers:
     def retry(self) -> None:
         """A person asks for another try."""
         self._failed.clear()
+        self._damaged.clear()
         self._wait = _FIRST_WAIT
         self.look()
 
@@ -159,7 +160,11 @@ class Transfers:
     def _put(self, up: Upload, *, empty: bool = False) -> None:
         """Send a chunk, or ask how much is there."""
         start = up.next
-        body = b"" if empty else self._read(up)
+        try:
+            body = b"" if empty else up.read(self._path(up.item).parent)
+        except ProfileUnwritable as wrong:
+            self._unreadable(up, wrong)
+            return
         up.next += len(body)
         up.under_way += 1
         sent_at = self._context.now
@@ -171,14 +176,16 @@ class Transfers:
             body=body,
         )
 
-    def _read(self, up: Upload) -> bytes:
-        body = b""
-        if up.file is not None:
-            up.file.seek(up.next)
-            body = up.file.read(up.chunk)
-        if len(body) != up.chunk:
-            raise ProfileUnwritable(folder=self._path(up.item).parent, reason="a file was cut off")
-        return body
+    def _unreadable(self, up: Upload, wrong: ProfileUnwritable) -> None:
+        """Its sealed bytes are damaged: sealed anew, but once; nothing else waits for it."""
+        content_id = up.item.ref.content_id
+        if content_id not in self._damaged:
+            self._damaged.add(content_id)
+            self._seal_again(up)
+            return
+        self._end_upload()
+        self._fail(up.item, wrong, _NEVER)
+        self.look()
 
     def _held(self, up: Upload, held: int, expected: int, sent_at: float, *, asked: bool) -> None:
         if up is not self._up:
@@ -200,7 +207,7 @@ class Transfers:
             self._go_on_up(up)
 
     def _seal_again(self, up: Upload) -> None:
-        """Neither we nor the server have the sealed bytes."""
+        """Neither we nor the server have all of the sealed bytes."""
         self._end_upload()
         with self._context.transaction() as db:
             if attached.get(db, up.item.user_id, up.item.ref) is not None:
@@ -219,7 +226,7 @@ class Transfers:
                 self._end_upload()
                 self._fail(up.item, UnexpectedAnswer(what="a file that it keeps losing"), _NEVER)
                 return
-        while up.under_way < up.window.size and up.next < up.size:
+        while up is self._up and up.under_way < up.window.size and up.next < up.size:
             self._put(up)
 
     def _put_refused(self, up: Upload, refusal: Refused) -> None:
@@ -251,7 +258,7 @@ class Transfers:
         payload = Text(
             versions[0].text if versions else line.text,
             line.timer,
-            None if quote is None else Reference(quote.ours, content.ContentId(quote.content_id)),
+            None if quote is None else Reference(quote.ours, ContentId(quote.content_id)),
             item.file,
         )
         identity = contacts.get(db, item.user_id).identity
@@ -261,21 +268,17 @@ class Transfers:
 
     def _end_upload(self) -> None:
         if self._up is not None:
-            if self._up.file is not None:
-                self._up.file.close()
+            self._up.close()
             self._up = None
 
     # ------------------------------------------------------------ down
 
     def _begin_download(self, item: Attached) -> None:
-        path = self._path(item)
-        make_private_folder(path.parent)
-        down = Download(item, FileIO(open_private_file(path), "r+"))
-        down.done = down.file.seek(0, 2)
-        if down.done > down.size:
-            down.file.truncate(0)
-            down.done = 0
-        down.next = down.done
+        try:
+            down = Download.into(self._path(item), item)
+        except ProfileUnwritable as wrong:
+            self._give_up(item, wrong)
+            return
         self._down = down
         self._go_on_down(down)
 
@@ -304,12 +307,8 @@ class Transfers:
         if chunk.message.size != down.size or len(chunk.body) != length:
             self._down_failed(down, FileDamaged())
             return
-        down.early[start] = chunk.body
         try:
-            while (body := down.early.pop(down.done, None)) is not None:
-                down.file.seek(down.done)
-                down.file.write(body)
-                down.done += len(body)
+            down.take(start, chunk.body)
         except OSError:
             self._down_failed(down, NoRoom(folder=self._path(down.item).parent, needed=down.size))
             return
@@ -336,7 +335,7 @@ class Transfers:
 
     def _end_download(self) -> None:
         if self._down is not None:
-            self._down.file.close()
+            self._down.close()
             self._down = None
 
     # ------------------------------------------------------------ what is told
