@@ -7,9 +7,12 @@ from msgspec.structs import replace
 
 from secure_chat.client.events import PeopleChanged, Trust
 from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.adding import Adding
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.look_alikes import LookAlikes, looks
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.invite import ContactLink
+from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 from tests.window.fakes import FakeEngine
 
 BOB, B0B, SARA = UserId("bob"), UserId("b0b"), UserId("sara")
@@ -74,6 +77,16 @@ def test_attack_72_who_calls_himself_like_a_friend_is_marked() -> None:
     engine.set_trust(mallory, Trust.VERIFIED)
     chat.poll()
     assert chat._people.looks_like(mallory) is None
+
+
+def test_attack_72_a_contact_link_in_a_friends_likeness_says_so() -> None:
+    """Before one says whether to trust it; a link of the friend says nothing of the kind."""
+    engine, _ = knowing_bob()
+    adding = Adding(engine, Words())
+    for name, warned in ((B0B, True), (BOB, False), (SARA, False)):
+        adding.enter(str(ContactLink(SERVER, SERVER_ID, name, KEYS["b"])))
+        assert adding.asks is not None
+        assert ("looks like bob" in adding.asks.text) is warned
 
 
 def test_attack_73_ten_thousand_long_names_are_looked_at_quickly() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from secure_chat.client.api import Engine
 from secure_chat.client.events import Event, PeopleChanged, Problem
 from secure_chat.client.i18n import Words
+from secure_chat.client.presenter.look_alikes import LookAlikes
 from secure_chat.errors import BadAddress, Code, Refused, SecureChatError
 from secure_chat.protocol.addresses import UserId, canonical_user_id
 from secure_chat.protocol.invite import ContactLink, is_contact_link, is_link
@@ -47,7 +48,22 @@ class Adding:
                 "you trust: in person, in a call, in a message that you know to be theirs? "
                 "Whoever else gave it to you could have written it.",
                 name=self._link.user_id,
-            ),
+            )
+            + self._look_alike(self._link.user_id),
+        )
+
+    def _look_alike(self, name: UserId) -> str:
+        """A warning where the link names somebody in the likeness of another."""
+        known = LookAlikes()
+        for conversation in self._engine.conversations():
+            known.put(conversation, None)
+        like = known.of(name, "", None)
+        if like is None:
+            return ""
+        return "\n⚠ " + self._(
+            "{name} looks like {other}, whom you know, and is another account.",
+            name=name,
+            other=like,
         )
 
     def enter(self, text: str) -> None:
