@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,38 @@ def test_the_memory_too_comes_in_pages(world: World) -> None:
     assert devices == [f"somebody{number}/main" for number in range(2_000)]
     alice.peer.send(MyData(1, "m.99999"))
     assert alice.peer.news()[0][1] == b"[]"
+
+
+def test_a_page_of_the_memory_costs_no_more_because_of_others(world: World) -> None:
+    """It is read on the thread that moves everybody's messages: others' ids are not gone through."""
+    alice, bob = world.person("alice"), world.person("bob")
+    for number in range(1, 30):
+        alice.peer.send(pm("bob/main", b"done", number))
+    bob.peer.send(ack(29))
+    account = world.store.ask(lambda db: departures.account_id(db, "alice"))
+    assert account is not None
+    for number in range(40_000):
+        world.hub._rates.one_time_keys.take((account + 1, f"other{number}/main"), world.now)
+        world.hub._post._recent.add(b"%8d%22d%s" % (number, number, b"carol/main"), 0)
+
+    def read_memory() -> float:
+        begun = time.process_time()
+        shown = world.hub.memory.rows("alice", account or 0, to_owner=True)
+        assert len(shown) > 3
+        return time.process_time() - begun
+
+    first = read_memory()  # counts for everybody
+    assert min(read_memory() for _ in range(5)) < max(first / 10, 0.0005)
+
+
+def test_pages_of_the_memory_count_for_ten(world: World) -> None:
+    """Ten of them at once; the eleventh is told to wait."""
+    alice = world.person("alice")
+    for _ in range(10):
+        alice.peer.send(MyData(4, "m.0"))
+        assert isinstance(alice.peer.news()[0][0], HeldData)
+    alice.peer.send(MyData(5, "m.0"))
+    assert alice.peer.expect(Error).code is Code.RATE_LIMITED
 
 
 def test_a_place_that_does_not_exist_is_refused(world: World) -> None:

@@ -15,6 +15,7 @@ class Buckets:
     def __init__(self, rate: Rate) -> None:
         self.burst, self._per_second = rate.burst, rate.per_second
         self._levels: dict[Hashable, list[float]] = {}  # tokens, at what time
+        self._pairs: dict[Hashable, dict[Hashable, None]] = {}  # tuples among the keys, by their first
         self._look_again = 0.0
 
     def take(self, key: Hashable, now: float, cost: float = 1) -> float:
@@ -45,8 +46,9 @@ class Buckets:
 
     def levels(self, who: Hashable, now: float) -> Iterator[tuple[Hashable, float]]:
         """The keys that are ``who``, or a tuple that begins with it, and the tokens of each."""
-        for key, (level, at) in self._levels.items():
-            if key == who or (isinstance(key, tuple) and key[0] == who):
+        for key in (who, *self._pairs.get(who, ())):
+            if key in self._levels:
+                level, at = self._levels[key]
                 yield key, min(self.burst, level + (now - at) * self._per_second)
 
     def _new(self, key: Hashable, now: float) -> list[float] | None:
@@ -58,6 +60,8 @@ class Buckets:
             if len(self._levels) >= KEYS:
                 return None
         bucket = self._levels[key] = [self.burst, now]
+        if isinstance(key, tuple):
+            self._pairs.setdefault(key[0], {})[key] = None
         return bucket
 
     def forget_full(self, now: float) -> None:
@@ -69,6 +73,11 @@ class Buckets:
         ]
         for key in full:
             del self._levels[key]
+            if isinstance(key, tuple):
+                pairs = self._pairs[key[0]]
+                del pairs[key]
+                if not pairs:
+                    del self._pairs[key[0]]
 
     def __len__(self) -> int:
         return len(self._levels)

@@ -37,12 +37,13 @@ REFILL: Final = 32
 class Account:
     """What the mailboxes of one account share."""
 
-    __slots__ = ("counter", "id", "user_id")
+    __slots__ = ("counter", "id", "mailboxes", "user_id")
 
     def __init__(self, account_id: int, user_id: str, counter: int) -> None:
         self.id = account_id
         self.user_id = user_id
         self.counter = counter  # of its newest manifest
+        self.mailboxes: dict[str, Mailbox] = {}  # those in use, by address
 
 
 class Place(Enum):

@@ -75,12 +75,17 @@ class Mailboxes:
                 account = Account(state.account_id, state.user_id, state.manifest_counter)
                 self._accounts[state.user_id] = account
             account.counter = max(account.counter, state.manifest_counter)
-            mailbox = self.known[address] = Mailbox(state, account)
+            mailbox = self.known[address] = account.mailboxes[address] = Mailbox(state, account)
         return mailbox
 
     def get(self, address: str) -> Mailbox | None:
         """A mailbox, if it is in use."""
         return self.known.get(address)
+
+    def of_account(self, user_id: str) -> list[Mailbox]:
+        """The mailboxes of an account that are in use."""
+        account = self._accounts.get(user_id)
+        return [] if account is None else list(account.mailboxes.values())
 
     def manifest_changed(self, user_id: str, counter: int) -> None:
         """From now on messages for older manifests are refused."""
@@ -93,10 +98,9 @@ class Mailboxes:
 
         Only once all that was handed to the writer for it is on disk.
         """
-        for address, mailbox in list(self.known.items()):
-            if mailbox.account.user_id == user_id:
-                del self.known[address]
-        self._accounts.pop(user_id, None)
+        account = self._accounts.pop(user_id, None)
+        for address in account.mailboxes if account is not None else ():
+            del self.known[address]
 
     def forget_sender(self, user_id: str) -> None:
         """An account is deleted: what it sent and is not on disk never gets there."""
@@ -117,8 +121,8 @@ class Mailboxes:
                 and mailbox.reserving == mailbox.reserved
             ):
                 del self.known[address]
-        used = {mailbox.account.user_id for mailbox in self.known.values()}
-        self._accounts = {name: a for name, a in self._accounts.items() if name in used}
+                del mailbox.account.mailboxes[address]
+        self._accounts = {name: a for name, a in self._accounts.items() if a.mailboxes}
 
     def expired(self, gone: list[mail.Expired]) -> None:
         """Retention has deleted these from the disk."""

@@ -3,6 +3,7 @@
 It is gone with a restart, and most of it minutes after the account has left.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,8 @@ from secure_chat.server.core.session import Session
 
 TABLE: Final = "memory"
 """The name under which the book lists what is not on disk."""
+
+_COUNT_SECONDS: Final = 30.0
 
 
 class Memory:
@@ -38,6 +41,9 @@ class Memory:
         self._presence = presence
         self._sessions = sessions
         self._clock = clock
+        self._counted_at = float("-inf")
+        self._on_the_way: Counter[str] = Counter()  # ids, by account
+        self._done: Counter[str] = Counter()
 
     def rows(self, user_id: str, account: int, *, to_owner: bool) -> list[HeldRow]:
         """All of it, in one order.
@@ -48,7 +54,7 @@ class Memory:
         sessions = self._sessions(account)
         found = [self._connection(session, now, to_owner=to_owner) for session in sessions]
         found += self._of_mailboxes(user_id)
-        found += self._of_messages(user_id)
+        found += self._of_messages(user_id, now)
         found += [dict(left) for left in self._rates.left_to(account, now)]
         if to_owner:
             for network in sorted({session.network for session in sessions}):
@@ -83,13 +89,18 @@ class Memory:
                 "senders": len(mailbox.senders),
                 "unacknowledged": len(mailbox.in_flight),
             }
-            for mailbox in self._mailboxes
-            if mailbox.account.user_id == user_id
+            for mailbox in self._mailboxes.of_account(user_id)
         ]
 
-    def _of_messages(self, user_id: str) -> list[dict[str, object]]:
-        """Ids of messages that it sent or got: on their way, and done lately."""
-        on_the_way, done = self._post.ids_of(user_id)
+    def _of_messages(self, user_id: str, now: float) -> list[dict[str, object]]:
+        """Ids of messages that it sent or got: on their way, and done lately.
+
+        All are counted at once for everybody, and not anew for each who asks: there are many.
+        """
+        if now - self._counted_at >= _COUNT_SECONDS:
+            self._on_the_way, self._done = self._post.count_ids()
+            self._counted_at = now
+        on_the_way, done = self._on_the_way[user_id], self._done[user_id]
         if not on_the_way and not done:
             return []
         return [{"delivery_ids_on_the_way": on_the_way, "delivery_ids_done_lately": done}]

@@ -19,6 +19,9 @@ from secure_chat.server.store.book import Page
 from secure_chat.server.store.departures import Deleted
 
 _DIGITS: Final = 9
+_MEMORY_COSTS: Final = 10
+"""How many pages one of the memory counts for: it is read on the thread that moves messages."""
+
 _IN_MEMORY: Final = "m."
 """How a place in the last chapter begins, which no table of the database is."""
 
@@ -40,12 +43,13 @@ class OpenBook:
 
     def my_data(self, session: Session, asked: MyData, now: float) -> None:
         """A page of the book on the session's account; the memory's rows are the last."""
-        wait = self._pages.take(session.account_id, now)
+        in_memory = asked.after.startswith(_IN_MEMORY)
+        wait = self._pages.take(session.account_id, now, _MEMORY_COSTS if in_memory else 1)
         if wait:
             session.refuse(Code.RATE_LIMITED, ref=asked.ref, retry_after=wait)
             return
         account = session.account_id
-        if asked.after.startswith(_IN_MEMORY):
+        if in_memory:
             self._from_memory(session, asked)
             return
 
@@ -56,24 +60,23 @@ class OpenBook:
             if session.is_behind():  # many pages may have been on their way
                 session.refuse_unread(asked.ref)
                 return
-            if page.next:
-                session.say(HeldData(asked.ref, page.next), encode_rows(page.rows))
-            else:
-                self._say_memory(session, asked.ref, page.rows)
+            following = page.next or f"{_IN_MEMORY}0"
+            session.say(HeldData(asked.ref, following), encode_rows(page.rows))
 
         desk.ask(session, self._store.read, job, done, ref=asked.ref)
 
     def _from_memory(self, session: Session, asked: MyData) -> None:
         number = asked.after.removeprefix(_IN_MEMORY)
         if number.isascii() and number.isdecimal() and len(number) <= _DIGITS:
-            self._say_memory(session, asked.ref, [], int(number))
+            self._say_memory(session, asked.ref, int(number))
         else:
             session.refuse(Code.BAD_FIELD, ref=asked.ref)
 
-    def _say_memory(self, session: Session, ref: int, rows: list[HeldRow], start: int = 0) -> None:
+    def _say_memory(self, session: Session, ref: int, start: int) -> None:
         """What is left of the last chapter from row ``start`` on, as far as it fits a page."""
         held = self._memory.rows(session.device.user_id, session.account_id, to_owner=True)
-        size = sum(encoded_size(row) for row in rows)
+        rows: list[HeldRow] = []
+        size = 0
         following = ""
         for number, row in enumerate(held[start:], start):
             size += encoded_size(row)

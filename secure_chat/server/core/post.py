@@ -4,6 +4,8 @@ The sender hears `accepted` when the message is on disk, or when the device has 
 message that was pushed at once gets a moment for that acknowledgement before it is written.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -34,7 +36,8 @@ from secure_chat.server.store.mail import Waiting
 
 _HELD: Final = 1_024
 _SWEEP_SECONDS: Final = 15.0
-_SENDER_AT: Final = 8 + 22  # in the key of a message: its mailbox's tag ‖ delivery id ‖ sender
+_TAG: Final = 8
+_SENDER_AT: Final = _TAG + 22  # in the key of a message: mailbox's tag ‖ delivery id ‖ sender
 
 
 class Post:
@@ -73,18 +76,24 @@ class Post:
         """Writes that are not committed yet."""
         return self._scribe.outstanding + self._acknowledged.outstanding
 
-    def ids_of(self, user_id: str) -> tuple[int, int]:
-        """How many ids are remembered of messages that an account sent or got.
+    def count_ids(self) -> tuple[Counter[str], Counter[str]]:
+        """How many ids are remembered of messages that each account sent or got.
 
-        First those under way, then those that are done.
+        First those under way, then those that are done. Takes up to 20 ms.
         """
-        sender = f"{user_id}/".encode()
-        own = tuple(box.tag for box in self.mailboxes if box.account.user_id == user_id)
+        owners = {mailbox.tag: mailbox.account.user_id for mailbox in self.mailboxes}
 
-        def is_wanted(key: bytes) -> bool:
-            return key.startswith(sender, _SENDER_AT) or key.startswith(own)
+        def count(keys: Iterable[bytes]) -> Counter[str]:
+            found: Counter[str] = Counter()
+            for key in keys:
+                sender = key[_SENDER_AT:].partition(b"/")[0].decode()
+                recipient = owners.get(key[:_TAG], sender)
+                found[sender] += 1
+                if recipient != sender:
+                    found[recipient] += 1
+            return found
 
-        return sum(map(is_wanted, self._pending)), self._recent.of(is_wanted)
+        return count(self._pending), count(self._recent)
 
     # ------------------------------------------------------------ sending
 

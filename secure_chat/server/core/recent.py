@@ -1,6 +1,6 @@
 """Delivery ids of messages that are done, so that a repeated one is answered alike."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Final
 
 REMEMBERED: Final = 16_384
@@ -24,9 +24,10 @@ class RecentIds:
         """Whether a key is remembered."""
         return key in self._young or key in self._old
 
-    def of(self, is_wanted: Callable[[bytes], bool]) -> int:
-        """How many of the remembered keys are wanted."""
-        return sum(is_wanted(key) for keys in (self._young, self._old) for key in keys)
+    def __iter__(self) -> Iterator[bytes]:
+        """The remembered keys."""
+        yield from self._old
+        yield from self._young
 
     def digest(self, key: bytes) -> int | None:
         """The digest of the body that had this key; None: not remembered."""

@@ -81,7 +81,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Of one account, with a good proof: each brings all that waits unacknowledged once more."""
 
     book_pages: Rate = Rate(2, 100)
-    """Pages of `my_data` that one account may read."""
+    """Pages of `my_data` that one account may read; one of the memory counts as ten."""
 
     misses: Rate = Rate(1 / 30, 60)
     """Names that one account may ask for in vain, where the directory is by name."""
