@@ -254,7 +254,7 @@ def test_the_memory_too_comes_in_pages(world: World) -> None:
 
 
 def test_a_page_of_the_memory_costs_no_more_because_of_others(world: World) -> None:
-    """It is read on the thread that moves everybody's messages: others' ids are not gone through."""
+    """It is read on the thread that moves messages: others' ids are not gone through."""
     alice, bob = world.person("alice"), world.person("bob")
     for number in range(1, 30):
         alice.peer.send(pm("bob/main", b"done", number))

@@ -270,6 +270,33 @@ def test_a_failed_disk_deletes_nothing_and_keeps_nobody_out(
 # ---------------------------------------------------------------- by the account itself
 
 
+def test_a_failed_deletion_accepts_nothing_that_is_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was on its way is asked for again, and is on disk once it is accepted."""
+    alice, bob = world.person("alice"), world.person("bob")
+    alice.peer.send(pm("bob/main", b"first", 9))  # a mailbox begins on disk
+    bob.peer.send(ack(bob.peer.deliveries()[0][0]))
+    world.advance(3)
+    alice.peer.send(pm("bob/main", b"on the way", 1))
+    assert [body for _, body in bob.peer.deliveries()] == [b"on the way"]
+
+    def full(_: Connection, account: int) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(departures, "remove", full)
+        assert isinstance(wait(world, delete(world, "alice")), StorageUnavailable)
+    alice.login()
+    alice.peer.send(pm("bob/main", b"on the way", 1))
+    assert not [m for m, _ in alice.peer.news() if isinstance(m, Accepted)]
+    world.advance(3)
+    alice.peer.expect(Accepted)
+    bob.peer.hang_up()
+    bob.login()
+    assert [body for _, body in bob.peer.deliveries()] == [b"on the way"]
+
+
 def test_an_account_deletes_itself(world: World) -> None:
     """Signed by the account key over this connection: answered, then everything ends."""
     alice, bob = world.person("alice"), world.person("bob")

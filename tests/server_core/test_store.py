@@ -22,7 +22,7 @@ from secure_chat.errors import (
     DataFolderUnusable,
     StorageUnavailable,
 )
-from secure_chat.server.store import Store, database, mail
+from secure_chat.server.store import Store, database, mail, writer
 from secure_chat.server.store.mail import Acked, Letter, Stored
 from secure_chat.server.store.schema import metadata
 
@@ -274,6 +274,32 @@ def test_a_failed_commit_keeps_nothing_even_if_it_reached_the_disk(tmp_path: Pat
     page = ask(store, lambda c: mail.page(c, bob, 0, 100, 10, 10**6))
     assert [(waiting.seq, waiting.body) for waiting in page] == [(2, b"later"), (3, b"doubtful")]
     store.close()
+
+
+def test_a_failing_disk_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what was refused stay the numbers of one group, however often it is tried again."""
+    store = Store.open(tmp_path)
+    bob = device(store)
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with monkeypatch.context() as broken:
+        broken.setattr(mail, "store_letters", _no_space)
+        broken.setattr(writer, "_PAUSE_AFTER_FAILURE", 0.0)
+        for seq in range(1, 201):
+            assert store.store(letter(bob, seq, bytes(1_000)), told.put)
+            assert isinstance(told.get(timeout=10), StorageUnavailable)
+        doubtful = store.writer._doubtful
+        assert len(doubtful) <= 1
+        assert all(type(number) is int for pair in doubtful for number in pair)
+    assert store.store(letter(bob, 201), told.put)
+    assert told.get(timeout=10) is Stored.YES
+    assert not store.writer._doubtful
+    store.close()
+
+
+def _no_space(*_: object) -> None:
+    raise OSError("no space")
 
 
 def test_a_job_that_fails_undoes_itself_alone(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ class Buckets:
     def __init__(self, rate: Rate) -> None:
         self.burst, self._per_second = rate.burst, rate.per_second
         self._levels: dict[Hashable, list[float]] = {}  # tokens, at what time
-        self._pairs: dict[Hashable, dict[Hashable, None]] = {}  # tuples among the keys, by their first
+        self._pairs: dict[Hashable, dict[Hashable, None]] = {}  # keys that are tuples
         self._look_again = 0.0
 
     def take(self, key: Hashable, now: float, cost: float = 1) -> float:

@@ -89,7 +89,7 @@ class Departures:
         ``done`` is called once its rows and its files are gone, and before its sessions end.
         """
         sessions = self._freeze(account, Code.ACCOUNT_DELETED)
-        self._mailboxes.forget_sender(user_id)
+        forgotten = self._mailboxes.forget_sender(user_id)
 
         def written(outcome: Deleted | Exception | None) -> None:
             self._mailboxes.drop(user_id)
@@ -97,6 +97,7 @@ class Departures:
                 self._mailboxes.expired(outcome.sent)
                 self._store.let_go(outcome, lambda _: ended(outcome))
             else:
+                self._mailboxes.remember_sender(forgotten)
                 ended(outcome)
 
         def ended(outcome: Deleted | Exception | None) -> None:

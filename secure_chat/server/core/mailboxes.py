@@ -102,14 +102,27 @@ class Mailboxes:
         for address in account.mailboxes if account is not None else ():
             del self.known[address]
 
-    def forget_sender(self, user_id: str) -> None:
-        """An account is deleted: what it sent and is not on disk never gets there."""
+    def forget_sender(self, user_id: str) -> list[Entry]:
+        """An account is to be deleted: what it sent and is not on disk never gets there.
+
+        Gives back what that is, for `remember_sender`.
+        """
         prefix = f"{user_id}/".encode()
-        for mailbox in self.known.values():
-            for entry in mailbox.in_flight:
-                if entry.place is Place.MEMORY and entry.sender.startswith(prefix):
-                    entry.place = Place.DISK  # there is nothing more to write
-                    entry.let_body_go()
+        forgotten = [
+            entry
+            for mailbox in self.known.values()
+            for entry in mailbox.in_flight
+            if entry.place is Place.MEMORY and entry.sender.startswith(prefix)
+        ]
+        for entry in forgotten:
+            entry.place = Place.DISK  # there is nothing more to write
+            entry.let_body_go()
+        return forgotten
+
+    def remember_sender(self, forgotten: list[Entry]) -> None:
+        """The account stays: its sender was never told that the disk has these, nor has it."""
+        for entry in forgotten:
+            entry.place = Place.MEMORY  # without a body: the next repetition brings it
 
     def sweep(self, now: float, kept: Acknowledged) -> None:
         """Forget mailboxes that nobody used for a while: the disk has all of them."""

@@ -65,7 +65,7 @@ class Scribe:
     def write_late(self, now: float) -> None:
         """Write what was pushed and not acknowledged in time."""
         for entry in self.unwritten.due(now):
-            if not entry.in_flight or entry.place is not Place.MEMORY:
+            if not entry.in_flight or entry.place is not Place.MEMORY or entry.body is None:
                 continue
             if self.write(entry.mailbox, entry):
                 entry.mailbox.add(entry)

@@ -275,9 +275,9 @@ def acknowledge(connection: Connection, acks: Sequence[Acked]) -> None:
     connection.execute(_note_acked, [{"b_device": ack.device_id, "b_seq": ack.seq} for ack in acks])
 
 
-def forget(connection: Connection, letters: Sequence[Letter]) -> None:
-    """Remove letters of a commit that failed, in case it reached the disk after all."""
-    _release(connection, _one, [{"b_device": le.device_id, "b_seq": le.seq} for le in letters])
+def forget(connection: Connection, letters: Sequence[tuple[int, int]]) -> None:
+    """Remove letters of a commit that failed, by device and seq, in case it reached the disk."""
+    _release(connection, _one, [{"b_device": device, "b_seq": seq} for device, seq in letters])
 
 
 def _release(connection: Connection, which: object, parameters: list[dict[str, int]]) -> None:

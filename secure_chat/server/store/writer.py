@@ -63,7 +63,7 @@ class Writer(threading.Thread):
         self._letters_in = 0
         self._letters_out = 0
         self._closing = False
-        self._doubtful: list[Letter] = []  # of failed commits
+        self._doubtful: list[tuple[int, int]] = []  # device and seq of the last failed commit's
         self._next_body = 0
         self._trouble = Trouble(log)
 
@@ -166,12 +166,13 @@ class Writer(threading.Thread):
     ) -> tuple[list[Any], list[Any], bool]:
         """What became of each, and whether nothing could be committed."""
         begun = time.monotonic()
+        tried = False
         try:
             connection = self._connected()
+            self._settle_doubts(connection)
             changes = changes_of(connection)
+            tried = True
             with connection.begin():
-                if self._doubtful:
-                    mail.forget(connection, self._doubtful)
                 stored: list[Any] = self._store(connection, letters) if letters else []
                 results = [_run(connection, waiting.job) for waiting in jobs]
         except Exception as wrong:  # this thread must not end: nothing would be stored any more
@@ -179,15 +180,25 @@ class Writer(threading.Thread):
                 note_bug(wrong)
             self._trouble.met("commit", wrong)
             self._counters.commits_failed += 1
-            self._doubtful += letters
+            if tried:
+                self._doubtful = [(letter.device_id, letter.seq) for letter in letters]
             self._disconnect()
             refused = refusal(wrong, StorageUnavailable)
             return [refused] * len(letters), [refused] * len(jobs), True
-        self._doubtful = []
         self._count(stored, time.monotonic() - begun)
         if changes_of(connection) != changes:  # else the disk was not needed
             self._trouble.passed()
         return stored, results, False
+
+    def _settle_doubts(self, connection: Connection) -> None:
+        """Remove what a failed commit brought to the disk after all, before anything else.
+
+        Nothing new is tried before: never is more than one group in doubt.
+        """
+        if self._doubtful:
+            with connection.begin():
+                mail.forget(connection, self._doubtful)
+            self._doubtful = []
 
     def _store(self, connection: Connection, letters: list[Letter]) -> list[Stored]:
         first = self._next_body
