@@ -15,6 +15,7 @@ from secure_chat.protocol import messages
 from secure_chat.protocol.frames import encode_frame
 from secure_chat.protocol.messages import Message, encode_header
 from secure_chat.protocol.wiretypes import DeliveryId
+from tests.support.accounts import Account
 from tests.support.memory import needs_proc, resident
 from tests.support.processes import ServerProcess
 from tests.support.raw_client import RawClient
@@ -29,28 +30,34 @@ SPICES = (
 
 
 class Attacker:
-    """Sends what an honest client would, altered somewhere."""
+    """Sends what an honest client would, altered somewhere.
 
-    def __init__(self, port: int, chance: random.Random) -> None:
+    Over minutes one account would meet the rate of its logins: it has several.
+    """
+
+    def __init__(self, port: int, chance: random.Random, accounts: int) -> None:
         self._port = port
         self._chance = chance
-        with RawClient.register(port, f"attacker{chance.randrange(10**6)}") as client:
-            self._account = client.account
+        self._accounts: list[Account] = []
+        for _ in range(accounts):
+            with RawClient.register(port, f"attacker{chance.randrange(10**6)}") as client:
+                self._accounts.append(client.account)
 
     def once(self) -> None:
         """One connection, with or without a login, and a few dozen altered frames."""
         chance = self._chance
+        account = chance.choice(self._accounts)
         with contextlib.suppress(ClosedByServer, TimeoutError, ConnectionError):
             if chance.random() < 0.3:
                 with Wire(self._port, timeout=5) as wire:
                     opening = encode_header(
-                        chance.choice((self._account.login(wire), self._account.register(wire)))
+                        chance.choice((account.login(wire), account.register(wire)))
                     )
                     wire.send_raw(self._altered(opening, b""))
                     wire.logged_in()  # some alterations change nothing
                     wire.expect_closed(0.2)
                 return
-            with RawClient.login(self._port, self._account) as client:
+            with RawClient.login(self._port, account) as client:
                 for _ in range(chance.randrange(1, 40)):
                     header, body = self._frame(client)
                     client.wire.send_raw(self._altered(header, body))
@@ -116,7 +123,7 @@ def test_mutated_traffic_leaves_the_server_well(tmp_path: Path, seconds: int) ->
             RawClient.register(server.port, "honest") as honest,
             RawClient.register(server.port, "friend") as friend,
         ):
-            attackers = [Attacker(server.port, chance) for _ in range(2)]
+            attackers = [Attacker(server.port, chance, 1 + seconds // 10) for _ in range(2)]
             for attacker in attackers:
                 attacker.once()
             before = resident(server.pid)
