@@ -107,7 +107,9 @@ def test_attack_24_a_poison_message_is_skipped_with_a_visible_note(world: World)
     spoiled: list[DeliveryId] = []
 
     def answer(message: ServerMessage, body: bytes) -> list[Said]:
-        if isinstance(message, Delivery) and len(spoiled) < count:
+        if not isinstance(message, Delivery) or message.sender != "alice/main":
+            return [(message, body)]  # Bob's receipt may be on its way still
+        if len(spoiled) < count:
             spoiled.append(message.id)
             return [(message, _poisons(body)[len(spoiled) - 1])]
         return [(message, body)]
