@@ -22,6 +22,7 @@ from tests.window import keyboard
 PATIENCE = 60.0
 _KEY_DELAY = "2"  # milliseconds
 _LOST_SECONDS = 2.0
+_WHEEL_UP, _WHEEL_DOWN = 4, 5  # as buttons of X
 _SCREEN = "2500x1000x24"
 _X_OPTIONS = ("-nolisten", "tcp", "-noreset", "-r")
 _T = TypeVar("_T")
@@ -77,13 +78,16 @@ class Stage:
         self._apps: list[App] = []
         self._closed: set[int] = set()
         self._typed = 0  # what was typed so often has come to an end
+        self._places: dict[int, int] = {}  # which place of the screen a window has, by its id()
 
     def open(
         self, accounts: Accounts, options: Options | None = None, settings: Settings | None = None
     ) -> App:
         """A window, beside those that are open already."""
         app = App(options or Options(), accounts, settings or Settings(), Silent())
-        app.root.geometry(f"+{1200 * len(self._apps)}+0")
+        taken = {self._places[id(one)] for one in self._apps if id(one) not in self._closed}
+        self._places[id(app)] = next(place for place in range(9) if place not in taken)
+        app.root.geometry(f"+{1200 * self._places[id(app)]}+0")
         self._apps.append(app)
         _KEPT.append(app)
         app.root.bind_all(f"<KeyRelease-{keyboard.LAST}>", self._on_last, add="+")
@@ -141,6 +145,40 @@ class Stage:
         then = ("key", "--delay", _KEY_DELAY, keyboard.LAST)
         self._xdotool("type", "--delay", _KEY_DELAY, "--args", "1", text, *then)
 
+    def tab_to(self, app: App, text: str) -> None:
+        """Go on with Tab until the keyboard is on the button or choice that says this."""
+        self.front(app)
+        for _ in range(80):
+            if label_of(app.root.focus_get()) == text:
+                return
+            before = app.root.focus_get()
+            self._xdotool("key", "--delay", _KEY_DELAY, "Tab", keyboard.LAST)
+            self.until(lambda: app.root.focus_get() is not before, "Tab leads on")  # noqa: B023
+        raise AssertionError(f"no Tab leads to {text!r}")
+
+    def push(self, app: App, text: str) -> None:
+        """Press the button that says this, with the keyboard."""
+        self.tab_to(app, text)
+        self.press(app, "space")
+
+    def click(self, app: App, text: str, *, button: int = 1) -> None:
+        """Press what says this with the mouse: a button, or a text that is drawn on a canvas."""
+        for _ in range(40):
+            found = self.until(lambda: place_of(app.root, text), f"{text!r} is there")
+            assert found is not None
+            x, y = found
+            below = y - app.root.winfo_rooty()
+            if 8 < below < app.root.winfo_height() - 8:
+                self._click(x, y, button)
+                return
+            middle = app.root.winfo_rooty() + app.root.winfo_height() // 2
+            self._click(x, middle, _WHEEL_UP if below < 0 else _WHEEL_DOWN)
+        raise AssertionError(f"no wheel brings {text!r} into sight")
+
+    def _click(self, x: int, y: int, button: int) -> None:
+        where = ("mousemove", str(x), str(y))
+        self._xdotool(*where, "click", str(button), "key", "--delay", _KEY_DELAY, keyboard.LAST)
+
     def _xdotool(self, *arguments: str) -> None:
         """Let a person act; returns once a window has taken the last key.
 
@@ -196,6 +234,39 @@ def all_texts(widget: tk.Misc) -> list[str]:
             found.append(str(child.cget("text")))
         found += all_texts(child)
     return found
+
+
+def shown(app: App) -> str:
+    """All words of labels and buttons in the window, on one line."""
+    return " ".join(all_texts(app.root)).replace("\n", " ")
+
+
+def label_of(widget: tk.Misc | None) -> str:
+    """What a button or a choice says."""
+    has_text = widget is not None and "text" in widget.keys()  # noqa: SIM118 - a Tk method
+    return str(widget.cget("text")) if widget is not None and has_text else ""
+
+
+def place_of(root: tk.Misc, text: str) -> tuple[int, int] | None:
+    """The middle of what says this, on the screen; of several the one that was made last."""
+    found = None
+    for widget in root.winfo_children():
+        if widget.winfo_viewable():
+            if label_of(widget) == text:
+                left, top = widget.winfo_rootx(), widget.winfo_rooty()
+                found = left + widget.winfo_width() // 2, top + widget.winfo_height() // 2
+            elif isinstance(widget, tk.Canvas):
+                found = _drawn_place(widget, text) or found
+            found = place_of(widget, text) or found
+    return found
+
+
+def _drawn_place(canvas: tk.Canvas, text: str) -> tuple[int, int] | None:
+    for item in reversed(items(canvas, "text")):
+        if item_option(canvas, item, "text") == text:
+            x0, y0, x1, y1 = canvas.bbox(item)
+            return canvas.winfo_rootx() + (x0 + x1) // 2, canvas.winfo_rooty() + (y0 + y1) // 2
+    return None
 
 
 def items(canvas: tk.Canvas, kind: str) -> list[int]:

@@ -16,7 +16,7 @@ from secure_chat.client.presenter import notices
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.chat import Chat
 from secure_chat.client.presenter.profiles import Profiles
-from secure_chat.client.presenter.rows import Action, Mark, Tone
+from secure_chat.client.presenter.rows import Action, Tone
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.window.app import App
 from secure_chat.client.window.page_host import Kind
@@ -24,7 +24,6 @@ from secure_chat.client.window.pages.add_page import AddPage
 from secure_chat.client.window.pages.lock_page import LockView
 from secure_chat.client.window.pages.password_page import PasswordPage
 from secure_chat.client.window.pages.settings_page import SettingsPage
-from secure_chat.client.window.pages.verify_page import VerifyPage
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.errors import Code, Refused
@@ -34,7 +33,7 @@ from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 from tests.support.processes import ServerProcess
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
 from tests.window.stage import Silent, Stage, all_texts, chat_view, item_option, items
-from tests.window.test_two_people import PASSWORD, chat, find, mark, register, say, texts
+from tests.window.test_two_people import PASSWORD, chat, register, texts
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(240)]
 ALICE, BOB, SARA = UserId("alice"), UserId("bob"), UserId("sara")
@@ -68,42 +67,6 @@ def shown(app: App) -> str:
 
 
 # ---------------------------------------------------------------- against a real server
-
-
-def test_a_stranger_asks_is_accepted_and_verified_by_what_the_screen_shows(
-    stage: Stage, server: ServerProcess, tmp_path: Path
-) -> None:
-    """Nothing of the stranger's text is in the window before Accept; then both talk, and one
-    verifies the other by the pasted digits of the QR code."""
-    alice = register(stage, server, tmp_path / "a", "alice")
-    bob = register(stage, server, tmp_path / "b", "bob")
-    find(stage, alice, BOB)
-    say(stage, alice, "hello from a stranger")
-    stage.until(lambda: chat(bob).people and chat(bob).people[0].request, "the request")
-    assert "hello from a stranger" not in shown(bob)
-    stage.press(bob, "ctrl+k")
-    stage.write(bob, "alice")
-    stage.press(bob, "Return")
-    stage.until(lambda: "alice wants to write to you" in shown(bob), "the request's card")
-    assert texts(bob) == []
-    chat_view(bob).conversation.request.accept.focus_set()
-    stage.press(bob, "Return")
-    stage.until(lambda: texts(bob) == ["hello from a stranger"], "accepted")
-    say(stage, bob, "welcome")
-    stage.until(lambda: texts(alice)[-1:] == ["welcome"], "the answer")
-
-    code = engine(bob).qr_content(ALICE)
-    stage.until(lambda: mark(alice) is Mark.NEW, "the key is known")
-    chat_view(alice).compare()
-    verify = page(alice, VerifyPage)
-    assert isinstance(verify, VerifyPage)
-    verify.pasted.entry.focus_set()
-    stage.write(alice, code)
-    stage.press(alice, "Return")
-    stage.until(lambda: "Verified: this key is bob's." in shown(alice), "said on the page")
-    stage.until(lambda: "verified by QR code" in shown(alice), "in the history")
-    stage.press(alice, "Escape")
-    stage.until(lambda: mark(alice) is Mark.VERIFIED, "verified")
 
 
 def test_the_password_is_changed_in_the_window_and_the_old_one_opens_nothing(

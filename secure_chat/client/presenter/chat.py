@@ -7,6 +7,7 @@ what a person does.
 from collections.abc import Iterable
 from functools import partial
 
+from secure_chat.client.presenter.deciding import Deed
 from secure_chat.client.presenter.hearing import Hearing
 from secure_chat.client.presenter.rows import Action, Part
 from secure_chat.protocol.addresses import UserId
@@ -114,6 +115,9 @@ class Chat(Hearing):
             self._do(self._engine.reconnect)
         elif action is Action.RETRY and self._talk is not None:
             self._talk.retry()
+        elif action is Action.UNBLOCK and self.selected is not None:
+            self.decide(self.selected, Deed.UNBLOCK)
+            self.poll()
 
     def dismiss_problem(self) -> None:
         """The person has read it."""

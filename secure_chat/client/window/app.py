@@ -69,6 +69,7 @@ class App:
         self.watch = Watch(self.root, settings, self._words, desktop)
         self._stopping = False
         self._clock = ""
+        self._in_front = False
         self._place_before = ""  # where the keyboard was when a page covered the screen
         self._place()
         self._show()
@@ -309,6 +310,8 @@ class App:
             self._clock = self.root.after(wait, self._tick)
 
     def _poll(self) -> None:
+        if self._has_keyboard() != self._in_front:
+            self._look()  # not every loss of the keyboard comes as an event
         if self.chat is not None and isinstance(self.screen, ChatView):
             self.chat.poll()
             self.screen.refresh()
@@ -359,10 +362,13 @@ class App:
         """Whether any widget of ours has the keyboard: then the person looks at this window."""
         if self._stopping:
             return
-        in_front = bool(str(self.root.tk.call("focus")))
+        self._in_front = in_front = self._has_keyboard()
         self.watch.looking = in_front and self.chat is not None
         if self.chat is not None:
             self.chat.look(looking=in_front and self.pages.page is None)
+
+    def _has_keyboard(self) -> bool:
+        return bool(str(self.root.tk.call("focus")))
 
     # ------------------------------------------------------------ failures
 

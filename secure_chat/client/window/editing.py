@@ -1,6 +1,7 @@
 """What people expect of a text field and Tk on X11 does not do by itself.
 
-Ctrl+A selects all, a paste replaces the selection, and the right button opens a menu.
+Ctrl+A selects all, a paste replaces the selection, the right button opens a menu, and a click on a
+button leaves the keyboard where one writes.
 """
 
 import tkinter as tk
@@ -20,6 +21,8 @@ def make_fields_comfortable(ui: Ui) -> None:
         root.event_add("<<SelectAll>>", "<Control-Key-a>")
     for keys in ("<Control-k>", "<Control-o>", "<Control-t>", "<Control-i>"):
         root.unbind_class("Text", keys)  # Emacs' keys, of which one deletes; ours mean other things
+    # A mouse on a button takes the keyboard from nobody: who writes goes on after a click.
+    root.tk.call("bind", "TButton", "<Button-1>", "%W instate !disabled {%W state pressed}")
     for name in _CLASSES:
         root.bind_class(name, "<<Paste>>", _paste)
         root.bind_class(name, "<Button-3>", lambda event: _show_menu(ui, event))

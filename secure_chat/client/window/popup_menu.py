@@ -33,7 +33,7 @@ class PopupMenu(tk.Canvas):
     ) -> None:
         self._top = parent.winfo_toplevel()
         self._ui, self._entries, self._quick = ui, entries, quick
-        self._back = self._top.focus_get()
+        self._back = self._top.focus_lastfor()
         self._row, self._cell = ui.px(31), ui.px(40)
         self._head = self._cell + ui.px(10) if quick else ui.px(6)
         widest = max((ui.fonts["text"].measure(ui.say(e.text)) for e in entries), default=0)
@@ -74,7 +74,7 @@ class PopupMenu(tk.Canvas):
         if not self.winfo_exists():
             return
         self._top.unbind("<Button-1>", self._outside)
-        had_focus = self.focus_get() is self
+        had_focus = self._top.focus_lastfor() is self
         self.destroy()
         if had_focus and self._back is not None and self._back.winfo_exists():
             self._back.focus_set()

@@ -23,7 +23,7 @@ class Sheet(tk.Frame):
         super().__init__(top, background=ui.colors.muted, borderwidth=0)
         self.ui = ui
         self.wrap = ui.px(width - 44)
-        self._before = top.focus_get()
+        self._before = top.focus_lastfor()
         inside = ui.frame(self, ui.colors.surface)
         inside.pack(padx=1, pady=1, fill="both", expand=True)
         self.body = ui.frame(inside, ui.colors.surface)
