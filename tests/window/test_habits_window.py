@@ -2,27 +2,24 @@
 
 import time
 import tkinter as tk
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tkinter import ttk
 
 import pytest
 from msgspec.structs import replace
 
-from secure_chat.client.api import Engine
 from secure_chat.client.events import ConnectionChanged, ConnectionState, PeopleChanged, Trust
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import notices
 from secure_chat.client.presenter.accounts import KnownProfile
 from secure_chat.client.presenter.chat import Chat
-from secure_chat.client.presenter.profiles import Profiles
 from secure_chat.client.presenter.rows import Action, Tone
 from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.window.app import App
 from secure_chat.client.window.page_host import Kind
 from secure_chat.client.window.pages.add_page import AddPage
 from secure_chat.client.window.pages.lock_page import LockView
-from secure_chat.client.window.pages.password_page import PasswordPage
 from secure_chat.client.window.pages.settings_page import SettingsPage
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.signin_view import SignInView
@@ -30,20 +27,12 @@ from secure_chat.errors import Code, Refused
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import ContactLink
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
-from tests.support.processes import ServerProcess
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
 from tests.window.stage import Silent, Stage, all_texts, chat_view, item_option, items
-from tests.window.test_two_people import PASSWORD, chat, register, texts
+from tests.window.test_two_people import chat, texts
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(240)]
 ALICE, BOB, SARA = UserId("alice"), UserId("bob"), UserId("sara")
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server in a process of its own that takes people with an invite."""
-    with ServerProcess(tmp_path / "server", registration="invite") as running:
-        yield running
 
 
 def signed_in(stage: Stage, engine: FakeEngine, options: Options | None = None) -> App:
@@ -64,44 +53,6 @@ def page(app: App, kind: type) -> object:
 def shown(app: App) -> str:
     """All words in the window, on one line."""
     return " ".join(all_texts(app.root)).replace("\n", " ")
-
-
-# ---------------------------------------------------------------- against a real server
-
-
-def test_the_password_is_changed_in_the_window_and_the_old_one_opens_nothing(
-    stage: Stage, server: ServerProcess, tmp_path: Path
-) -> None:
-    """By keyboard alone: settings, the page, three fields; then the lock wants the new one."""
-    alice = register(stage, server, tmp_path / "a", "alice")
-    alice.pages.open(Kind.PASSWORD)
-    fresh = "another horse entirely"
-    stage.write(alice, PASSWORD)
-    for _ in range(2):
-        stage.press(alice, "Tab")
-        stage.write(alice, fresh)
-    stage.press(alice, "Return")
-    assert isinstance(page(alice, PasswordPage), PasswordPage)
-    stage.until(lambda: "The password is changed" in shown(alice), "changed")
-    stage.press(alice, "Escape")
-    assert isinstance(alice.pages.page, SettingsPage)  # back to where it was opened from
-    stage.press(alice, "ctrl+l")
-    stage.until(lambda: isinstance(alice.screen, LockView), "locked")
-    stage.write(alice, PASSWORD)
-    stage.press(alice, "Return")
-    stage.until(lambda: "The password is wrong." in shown(alice), "the old one is refused")
-    stage.write(alice, fresh)
-    stage.press(alice, "Return")
-    stage.until(lambda: alice.chat is not None, "unlocked")
-    stage.close(alice)
-    again = stage.open(Profiles(tmp_path / "a"))
-    stage.write(again, fresh)
-    stage.press(again, "Return")
-    stage.until(lambda: again.chat is not None, "signed in with the new one")
-
-
-def engine(app: App) -> Engine:
-    return chat(app).engine
 
 
 # ---------------------------------------------------------------- the lock
