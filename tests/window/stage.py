@@ -119,7 +119,7 @@ class Stage:
         while not (value := condition()):
             assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
             self.pump()
-            time.sleep(0.005)
+            time.sleep(0.01)
         return value
 
     def front(self, app: App) -> None:
