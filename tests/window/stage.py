@@ -176,8 +176,9 @@ class Stage:
         raise AssertionError(f"no wheel brings {text!r} into sight")
 
     def _click(self, x: int, y: int, button: int) -> None:
-        where = ("mousemove", str(x), str(y))
-        self._xdotool(*where, "click", str(button), "key", "--delay", _KEY_DELAY, keyboard.LAST)
+        self._run("xdotool", "mousemove", str(x), str(y), "click", str(button))
+        for _ in range(3):
+            self.pump()
 
     def _xdotool(self, *arguments: str) -> None:
         """Let a person act; returns once a window has taken the last key.
