@@ -64,7 +64,7 @@ class SecureChat(Started):
 
     def __init__(self) -> None:
         super().__init__()
-        self._server = ServerProcess(self.folder)
+        self._server = ServerProcess(self.folder, more=["--account-messages", "1000000"])
         self.port = self._server.port
 
     @property

@@ -19,7 +19,7 @@ from secure_chat.server.admin import AdminServer
 from secure_chat.server.commands.operation import AnyOperation, door_commands
 from secure_chat.server.config import Config, metrics_address, reloaded
 from secure_chat.server.core.hub import Hub
-from secure_chat.server.core.settings import Settings, blob_size_of
+from secure_chat.server.core.settings import Rate, Settings, blob_size_of
 from secure_chat.server.interfaces import Core, Loop
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.net.settings import fitted
@@ -164,4 +164,5 @@ def core_settings(config: Config) -> Settings:
         retention_seconds=config.retention_days * DAY,
         blob_size=blob_size_of(config.max_file_mib),
         blob_bytes_per_account=config.account_files_mib * MIB,
+        messages=Rate(config.account_messages, Settings().messages.burst),
     )

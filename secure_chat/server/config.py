@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 
 from secure_chat.errors import BadInviteLink, BadSetting, ConfigFileUnreadable
 from secure_chat.protocol.invite import DEFAULT_PORT, ServerAddress
+from secure_chat.server.core.settings import Settings
 from secure_chat.server.net.settings import EdgeSettings
 
 Registration = Literal["open", "invite", "closed"]
@@ -101,6 +102,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra=_RELOAD,
         ),
     ] = 1000
+    account_messages: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="messages of up to 4 KiB that one account may send a second, "
+            "beyond 4,000 at once",
+        ),
+    ] = int(Settings().messages.per_second)
     connections: Annotated[
         int,
         Meta(

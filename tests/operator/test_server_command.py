@@ -284,7 +284,7 @@ def test_the_file_does_what_the_options_do(operator: Operator) -> None:
         'host = "127.0.0.1"\nport = 1\nadvertise = "chat.example.org:7000"\n'
         'cert = "certs/server.pem"\nkey = "certs/server.key"\ndata_dir = "elsewhere"\n'
         'registration = "open"\ndirectory = "by-name"\nretention_days = 3\n'
-        "max_file_mib = 5\naccount_files_mib = 9\nconnections = 100\n"
+        "max_file_mib = 5\naccount_files_mib = 9\naccount_messages = 7\nconnections = 100\n"
         'metrics = "127.0.0.1:9090"\nmetrics_anywhere = false\nlog_addresses = true\n'
         'log_format = "json"\nlog_level = "debug"\n'
     )

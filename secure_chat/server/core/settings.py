@@ -47,7 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     requests: Rate = Rate(50, 400)
     """Of one account: everything but messages, acknowledgements and pings."""
 
-    messages: Rate = Rate(1_000, 4_000)
+    messages: Rate = Rate(100, 4_000)
     """Of one account, 4 KiB each; a longer one counts as several."""
 
     frames: Rate = Rate(4_000, 20_000)
