@@ -395,6 +395,20 @@ def test_what_the_server_holds_is_shown_as_it_says_it() -> None:
     assert held.problem
 
 
+def test_a_server_that_tells_without_end_fills_a_page_and_no_more() -> None:
+    """Thousands of rows, of tables without number and in any order: a page that is drawn at once,
+    each table once, and a word about the rest."""
+    rows = tuple(
+        HeldRow(f"t{n % 200}", {f"c{k}": "x" * 90 for k in range(60)}) for n in range(5000)
+    )
+    held = Held(FakeEngine(), WORDS)
+    assert held.take(ServersData(rows))
+    assert len({table.name for table in held.tables}) == len(held.tables) <= 31
+    assert sum(len(row) for table in held.tables for row in table.rows) < 1500
+    assert held.tables[0].more
+    assert held.tables[-1].count == "4250 more rows"
+
+
 def test_what_the_server_holds_is_said_in_words() -> None:
     """Every column of the book has words, its own name beside them; times and sizes are readable.
     A column of a newer server shows by its name."""

@@ -1,8 +1,8 @@
 """The pages of the account itself: what the server holds about it, and deleting it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import islice
 from typing import NamedTuple
 
 from secure_chat.client.api import Engine
@@ -18,6 +18,7 @@ from secure_chat.protocol.held import HeldRow, Value
 _LONGEST_VALUE = 90  # characters; the command line's JSON has all of them
 _LATEST_MS = 4_102_444_800_000  # the year 2100: a server may claim any number
 _MOST_ROWS = 30  # of one table: one-time keys come in hundreds
+_MOST_TABLES, _MOST_COLUMNS, _MOST_VALUES = 30, 30, 500  # a server may tell without end
 
 
 class HeldValue(NamedTuple):
@@ -62,17 +63,32 @@ class Held:
         self.busy = False
         self.problem = self._.error(event.problem) if event.problem is not None else ""
         if event.problem is None:
-            grouped = groupby(event.rows, key=lambda row: row.table)
-            self.tables = tuple(self._table(name, list(rows)) for name, rows in grouped)
+            self.tables = tuple(self._bounded(event.rows))
         return True
 
-    def _table(self, name: str, rows: list[HeldRow]) -> HeldTable:
+    def _bounded(self, rows: Iterable[HeldRow]) -> Iterator[HeldTable]:
+        """As much as a page can draw at once, and a word about the rest."""
+        tables: dict[str, list[HeldRow]] = {}
+        for row in rows:
+            tables.setdefault(row.table, []).append(row)
+        room, named = _MOST_VALUES, list(tables.items())
+        for name, of_table in named[:_MOST_TABLES]:
+            columns = max(1, min(len(of_table[0].values), _MOST_COLUMNS))
+            table = self._table(name, of_table, max(1, min(_MOST_ROWS, room // columns)))
+            room = max(0, room - sum(map(len, table.rows)))
+            yield table
+        if left := sum(len(of_table) for _, of_table in named[_MOST_TABLES:]):
+            count = self._.plural("{number} more row", "{number} more rows", left)
+            said = self._("More than this page can show")
+            yield HeldTable(said, "secure-chat my-data", count, ())
+
+    def _table(self, name: str, rows: list[HeldRow], most: int) -> HeldTable:
         shown = tuple(
             tuple(
                 HeldValue(column(name, self._), one_line(name, 100), self._shown(name, value))
-                for name, value in row.values.items()
+                for name, value in islice(row.values.items(), _MOST_COLUMNS)
             )
-            for row in rows[:_MOST_ROWS]
+            for row in rows[:most]
         )
         left = len(rows) - len(shown)
         more = self._.plural("{number} more row", "{number} more rows", left) if left else ""
