@@ -336,6 +336,31 @@ def test_what_was_checked_and_not_yet_noted_is_found_after_a_crash(world: World)
     assert fetch(alice.peer, name_of(DATA)) == DATA
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX only")
+def test_a_blob_is_on_disk_before_it_is_said_to_be_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are synced, then it gets its name, then the name is synced; then it is told."""
+    alice = someone(world, "alice")
+    alice.peer.send(put(DATA, 0, 0))
+    alice.peer.expect(BlobHeld)
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "bytes")
+        sync(handle)
+
+    def renamed(self: Path, target: Path) -> Path:
+        steps.append("name")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    bring(alice.peer, DATA)
+    assert steps == ["bytes", "name", "folder"]
+
+
 def test_a_full_disk_is_said_and_passes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """`storage_unavailable` before the room for messages is used up, and when a write fails."""
     alice = someone(world, "alice")

@@ -118,6 +118,21 @@ def test_a_failing_disk_accepts_nothing_and_heals(
     assert [body for _, body in carol.peer.deliveries()] == list(expected.values())
 
 
+def test_no_sequence_is_given_out_that_the_disk_has_not_reserved(world: World, disk: Disk) -> None:
+    """Else a crash would give it to another message: while the disk takes nothing, none is pushed.
+
+    Once a block is reserved, what comes is pushed whatever the disk does.
+    """
+    alice, bob = world.person("alice"), world.person("bob")
+    disk.write_result = disks.FULL
+    alice.peer.send(pm("bob/main", b"nothing is reserved", 1))
+    assert alice.peer.expect(Error).code is Code.STORAGE_UNAVAILABLE
+    assert bob.peer.news() == []
+    disk.write_result = disks.OK
+    alice.peer.send(pm("bob/main", b"now", 1))
+    assert bob.peer.expect(Delivery).seq > 0
+
+
 def test_a_checkpoint_that_fails_ends_no_thread(world: World, disk: Disk) -> None:
     """The journal cannot be moved into the database: it is said once, and writing goes on."""
     alice, bob = world.person("alice"), world.person("bob")
