@@ -118,8 +118,10 @@ class Channel:
 
     def close(self) -> None:
         """Release the socket, after `finish` where that is still possible."""
-        self.finish()
-        self._socket.close()
+        try:
+            self.finish()
+        finally:
+            self._socket.close()
 
     def _lost(self, wrong: SSL.Error) -> ConnectionLost:
         self._ended = True

@@ -11,7 +11,6 @@ in the data folder. One request, one answer, each a line of JSON::
 import contextlib
 import hmac
 import json
-import logging
 import os
 import secrets
 import socket
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from secure_chat.errors import AdminRefused, SecureChatError
+from secure_chat.server.bugs import note_bug
 
 Command = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -31,8 +31,6 @@ _MAX_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 _MAX_LINE = 16 * 1024
 _MAX_ANSWER = 64 * 1024 * 1024  # a list of everybody, from a server that this account runs
 _TIMEOUT = 10.0
-
-log = logging.getLogger(__name__)
 
 
 class AdminServer:
@@ -116,8 +114,8 @@ class AdminServer:
             return {"answer": command(request)}
         except SecureChatError as refused:
             return {"error": str(refused).rstrip(".")}
-        except Exception:
-            log.exception("an operator's command failed")
+        except Exception as bug:
+            note_bug(bug, "an operator's command failed")
             return {"error": "the command failed; the server's log says more"}
 
 

@@ -1,8 +1,9 @@
 """The server's log: what happened, without what was said or who was where.
 
-Nothing in the server logs content, keys or tokens. This is the second line behind that rule: a
-filter that takes out of every record what looks like an invite link, a key or an address, and the
-control characters that could forge a line.
+Nothing in the server logs content, keys or tokens. This is the second line behind that rule: of an
+exception, a library's too, only type and place are printed, for its text may hold what people sent
+(an SQL error holds its parameters). A filter takes out of every record what looks like an invite
+link, a key or an address, and the control characters that could forge a line.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ import re
 import sys
 from collections.abc import Iterator
 from typing import TextIO
+
+from secure_chat.server.bugs import described
 
 HIDDEN = "<hidden>"
 _LINK = re.compile(r"securechat://\S*", re.IGNORECASE)
@@ -74,7 +77,7 @@ def _if_random(found: re.Match[str]) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """Facts are what a caller passed as ``extra``; a traceback becomes one redacted field."""
+    """Facts are what a caller passed as ``extra``; of an exception type and place are one."""
 
     def __init__(self, *, addresses: bool = False) -> None:
         super().__init__()
@@ -86,8 +89,8 @@ class _Formatter(logging.Formatter):
         parts = {name: redact(str(value)) for name, value in facts.items()}
         if self._addresses and peer is not None:
             parts[PEER] = _CONTROL.sub("", str(peer))
-        if record.exc_info:
-            parts["exception"] = redact(self.formatException(record.exc_info))
+        if record.exc_info and record.exc_info[1] is not None:
+            parts["exception"] = described(record.exc_info[1])
         return parts
 
     @staticmethod

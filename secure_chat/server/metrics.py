@@ -29,6 +29,7 @@ from secure_chat import __version__, tls
 from secure_chat.errors import BadCertificateFile, Code, ListenFailed
 from secure_chat.protocol.invite import ServerAddress
 from secure_chat.server import machine
+from secure_chat.server.bugs import note_bug
 from secure_chat.server.commands.operation import Place, Running
 from secure_chat.server.counters import COMMIT_BUCKETS, Counters
 from secure_chat.server.store import database, overview
@@ -307,8 +308,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             status, kind, body = page()
-        except Exception:
-            log.exception("metrics cannot be collected")
+        except Exception as bug:
+            note_bug(bug, "metrics cannot be collected")
             status, kind, body = 500, "text/plain", b"the numbers cannot be read\n"
         self.send_response(status)
         self.send_header("Content-Type", kind)

@@ -25,7 +25,7 @@ def refuse(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def crash(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    raise ZeroDivisionError
+    raise ZeroDivisionError("SECRET")
 
 
 @pytest.fixture(params=["short path", "long path"])
@@ -67,12 +67,15 @@ def test_a_long_command_holds_no_other_up(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_refusals_and_failures_are_sentences(door: Path) -> None:
+def test_refusals_and_failures_are_sentences(door: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A refused, an unknown and a crashing command are said, and the door stays open."""
+    caplog.set_level("DEBUG")
     for command, words in [("refuse", "neither a host"), ("x", "does not know"), ("crash", "log")]:
         with pytest.raises(AdminRefused, match=words):
             admin.ask(door, command)
     assert admin.ask(door, "echo") == {"echo": {}}
+    assert "an operator's command failed: ZeroDivisionError in crash:" in caplog.text
+    assert "SECRET" not in caplog.text, "its text may hold what the operator or a person wrote"
 
 
 @pytest.mark.parametrize(

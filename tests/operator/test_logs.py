@@ -1,14 +1,19 @@
 """The server's log: readable by people and programs, silent about people."""
 
+import ast
 import io
 import json
 import logging
 import random
+import threading
+from pathlib import Path
 
 import pytest
+import sqlalchemy
+from sqlalchemy.exc import OperationalError
 
 from secure_chat.protocol.encoding import b64url
-from secure_chat.server import logs
+from secure_chat.server import bugs, logs
 
 
 def formatted(formatter: logging.Formatter, message: str, **facts: object) -> str:
@@ -46,11 +51,65 @@ FORMATTERS = [logs.TextFormatter(), logs.JsonFormatter()]
 def test_attack_76_links_keys_and_addresses_are_taken_out(
     formatter: logging.Formatter, secret: str
 ) -> None:
-    """In the message, in a fact and in a traceback alike, even when a caller logs them."""
+    """In the message and in a fact, even when a caller logs them."""
     line = formatted(formatter, f"lost {secret}, sorry", detail=secret)
     assert secret not in line
-    assert line.count(logs.HIDDEN) >= 3
+    assert line.count(logs.HIDDEN) >= 2
     assert "sorry" in line
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS)
+def test_attack_76_of_an_exception_only_type_and_place_are_printed(
+    formatter: logging.Formatter,
+) -> None:
+    """Whoever logs it, a library too: an SQL error's text is its statement and parameters."""
+    stream = io.StringIO()
+    logger = logging.getLogger("a.library")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logger.handlers[:], logger.propagate = [handler], False
+    try:
+        with sqlalchemy.create_engine("sqlite://").connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT :name FROM nowhere"), {"name": "Alice"})
+    except OperationalError:
+        logger.exception("it failed")
+    assert "it failed" in stream.getvalue()
+    assert "OperationalError in do_execute:" in stream.getvalue()
+    for word in ("Alice", "SELECT", "nowhere"):
+        assert word not in stream.getvalue()
+
+
+def test_attack_76_a_lost_thread_says_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own hook prints the exception's text past every filter; the server's does not."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    bugs.log.addHandler(handler)
+    before, threading.excepthook = threading.excepthook, bugs.note_lost_thread
+    try:
+        lost = threading.Thread(target=[].remove, args=("Alice",), name="io")
+        lost.start()
+        lost.join()
+    finally:
+        threading.excepthook = before
+        bugs.log.removeHandler(handler)
+    assert "the thread io has ended: ValueError in run:" in stream.getvalue()
+    assert "Alice" not in stream.getvalue() + capsys.readouterr().err
+
+
+def test_attack_76_no_line_of_the_server_logs_an_exceptions_text() -> None:
+    """`note_bug` alone speaks of exceptions: no `exc_info`, no `log.exception`, no traceback."""
+    folder = Path(logs.__file__).parent
+    found = [
+        f"{path.relative_to(folder)}:{node.lineno}"
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and (
+            any(word.arg in {"exc_info", "stack_info"} for word in node.keywords)
+            or ast.unparse(node.func).endswith((".exception", "print_exc", "format_exc"))
+        )
+    ]
+    assert not found
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])

@@ -1,11 +1,13 @@
 """The network server on real sockets: order, calls of other threads, slow peers, the end."""
 
+import socket
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from secure_chat.channel import Channel
 from secure_chat.client.link import connect
 from secure_chat.errors import BadCertificateFile, CertificateRefused, Code, ListenFailed
 from secure_chat.protocol.frames import encode_frame
@@ -170,6 +172,69 @@ def test_a_failing_core_costs_one_connection(identity: Identity) -> None:
         link.send(Ping())
         assert link.wait(5) == [(Pong(), b"")]
         link.close()
+
+
+@pytest.mark.parametrize("broken", ["receive", "send", "discard", "finish"])
+def test_attack_17_a_mistake_over_one_connection_costs_no_other(
+    running: Running,
+    broken: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever its TLS object raises, in any state: it is ended and noted, without the text."""
+    caplog.set_level("DEBUG")
+    with RawClient(running.address) as victim, RawClient(running.address) as other:
+        for client in (victim, other):
+            client.frame()
+            client.send(PING)
+            client.frame()
+        number = running.core.open[0].fileno()  # type: ignore[attr-defined]
+        works = getattr(Channel, broken)
+
+        def fails(channel: Channel, *what: bytes) -> object:
+            if channel.fileno() == number:
+                raise TypeError("canary")
+            return works(channel, *what)
+
+        if broken == "discard":
+            running.on_loop(lambda: running.core.open[0].close(Code.OVERLOADED))
+            victim.bye()
+        monkeypatch.setattr(Channel, broken, fails)
+        if broken == "finish":
+            victim.sock.shutdown(socket.SHUT_WR)
+        else:
+            victim.send(PING)
+        eventually(lambda: "a connection failed and is ended: TypeError in fails:" in caplog.text)
+        eventually(lambda: running.core.closed_count == 1)
+        monkeypatch.undo()
+        other.send(PING)
+        assert other.frame() is not None
+    assert "canary" not in caplog.text
+
+
+def test_attack_76_a_failing_core_is_noted_without_text(
+    running: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a frame, a tick, an end: type and place are logged even at DEBUG, and never the text."""
+    caplog.set_level("DEBUG")
+
+    def fails(*_: object) -> None:
+        raise ValueError("canary")
+
+    for name in ("received", "tick", "closed", "drain"):
+        monkeypatch.setattr(running.core, name, fails)
+    with RawClient(running.address) as client:
+        client.send(PING)
+        bye = client.bye()
+        assert bye is not None
+        assert bye.code is Code.INTERNAL_ERROR
+    running.server.call_soon(fails)
+    places = ("over a frame", "in its tick", "over the end of a connection")
+    eventually(
+        lambda: all(f"the core failed {place}: ValueError" in caplog.text for place in places)
+    )
+    eventually(lambda: "a call on the I/O thread failed: ValueError" in caplog.text)
+    assert "canary" not in caplog.text
 
 
 # ---------------------------------------------------------------- slow peers

@@ -6,6 +6,7 @@ import logging
 import queue
 import signal
 import sys
+import threading
 from argparse import Namespace
 from enum import Enum, auto
 from functools import partial
@@ -16,6 +17,7 @@ from secure_chat.errors import BadCertificateFile, SecureChatError
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
 from secure_chat.server import app, health, interpreter, links, logs, machine, rights, service
+from secure_chat.server.bugs import note_lost_thread
 from secure_chat.server.commands import invite
 from secure_chat.server.commands.command import Command
 from secure_chat.server.config import Config, from_options
@@ -85,6 +87,7 @@ class _Signals:
 def _run(operations: app.Operations, config: Config, options: Namespace) -> int:
     """Run a server until SIGINT or SIGTERM; the exit code is 1 if it failed while running."""
     logs.start(config.log_level, config.log_format, addresses=config.log_addresses)
+    threading.excepthook = note_lost_thread
     machine.allow_many_files()
     signals = _Signals()
     server = app.Server(config, operations)

@@ -18,6 +18,7 @@ from OpenSSL import SSL
 from secure_chat import tls
 from secure_chat.channel import Channel
 from secure_chat.errors import ConnectionLost
+from secure_chat.server.bugs import note_bug
 from secure_chat.server.counters import Counters
 from secure_chat.server.net.memory import give_back
 from secure_chat.server.net.opening import Opening
@@ -205,8 +206,8 @@ class Handshakes(threading.Thread):
             reason = lost.facts["reason"]
             _log.debug("a handshake failed: %s", reason, extra={"peer": opening.peer})
             self._drop(opening)
-        except Exception:
-            _log.exception("a handshake failed unexpectedly")
+        except Exception as bug:
+            note_bug(bug, "a handshake failed unexpectedly")
             self._drop(opening)
         else:
             self._selector.unregister(opening.sock)

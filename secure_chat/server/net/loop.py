@@ -11,10 +11,10 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
 
 from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.frames import BrokenStream, Frame
+from secure_chat.server.bugs import described, note_bug, noted
 from secure_chat.server.counters import Counters
 from secure_chat.server.interfaces import Core
 from secure_chat.server.net.connection import State, TlsConnection
@@ -31,6 +31,7 @@ _BUSY = 10.0  # seconds after which somebody who was one too many may come again
 _WRITE = selectors.EVENT_WRITE
 _READ = selectors.EVENT_READ
 _OPEN = State.OPEN
+_ONE_FAILED = "a connection failed and is ended"
 
 
 class IoThread(threading.Thread):
@@ -91,8 +92,8 @@ class IoThread(threading.Thread):
             raise RuntimeError("the I/O thread needs a core: start it with serve()")
         try:
             self._run(core)
-        except Exception:
-            _log.critical("the I/O thread failed; the server cannot go on", exc_info=True)
+        except Exception as bug:
+            _log.critical("the I/O thread failed; the server cannot go on: %s", described(bug))
         finally:
             self._release_all()
 
@@ -126,12 +127,20 @@ class IoThread(threading.Thread):
             if connection is None:
                 self._waker.clear()
             elif mask == _READ and connection.state is _OPEN:
-                arrived.append((connection, connection.receive()))
+                self._read(connection, arrived)
             else:
                 self._serve_special(connection, mask, arrived)
         for connection, frames in arrived:
             if connection.state is _OPEN:  # else it was ended meanwhile, by another's message
                 self._hand_over(core, connection, frames)
+
+    def _read(
+        self, connection: TlsConnection, arrived: list[tuple[TlsConnection, list[Frame]]]
+    ) -> None:
+        try:
+            arrived.append((connection, connection.receive()))
+        except Exception as bug:
+            self._fail(connection, bug)
 
     def _serve_special(
         self,
@@ -145,18 +154,27 @@ class IoThread(threading.Thread):
             if mask & _WRITE:
                 self._flush(connection)
             if mask & _READ and connection.state is _OPEN:  # it may end while it is written to
-                arrived.append((connection, connection.receive()))
+                self._read(connection, arrived)
         elif state is State.CLOSING:
             self._flush(connection)
-        elif state is State.LINGERING and not connection.discard():
+        elif state is State.LINGERING:
+            self._discard(connection)
+
+    def _discard(self, connection: TlsConnection) -> None:
+        try:
+            if connection.discard():
+                return
+        except Exception as bug:
+            self._fail(connection, bug)
+        else:
             self._end(connection)
 
     def _hand_over(self, core: Core, connection: TlsConnection, frames: list[Frame]) -> None:
         if frames:
             try:
                 core.received(connection, frames, self._now)
-            except Exception:
-                _log.exception("the core failed over a frame")
+            except Exception as bug:
+                note_bug(bug, "the core failed over a frame")
                 connection.close(Code.INTERNAL_ERROR)
         if connection.ending is not None:
             self._finish(connection, connection.ending)
@@ -173,15 +191,13 @@ class IoThread(threading.Thread):
         for _ in range(len(self._calls)):  # those that come meanwhile have their turn next
             try:
                 self._calls.popleft()()
-            except Exception:
-                _log.exception("a call on the I/O thread failed")
+            except Exception as bug:
+                note_bug(bug, "a call on the I/O thread failed")
 
     def _tick(self, core: Core) -> None:
         now = self._now
-        try:
+        with noted("the core failed in its tick"):
             core.tick(now)
-        except Exception:
-            _log.exception("the core failed in its tick")
         for connection in self._strangers.expired(now):
             connection.close(Code.LOGIN_TIMEOUT)
         self._look_at_slow()
@@ -199,10 +215,8 @@ class IoThread(threading.Thread):
                 self._flush(connection)
             left, self._left = self._left, []
             for connection in left:
-                try:
+                with noted("the core failed over the end of a connection"):
                     core.closed(connection, self._now)
-                except Exception:
-                    _log.exception("the core failed over the end of a connection")
 
     # ------------------------------------------------------------ life of a connection
 
@@ -226,8 +240,8 @@ class IoThread(threading.Thread):
             oldest.close(Code.OVERLOADED, retry_after=_BUSY)
         try:
             core.opened(connection, self._now)
-        except Exception:
-            _log.exception("the core failed over a new connection")
+        except Exception as bug:
+            note_bug(bug, "the core failed over a new connection")
             connection.close(Code.INTERNAL_ERROR)
 
     def known(self, connection: TlsConnection) -> None:
@@ -256,8 +270,15 @@ class IoThread(threading.Thread):
             return
         self._forget(connection)
         self._leaving.pop(connection, None)
-        self._selector.unregister(connection)
-        connection.release()
+        with noted(_ONE_FAILED):
+            self._selector.unregister(connection)
+        with noted(_ONE_FAILED):
+            connection.release()
+
+    def _fail(self, connection: TlsConnection, bug: Exception) -> None:
+        """A mistake met over one connection costs that one, and none of the others."""
+        note_bug(bug, _ONE_FAILED)
+        self._end(connection)
 
     def watch(self, connection: TlsConnection, interest: int) -> None:
         """Change what the selector waits for."""
@@ -271,6 +292,9 @@ class IoThread(threading.Thread):
                 return
         except ConnectionLost:
             self._end(connection)
+            return
+        except Exception as bug:
+            self._fail(connection, bug)
             return
         if connection.state is _OPEN:
             self._slow.setdefault(connection, (self._now, connection.taken))
@@ -321,10 +345,8 @@ class IoThread(threading.Thread):
             return
         self._draining_until = self._now + seconds
         if self._core is not None:
-            try:
+            with noted("the core failed while draining"):
                 self._core.drain(self._now)
-            except Exception:
-                _log.exception("the core failed while draining")
 
     def close(self) -> None:
         """Release what a thread that never ran holds."""
@@ -332,8 +354,7 @@ class IoThread(threading.Thread):
 
     def _release_all(self) -> None:
         for connection in [*self._connections, *self._leaving]:
-            with suppress(Exception):
-                self._end(connection)
+            self._end(connection)
         self._run_calls()  # connections that were handed over meanwhile are closed there
         self._selector.close()
         self._waker.close()

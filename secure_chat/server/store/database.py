@@ -85,7 +85,7 @@ def reader_engine(folder: Path) -> Engine:
 def _engine(folder: Path, begin: str, *pragmas: str) -> Engine:
     # NullPool: a thread opens its one connection and keeps it; nothing is shared behind our back.
     place = URL.create("sqlite", database=str(file_of(folder).absolute()))  # any name, '?' too
-    engine = create_engine(place, poolclass=NullPool)
+    engine = create_engine(place, poolclass=NullPool, hide_parameters=True)
 
     def connected(driver: sqlite3.Connection, _record: object) -> None:
         driver.isolation_level = None  # the driver begins nothing by itself
