@@ -94,6 +94,7 @@ def test_two_people_answer_edit_react_delete_and_let_disappear(
 
     say(stage, alice, "regretted")
     stage.until(lambda: texts(bob)[-1] == "regretted", "it arrives")
+    stage.front(bob)  # what nobody looks at is not read
     stage.until(lambda: deliveries(alice)[-1] is Delivery.READ, "read: Bob has verified her")
     chat_view(alice).conversation.deeds._gone({rows(alice)[-1].number}, for_both=True)
     stage.until(lambda: rows(bob)[-1].deleted, "taken back on both sides")
@@ -106,6 +107,7 @@ def test_two_people_answer_edit_react_delete_and_let_disappear(
     assert any("disappear 5 seconds" in text for text in notices)
     say(stage, alice, "for five seconds")
     stage.until(lambda: texts(bob)[-1] == "for five seconds", "it arrives")
+    stage.front(bob)
     stage.until(lambda: "for five seconds" not in texts(bob) + texts(alice), "gone on both sides")
     assert "for five seconds" not in drawn_texts(alice) + drawn_texts(bob)
 
