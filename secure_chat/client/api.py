@@ -91,7 +91,7 @@ class Engine(Files, Protocol):
         """Whether the server may know this account: a registration went out, answered or not."""
 
     def stop(self) -> None:
-        """Disconnect, finish the vault's transactions, release the profile. Blocks up to 5 s."""
+        """Disconnect, finish the vault's transactions, release the profile. Blocks up to 10 s."""
 
     def people(self) -> list[Person]:
         """Everybody known, by name."""

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from secure_chat.client.content import File
 from secure_chat.client.engine.transfer import Upload
 from secure_chat.client.events import (
     Attachment,
     FileState,
     MessageState,
 )
+from secure_chat.client.files import saving
+from secure_chat.client.files.sealing import seal_file
 from secure_chat.client.vault import attached
+from secure_chat.crypto.files import FileKey
 from secure_chat.errors import (
     CannotWrite,
     Code,
@@ -552,6 +556,20 @@ def test_a_download_that_cannot_begin_stops_nothing_else(
     bob.engine.save_file(alice.name, number, folder)
     flow(sim)
     assert (folder / "report.pdf").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("pieces", range(4))
+def test_saving_ends_with_the_piece_when_nobody_waits(
+    pieces: int, source: Path, tmp_path: Path, folder: Path
+) -> None:
+    """While it is checked or written: who signs out does not wait for a large file."""
+    key, sealed = FileKey(os.urandom(32)), tmp_path / "sealed"
+    made = seal_file(source, len(DATA), key, sealed, lambda: True)
+    assert made is not None
+    file = File("x.bin", len(DATA), "a/b", key, made.sha256)
+    answers = iter([*[True] * pieces, False])
+    assert saving.save(sealed, file, folder, "tag", answers.__next__) is None
+    assert names(folder) == []
 
 
 def _unreadable(up: Upload, folder: Path) -> bytes:

@@ -1,6 +1,7 @@
 """An engine and profiles without network, keys or vault, for tests and pictures of the window."""
 
 import queue
+import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -63,6 +64,8 @@ class FakeEngine(HabitCalls, ContentCalls):
         self.found: list[Message] | None = None  # what every search answers
         self.answered: list[int] = []  # the messages that were answered
         self.started = self.stopped = False
+        self.may_stop = threading.Event()  # how long the engine takes to stop
+        self.may_stop.set()
         self.may_be_registered = True
         self.answer_to_start: Event | None = ConnectionChanged(
             ConnectionState.ONLINE, tls_group="X25519MLKEM768"
@@ -88,6 +91,7 @@ class FakeEngine(HabitCalls, ContentCalls):
             self._events.put(self.answer_to_start)
 
     def stop(self) -> None:
+        assert self.may_stop.wait(60)
         self.stopped = True
 
     def people(self) -> list[Person]:

@@ -1,5 +1,6 @@
 """Real windows and real keys around the conversation: people, pages, lock, settings."""
 
+import threading
 import time
 import tkinter as tk
 from collections.abc import Callable
@@ -181,6 +182,36 @@ def test_signing_out_closes_the_profile_and_asks_again(stage: Stage) -> None:
     app = signed_in(stage, fake)
     app.sign_out()
     stage.until(lambda: isinstance(app.screen, SignInView), "the sign-in screen")
+    stage.until(lambda: fake.stopped, "closed")
+
+
+def test_signing_out_never_waits_for_what_is_under_way(stage: Stage) -> None:
+    """A file is being saved, say: the window answers at once, and who comes back waits for it."""
+    fake = FakeEngine()
+    app = signed_in(stage, fake)
+    fake.may_stop.clear()
+    began = time.monotonic()
+    app.sign_out()
+    app.root.update()
+    assert time.monotonic() - began < 1  # 200 ms where nothing else runs
+    assert isinstance(app.screen, SignInView)
+    fake.started = False
+    stage.write(app, "correct horse")
+    stage.press(app, "Return")
+    stage.until(lambda: "Closing the profile…" in all_texts(app.root), "said meanwhile")
+    assert not fake.started
+    fake.may_stop.set()
+    stage.until(lambda: fake.stopped and fake.started, "opened once it was closed")
+
+
+def test_who_quits_while_a_profile_is_closed_waits_for_it(stage: Stage) -> None:
+    """The window goes away at once; the program only when the vault is closed."""
+    fake = FakeEngine()
+    app = signed_in(stage, fake)
+    fake.may_stop.clear()
+    app.sign_out()
+    threading.Timer(0.2, fake.may_stop.set).start()
+    stage.close(app)
     assert fake.stopped
 
 

@@ -88,7 +88,7 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
             self._workshop.start()
 
     def stop(self) -> None:
-        """Disconnect, finish the vault's transactions, release the profile. Blocks up to 5 s."""
+        """Disconnect, finish the vault's transactions, release the profile. Blocks up to 10 s."""
         if self._started:
             self._workshop.stop(_STOP_SECONDS)
             self._network.stop(_STOP_SECONDS)

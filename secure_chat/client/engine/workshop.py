@@ -151,7 +151,10 @@ class Workshop:
         folder = Path(item.path)
         if not folder.is_dir():
             raise CannotWrite(path=folder, reason="it is no folder")
-        saved = save(sealed, item.file, folder, f"secure-chat-{item.ref.content_id.hex()}")
+        tag = f"secure-chat-{item.ref.content_id.hex()}"
+        saved = save(sealed, item.file, folder, tag, lambda: self._is_wanted(item))
+        if saved is None:
+            return
 
         def done(db: apsw.Connection) -> tuple[None, list[Event]]:
             attached.move(db, item.user_id, item.ref, FileState.SAVED, path=str(saved))

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,20 +28,35 @@ _NEW: Final = (
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
-def save(sealed: Path, file: File, folder: Path, tag: str) -> Path:
+def save(
+    sealed: Path, file: File, folder: Path, tag: str, wanted: Callable[[], bool]
+) -> Path | None:
     """Open ``sealed`` and put it into ``folder`` under its name, or one with a number behind.
 
-    ``tag`` names the unfinished file, the same at each try, so that none is left behind. Raises
+    ``tag`` names the unfinished file, the same at each try, so that none is left behind.
+    None, and no file, once it is not ``wanted`` any more. Raises
     `FileDamaged` (the bytes are not those of the message), `CannotWrite`, OSError (of ``sealed``).
     """
-    _check(sealed, file)
-    unfinished = folder / f".{tag}.part"
+    try:
+        _check(sealed, file, wanted)
+        return _save(sealed, file, folder, folder / f".{tag}.part", wanted)
+    except _Unwanted:
+        return None
+
+
+class _Unwanted(Exception):
+    """Nobody waits for the file any more."""
+
+
+def _save(
+    sealed: Path, file: File, folder: Path, unfinished: Path, wanted: Callable[[], bool]
+) -> Path:
     try:
         unfinished.unlink(missing_ok=True)
         try:
             handle = os.open(unfinished, _NEW, 0o600)
             with os.fdopen(handle, "wb") as target:
-                for part in _opened(sealed, file):
+                for part in _opened(sealed, file, wanted):
                     target.write(part)
                 target.flush()
                 os.fsync(target.fileno())
@@ -52,30 +67,32 @@ def save(sealed: Path, file: File, folder: Path, tag: str) -> Path:
         raise CannotWrite(path=folder, reason=wrong.strerror or str(wrong)) from None
 
 
-def _check(sealed: Path, file: File) -> None:
+def _check(sealed: Path, file: File, wanted: Callable[[], bool]) -> None:
     """All of it is here, and it is what the message speaks of."""
     digest = hashlib.sha256()
     size = 0
-    for piece in _pieces(sealed):
+    for piece in _pieces(sealed, wanted):
         digest.update(piece)
         size += len(piece)
     if size != sealed_size(file.size) or digest.digest() != file.sha256:
         raise FileDamaged
 
 
-def _opened(sealed: Path, file: File) -> Iterator[bytes]:
+def _opened(sealed: Path, file: File, wanted: Callable[[], bool]) -> Iterator[bytes]:
     opener = Opener(file.key, file.size)
     try:
-        for piece in _pieces(sealed):
+        for piece in _pieces(sealed, wanted):
             yield opener.update(piece)
         yield opener.finish()
     except BadEncoding:  # its sender sealed it wrongly
         raise FileDamaged from None
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(path: Path, wanted: Callable[[], bool]) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as source:
         while piece := source.read(_PIECE):
+            if not wanted():
+                raise _Unwanted
             yield piece
 
 

@@ -75,7 +75,10 @@ _FIELD_OF_CODE = {
 class SignIn:
     """Turns what was entered into a running engine, or into mistakes beside the fields."""
 
-    def __init__(self, accounts: Accounts, words: Words, said: str = "") -> None:
+    def __init__(
+        self, accounts: Accounts, words: Words, said: str = "", leaving: Engine | None = None
+    ) -> None:
+        """``leaving``: the engine that was used before, to be stopped meanwhile."""
         self._ = words
         self.said = said
         """What happened before, until something begins here."""
@@ -89,7 +92,7 @@ class SignIn:
         """What went wrong may go right the next time, with the same entries."""
         self._server = ""
         self._job: Job[Engine] | None = None
-        self._ending: Job[None] | None = None
+        self._ending = None if leaving is None else Job(leaving.stop, "sign-out")
         self._is_new = False
         self._lost = ""  # why no answer to the registration came, so far
 
@@ -107,6 +110,8 @@ class SignIn:
     def progress(self) -> str:
         """What is going on, in words; nothing while the form waits."""
         if self.stage is Stage.WORKING:
+            if self._ending is not None:
+                return self._("Closing the profile…")
             return self._("Making your keys…") if self._is_new else self._("Unlocking…")
         if self.stage is Stage.REGISTERING:
             if self._lost:
@@ -195,14 +200,8 @@ class SignIn:
         link, name = read_link(entered.link), canonical_user_id(entered.name.strip())
         self._server = str(link.server)
         ca_file = Path(entered.ca_file.strip()) if entered.ca_file.strip() else None
-        password, before = entered.password, self._ending
-
-        def create() -> Engine:
-            if before is not None:
-                before.wait()  # the folder of the last try is free only then
-            return self._accounts.create(link, name, password, ca_file)
-
-        self._begin(create, is_new=True)
+        password = entered.password
+        self._begin(lambda: self._accounts.create(link, name, password, ca_file), is_new=True)
         return True
 
     def open(self, profile: KnownProfile, password: str) -> bool:
@@ -220,16 +219,30 @@ class SignIn:
         self.may_retry = False
         self.said = self._lost = ""
         self.stage = Stage.WORKING
-        self._job = Job(work, "sign-in")
+        before = self._ending
+
+        def begin() -> Engine:
+            if before is not None:
+                before.wait()  # the profile, or the folder of the last try, is free only then
+            return work()
+
+        self._job = Job(begin, "sign-in")
 
     def poll(self) -> bool:
         """Look for an outcome; whether anything changed. Called by the window every few ms."""
-        before = self.stage, dict(self.mistakes), self._lost
+        before = self.stage, dict(self.mistakes), self._lost, self.progress
+        if self._ending is not None and self._ending.done:
+            self._finish_ending(self._ending)
         if self.stage is Stage.WORKING and self._job is not None and self._job.done:
             self._finish_job(self._job)
         elif self.stage is Stage.REGISTERING and self.engine is not None:
             self._read_events(self.engine)
-        return before != (self.stage, self.mistakes, self._lost)
+        return before != (self.stage, self.mistakes, self._lost, self.progress)
+
+    def finish(self) -> None:
+        """Wait until what was left behind is closed; the window has no screen any more."""
+        if self._ending is not None:
+            self._ending.wait()
 
     def cancel(self) -> None:
         """Give up waiting for the server.
@@ -264,6 +277,13 @@ class SignIn:
             self.engine = engine
             engine.start()
             self.stage = Stage.REGISTERING if self._is_new else Stage.DONE
+
+    def _finish_ending(self, job: Job[None]) -> None:
+        self._ending = None
+        try:
+            job.result()
+        except Exception as error:  # the thread's failure must reach the person, in words
+            self.mistakes[Field.WHOLE] = failure_words(error, self._)
 
     def _read_events(self, engine: Engine) -> None:
         while self.stage is Stage.REGISTERING and not engine.events.empty():

@@ -105,6 +105,7 @@ class App:
         engine = self._engine or self._signin.engine
         if engine is not None:
             engine.stop()
+        self._signin.finish()
 
     def close(self) -> None:
         """Close the window; `run` then stops the engine, which no longer has a screen to freeze."""
@@ -281,16 +282,14 @@ class App:
             self._talk(self._engine, self.watch.unlock())
 
     def sign_out(self, said: str = "") -> None:
-        """Close the profile, and with it the vault; the sign-in screen comes, and says why."""
+        """The sign-in screen comes, and says why; the profile is closed beside the window."""
         engine = self._engine
         self._keep_draft()
         self.pages.leave()
         self.chat = self._engine = None
         self.watch.unlock()
         self._soon(self._forget_texts)
-        if engine is not None:
-            engine.stop()
-        self._signin = SignIn(self._accounts, self._words, said)
+        self._signin = SignIn(self._accounts, self._words, said, leaving=engine)
         self._options = replace(self._options, link="")
         self._show()
 
