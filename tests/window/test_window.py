@@ -436,30 +436,6 @@ def test_attack_73_a_message_does_not_look_like_a_line_of_the_program(stage: Sta
 # ---------------------------------------------------------------- size and failure
 
 
-def test_ten_thousand_messages_open_and_scroll_at_once(stage: Stage) -> None:
-    """Only rows in view are drawn, from the end to the beginning of the conversation."""
-    engine = FakeEngine()
-    engine.fill(BOB, (f"message {i} " + "word " * (i % 40) for i in range(10_000)))
-    app = talking_to_bob(stage, engine)
-    view = chat_view(app).messages
-    assert _item_count(app) < 400
-    view.canvas.focus_set()
-    assert app.chat is not None
-    while app.chat.load_earlier():
-        pass
-    chat_view(app).refresh()
-    stage.press(app, "Home")
-    stage.until(lambda: any("message 0" in text for text in drawn_texts(app)), "the beginning")
-
-    def page() -> None:
-        view.canvas.event_generate("<Next>")
-        view.draw()
-
-    assert sum(seconds_of(page) for _ in range(20)) / 20 < 0.05
-    stage.press(app, "End")
-    stage.until(lambda: any("message 9999" in text for text in drawn_texts(app)), "the end")
-
-
 def test_a_failing_callback_is_said_in_words_and_logged_without_content(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -530,10 +506,6 @@ def test_without_a_screen_the_caller_gets_an_error_to_explain() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.strip() == "no screen", done.stderr
-
-
-def _item_count(app: App) -> int:
-    return len(chat_view(app).messages.canvas.find_all())
 
 
 def _lines(app: App) -> list[tuple[object, ...]]:

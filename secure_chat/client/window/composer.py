@@ -36,8 +36,8 @@ class Composer(tk.Frame):
         self.text = ShapedText(
             row, ui, height=1, wrap="word", undo=True, maxundo=200, font=ui.fonts["text"], width=10,
             background=colors.ground, foreground=colors.text, insertbackground=colors.accent,
-            insertwidth=2, selectbackground=colors.accent, selectforeground=colors.on_accent,
-            borderwidth=0, highlightthickness=2, highlightbackground=colors.line,
+            insertwidth=ui.px(2), selectbackground=colors.accent, selectforeground=colors.on_accent,
+            borderwidth=0, highlightthickness=ui.px(2), highlightbackground=colors.line,
             highlightcolor=colors.accent, padx=ui.px(10), pady=ui.px(7),
         )  # fmt: skip
         gap = (0, ui.px(8)) if ui.end == "right" else (ui.px(8), 0)

@@ -133,7 +133,12 @@ class RowPainter:
     def _draw_ring(self, drawn: Drawn, y: int) -> None:
         """What has the keyboard and no bubble of its own."""
         self._canvas.create_rectangle(
-            3, y + 1, drawn.width, y + drawn.height - 1, outline=self._ui.colors.accent, width=2
+            3,
+            y + 1,
+            drawn.width,
+            y + drawn.height - 1,
+            outline=self._ui.colors.accent,
+            width=self._ui.px(2),
         )
 
     def _draw_line(self, drawn: Drawn, y: int, *, current: bool, strong: bool) -> None:
@@ -144,7 +149,7 @@ class RowPainter:
         half = line.width // 2 + self._ui.px(12)
         tint = colors.accent if current or strong else colors.line
         for x0, x1 in ((self._margin, center - half), (center + half, drawn.width - self._margin)):
-            canvas.create_line(x0, middle, x1, middle, fill=tint)
+            canvas.create_line(x0, middle, x1, middle, fill=tint, width=self._ui.px(1))
         canvas.create_text(
             center, middle, text=line.text,
             font=self._ui.fonts["small_bold" if strong else "small"],
@@ -159,7 +164,7 @@ class RowPainter:
         box = (center - half, y + ui.px(4), center + half, y + drawn.height - ui.px(4))
         outline = colors.accent if current else colors.line
         self._canvas.create_rectangle(
-            *box, fill=colors.notice, outline=outline, width=2 if current else 1
+            *box, fill=colors.notice, outline=outline, width=ui.px(2 if current else 1)
         )
         rtl = ui.words.rtl
         sign_x = box[2] - ui.px(8) - sign // 2 if rtl else box[0] + ui.px(8) + sign // 2

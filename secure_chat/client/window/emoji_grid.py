@@ -27,7 +27,7 @@ class EmojiGrid(tk.Canvas):
         rows = -(-len(self._all) // _COLUMNS)
         super().__init__(
             parent, width=_COLUMNS * self._cell, height=rows * self._cell, takefocus=1,
-            background=ui.colors.surface, highlightthickness=2, cursor="hand2",
+            background=ui.colors.surface, highlightthickness=ui.px(2), cursor="hand2",
             highlightbackground=ui.colors.surface, highlightcolor=ui.colors.surface,
         )  # fmt: skip
         self._ui, self._on_choose = ui, on_choose

@@ -42,7 +42,8 @@ class PeopleList(tk.Frame):
     def _build(self) -> None:
         colors = self._ui.colors
         self.canvas = tk.Canvas(
-            self, background=colors.ground, borderwidth=0, takefocus=True, highlightthickness=2,
+            self, background=colors.ground, borderwidth=0, takefocus=True,
+            highlightthickness=self._ui.px(2),
             highlightbackground=colors.ground, highlightcolor=colors.accent, width=self._ui.px(270),
         )  # fmt: skip
         self._pen = PersonPen(self.canvas, self._ui)

@@ -34,9 +34,7 @@ class RequestView(tk.Frame):
         ui, colors = self._ui, self._ui.colors
         for child in self.winfo_children():
             child.destroy()
-        card = tk.Frame(
-            self, background=colors.surface, highlightthickness=1, highlightbackground=colors.line
-        )
+        card = ui.card(self)
         card.place(relx=0.5, rely=0.45, anchor="center")
         body = ui.frame(card, colors.surface)
         body.pack(padx=ui.px(26), pady=ui.px(22))

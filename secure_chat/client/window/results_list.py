@@ -23,7 +23,8 @@ class ResultsList(tk.Frame):
         self._title = ui.label(self, font="small_bold", color=ui.colors.muted)
         self._title.pack(anchor=ui.start_anchor, padx=ui.px(16), pady=(ui.px(8), ui.px(2)))
         self.canvas = tk.Canvas(
-            self, background=ui.colors.ground, borderwidth=0, takefocus=True, highlightthickness=2,
+            self, background=ui.colors.ground, borderwidth=0, takefocus=True,
+            highlightthickness=ui.px(2),
             highlightbackground=ui.colors.ground, highlightcolor=ui.colors.accent, width=1,
             cursor="hand2",
         )  # fmt: skip

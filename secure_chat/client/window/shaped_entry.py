@@ -18,8 +18,8 @@ class ShapedEntry(ShapedText):
             parent, ui, single=True, takefocus=True, height=1, width=width, wrap="none",
             undo=True, maxundo=100,
             font=ui.fonts["text"], background=colors.surface, foreground=colors.text,
-            insertbackground=colors.accent, insertwidth=2, selectbackground=colors.accent,
-            selectforeground=colors.on_accent, borderwidth=0, highlightthickness=1,
+            insertbackground=colors.accent, insertwidth=ui.px(2), selectbackground=colors.accent,
+            selectforeground=colors.on_accent, borderwidth=0, highlightthickness=ui.px(1),
             highlightbackground=colors.line, highlightcolor=colors.accent,
             padx=ui.px(10), pady=ui.px(7),
         )  # fmt: skip

@@ -73,7 +73,7 @@ class Pen:
             self.disc(x, y, size - 4, colors.chat)
             return
         inner = round(size * 0.66)
-        self._check(x - inner // 2, y, inner, colors.on_accent, thick=2)
+        self._check(x - inner // 2, y, inner, colors.on_accent, thick=max(2, inner // 6))
 
     def clock(self, x: int, y: int, size: int, color: str) -> None:
         """A clock in a box of ``size`` with its left end at (x, y)."""
@@ -113,14 +113,15 @@ class Pen:
         if mark is Mark.VERIFIED:
             self.disc(x, y, size, self._colors.good)
             inner = round(size * 0.62)
-            self._check(x - inner // 2, y, inner, self._colors.surface, thick=2)
+            self._check(x - inner // 2, y, inner, self._colors.surface, thick=max(2, inner // 6))
         elif mark is Mark.CHANGED:
             self.exclamation(x, y, size)
         elif mark is Mark.NEW:
-            half = size // 2 - 1
+            half, thick = size // 2 - 1, max(1, size // 14)
             self._canvas.create_oval(
-                x - half, y - half, x + half, y + half, outline=self._colors.muted, dash=(2, 2)
-            )
+                x - half, y - half, x + half, y + half, outline=self._colors.muted, width=thick,
+                dash=(2 * thick, 2 * thick),
+            )  # fmt: skip
 
     def blocked(self, x: int, y: int, size: int, color: str) -> None:
         """A ring with a bar across it, centred at (x, y)."""
@@ -183,9 +184,11 @@ class Pen:
         )
 
     def _clock(self, x: int, y: int, size: int, color: str) -> None:
-        half = round(size * 0.42)
-        self._canvas.create_oval(x - half, y - half, x + half, y + half, outline=color, width=1)
-        self._canvas.create_line([x, y - half * 0.6, x, y, x + half * 0.5, y], fill=color, width=1)
+        half, thick = round(size * 0.42), max(1, size // 12)
+        self._canvas.create_oval(x - half, y - half, x + half, y + half, outline=color, width=thick)
+        self._canvas.create_line(
+            [x, y - half * 0.6, x, y, x + half * 0.5, y], fill=color, width=thick
+        )
 
 
 def mark_width(delivery: Delivery, size: int) -> int:

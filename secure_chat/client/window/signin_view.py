@@ -59,10 +59,7 @@ class SignInView(tk.Frame):
             child.destroy()
         self.fields, self._notes, self._busy = {}, {}, []
         ui, colors = self._ui, self._ui.colors
-        card = tk.Frame(
-            self._stage, background=colors.surface, highlightthickness=1,
-            highlightbackground=colors.line,
-        )  # fmt: skip
+        card = ui.card(self._stage)
         self._card, self._above = card, 0
         body = ui.frame(card, colors.surface)
         body.pack(padx=ui.px(34), pady=ui.px(26))

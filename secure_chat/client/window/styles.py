@@ -104,16 +104,17 @@ class Styles:
     def _face(self, name: str, inside: str, face: Face) -> None:
         """Round corners for a kind of widget: its layout is an image that stretches."""
         radius, raised = self._px(8), self._colors.raised
+        thin, thick = self._px(1), self._px(2)
         element = f"{face.ground}{face.raised}{face.border}{face.focus}.{radius}.{name}.face"
         if element not in self._style.element_names():
             box = self._discs.box
             self._style.element_create(
-                element, "image", box(face.ground, face.border, radius, 1),
-                ("disabled", box(raised, raised, radius, 1)),
-                ("focus", "active", box(face.raised, face.focus, radius, 2)),
-                ("focus", box(face.ground, face.focus, radius, 2)),
-                ("active", box(face.raised, face.border, radius, 1)),
-                border=radius, padding=2, sticky="nswe",
+                element, "image", box(face.ground, face.border, radius, thin),
+                ("disabled", box(raised, raised, radius, thin)),
+                ("focus", "active", box(face.raised, face.focus, radius, thick)),
+                ("focus", box(face.ground, face.focus, radius, thick)),
+                ("active", box(face.raised, face.border, radius, thin)),
+                border=radius, padding=thick, sticky="nswe",
                 width=2 * radius, height=2 * radius,  # no larger for the size of its image
             )  # fmt: skip
         within = (inside, {"sticky": "nswe"})

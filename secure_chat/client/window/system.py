@@ -21,7 +21,7 @@ def before_the_first_window() -> None:
 
 
 def set_scaling(root: tk.Tk) -> None:
-    """Let sizes in points follow the desktop's Xft.dpi, which Tk does not read by itself."""
+    """Let all sizes follow the desktop's Xft.dpi, which Tk alone does not do."""
     dpi = _xft_dpi()
     if dpi in _PLAUSIBLE_DPI:
         root.tk.call("tk", "scaling", dpi / 72)

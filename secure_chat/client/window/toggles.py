@@ -58,7 +58,7 @@ def _style(ui: Ui, kind: Kind) -> str:
     style.layout(name, [padding])  # type: ignore[list-item]
     style.configure(
         name, background=colors.surface, foreground=colors.text, focuscolor=colors.accent,
-        focusthickness=2, padding=(0, ui.px(3)), font=ui.fonts["text"],
+        focusthickness=ui.px(2), padding=(0, ui.px(3)), font=ui.fonts["text"],
     )  # fmt: skip
     style.map(
         name, background=[("active", colors.surface)], foreground=[("disabled", colors.muted)]

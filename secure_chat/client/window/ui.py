@@ -153,6 +153,14 @@ class Ui:
         """A plain area."""
         return tk.Frame(parent, background=ground or self.colors.ground, borderwidth=0)
 
+    def card(self, parent: tk.Misc) -> tk.Frame:
+        """A box with an outline, which stays what it is while something in it has the keyboard."""
+        line = self.colors.line
+        return tk.Frame(
+            parent, background=self.colors.surface, highlightthickness=self.px(1),
+            highlightbackground=line, highlightcolor=line,
+        )  # fmt: skip
+
     def label(
         self,
         parent: tk.Misc,

@@ -25,9 +25,7 @@ class LockView(tk.Frame):
         super().__init__(parent, background=ui.colors.ground)
         self._ui, self._unlocking, self._on_unlock = ui, unlocking, on_unlock
         colors = ui.colors
-        card = tk.Frame(
-            self, background=colors.surface, highlightthickness=1, highlightbackground=colors.line
-        )
+        card = ui.card(self)
         card.place(relx=0.5, rely=0.5, anchor="center")
         body = ui.frame(card, colors.surface)
         body.pack(padx=ui.px(34), pady=ui.px(26))

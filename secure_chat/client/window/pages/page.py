@@ -89,10 +89,7 @@ class Page(tk.Frame):
     def card(self, title: str = "", parent: tk.Misc | None = None) -> tk.Frame:
         """A box with a heading."""
         ui = self.ui
-        outer = tk.Frame(
-            parent or self.body, background=ui.colors.surface, highlightthickness=1,
-            highlightbackground=ui.colors.line,
-        )  # fmt: skip
+        outer = ui.card(parent or self.body)
         outer.pack(fill="x", pady=(ui.px(14), 0), padx=ui.px(2))
         inside = ui.frame(outer, ui.colors.surface)
         inside.pack(fill="both", expand=True, padx=ui.px(20), pady=ui.px(14))
