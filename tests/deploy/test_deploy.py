@@ -1,5 +1,6 @@
 """The files in deploy/: what can be tried without root and without a registry is tried here."""
 
+import configparser
 import os
 import re
 import shutil
@@ -7,10 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from secure_chat.client.cli.arguments import parse
 from secure_chat.client.link import Endpoint, connect
 from secure_chat.protocol.encoding import b64url
 from secure_chat.protocol.invite import InviteLink
@@ -54,6 +57,40 @@ ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
 sys.argv[0] = "secure-chat-server"
 runpy.run_module("secure_chat.server", run_name="__main__")
 """
+
+
+def test_a_pressed_link_opens_the_client_on_a_desktop(tmp_path: Path) -> None:
+    """What the README's command installs names the scheme, and a program that takes the link."""
+    entry = configparser.RawConfigParser()
+    entry.optionxform = str  # type: ignore[assignment,method-assign]
+    entry.read(DEPLOY / "secure-chat.desktop", encoding="utf-8")
+    desktop = entry["Desktop Entry"]
+    link = "securechat://host:7443/#v=1"
+    program, *arguments = desktop["Exec"].replace("%u", link).split()
+    assert program in entry_points()
+    assert (chosen := parse(arguments)).command == "window"
+    assert str(chosen.link) == link
+    assert f"x-scheme-handler/{link.partition(':')[0]};" == desktop["MimeType"]
+    assert desktop["StartupWMClass"] == "Secure_chat"  # Tk's spelling of the class that we ask for
+    if shutil.which("desktop-file-install") is None:
+        return
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    (command,) = re.findall(r"`(desktop-file-install [^`]*)`", readme)
+    home = {**os.environ, "HOME": str(tmp_path)}
+    (tmp_path / "secure-chat/bin").mkdir(parents=True)
+    (tmp_path / "secure-chat/bin/secure-chat").touch(0o755)
+    subprocess.run(["sh", "-ec", command], cwd=ROOT, env=home, check=True)
+    installed = tmp_path / ".local/share/applications"
+    assert f"Exec={tmp_path}/secure-chat/bin/secure-chat %u" in (
+        installed / "secure-chat.desktop"
+    ).read_text(encoding="utf-8")
+    assert "x-scheme-handler/securechat" in (installed / "mimeinfo.cache").read_text()
+
+
+def entry_points() -> set[str]:
+    """The programs that an installation brings."""
+    made = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return set(made["project"]["scripts"])
 
 
 class Machine:
