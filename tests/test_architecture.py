@@ -1,10 +1,12 @@
 """The shape of the project, read from its source: who imports whom, and what nobody may.
 
-The import graph is the proof that the server is blind: it reaches no module that can decrypt.
+The import graph is the proof that the server is blind: it reaches no module that can decrypt, of
+ours or of a library.
 """
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -46,9 +48,46 @@ NOT_OURS = {
 }  # fmt: skip
 TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".yml", ".json", ".po", ".pot", ".mako", ""}
 FOREIGN = re.compile(
-    r"/wor[k]/|/opt/de[v]|/roo[t]/|\bissue ?#?\d|pythonhoste[d]\.|\bsub-?agent", re.IGNORECASE
+    r"(?<![\w.~$}:/-])/(?:home|root|Users|opt|work|srv|mnt|builds?|workspace)/(?!secure-chat\b)"
+    r"|\bissue ?#?\d"
+    r"|^\s*--(?:index-url|extra-index-url|find-links)[ =]|^[\w.-]+ @ \w+://",
+    re.IGNORECASE,
 )
-"""Paths of one machine, hosts of packages and numbers of tasks: none of them is the project's."""
+"""Paths in homes and build folders (but where it is installed), task numbers, package indexes."""
+LIBRARIES = {
+    "OpenSSL", "alembic", "msgspec", "platformdirs", "prometheus_client", "segno", "sqlalchemy",
+}  # fmt: skip
+"""What the server and all it reaches may import whole: TLS, storage, forms of data."""
+CIPHERS = {"cryptography", "nacl"}
+"""Libraries that could decrypt: of these only what `VERIFYING` lists."""
+_PRIMITIVES = "cryptography.hazmat.primitives"
+VERIFYING = {
+    "cryptography": {"x509"},
+    "cryptography.exceptions": {"UnsupportedAlgorithm"},
+    # OpenSSL itself, for TLS: no `CRYPTO_CALL` may be made through it.
+    "cryptography.hazmat.bindings.openssl.binding": {"Binding"},
+    "cryptography.hazmat.bindings.openssl.binding.Binding": {"ffi", "lib"},
+    _PRIMITIVES: {"hashes", "serialization"},
+    f"{_PRIMITIVES}.asymmetric": {"ec", "ed25519", "ed448", "rsa"},
+    f"{_PRIMITIVES}.asymmetric.ec": {
+        "EllipticCurvePrivateKey", "SECP256R1", "generate_private_key",
+    },
+    f"{_PRIMITIVES}.asymmetric.ed25519": {"Ed25519PrivateKey"},
+    f"{_PRIMITIVES}.asymmetric.ed448": {"Ed448PrivateKey"},
+    f"{_PRIMITIVES}.asymmetric.rsa": {"RSAPrivateKey"},
+    f"{_PRIMITIVES}.hashes": {"SHA256"},
+    f"{_PRIMITIVES}.serialization": {
+        "Encoding", "NoEncryption", "PrivateFormat", "PublicFormat", "load_pem_private_key",
+        "load_pem_public_key",
+    },
+    f"{_PRIMITIVES}.serialization.Encoding": {"DER", "PEM"},
+    f"{_PRIMITIVES}.serialization.PrivateFormat": {"PKCS8"},
+    "nacl": {"bindings"},
+    "nacl.bindings": {"crypto_sign_open"},
+    "nacl.exceptions": {"CryptoError"},
+}  # fmt: skip
+"""Certificates and their keys, and the check of a signature."""
+CRYPTO_CALL = re.compile(r"(EVP|RSA|EC|ECDH|DH|AES|CMS|PKCS7|PKCS12|CRYPTO)_")
 
 
 class Module(NamedTuple):
@@ -141,6 +180,81 @@ def test_the_server_reaches_no_module_that_can_decrypt() -> None:
     assert not {name for name in held if layer(name) == "client"}
 
 
+def _spelt(tree: ast.AST) -> Iterator[str]:
+    """What a module imports of others, and the names below that it uses: ``ec``, ``ec.ECDH``."""
+    bound: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                bound[alias.asname or whole] = whole
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+                yield f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            start = bound.get(ast.unparse(node.value))
+            if start is not None:
+                yield f"{start}.{node.attr}"
+
+
+def sights(source: str) -> set[str]:
+    """What in a source of the server could decrypt, or could bring something that can."""
+    tree = ast.parse(source)
+    found = set()
+    for name in _spelt(tree):
+        top = name.partition(".")[0]
+        if top in CIPHERS:
+            place, _, last = name.rpartition(".")
+            if last not in VERIFYING.get(place, ()) and not name.startswith("cryptography.x509."):
+                found.add(name)
+        elif top == "importlib" or top not in LIBRARIES | {PACKAGE} | sys.stdlib_module_names:
+            found.add(name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and CRYPTO_CALL.match(node.attr):
+            found.add(node.attr)
+        elif isinstance(node, ast.Name) and node.id in {"__import__", "eval", "exec"}:
+            found.add(node.id)
+    return found
+
+
+def test_the_server_uses_no_cipher_of_a_library() -> None:
+    """Nothing that the server reaches imports a library's decryption, or one not listed."""
+    server = [name for name in modules() if layer(name) == "server"]
+    held = set().union(*(reachable(name) for name in server))
+    found = {name: sights(modules()[name].path.read_text(encoding="utf-8")) for name in held}
+    assert {name: what for name, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305",
+        "from cryptography.hazmat.primitives import ciphers",
+        "from cryptography.hazmat import primitives",
+        "import cryptography.hazmat.primitives.ciphers.aead as sums",
+        "from cryptography.fernet import Fernet",
+        "from cryptography.hazmat.primitives.asymmetric import x25519",
+        "from cryptography.hazmat.primitives.asymmetric import ec\nec.ECDH()",
+        "from cryptography.hazmat.primitives.serialization import pkcs7",
+        "from cryptography.hazmat.bindings.openssl.binding import Binding\nBinding.lib.EVP_x()",
+        "import nacl",
+        "import nacl.public",
+        "from nacl import secret",
+        "from nacl.bindings import *",
+        "from nacl import bindings\nbindings.crypto_aead_xchacha20poly1305_ietf_decrypt()",
+        "import importlib",
+        "__import__('nacl.public')",
+        "import Crypto.Cipher",
+    ],
+)
+def test_a_cipher_in_the_server_would_be_seen(source: str) -> None:
+    """Each of these ways to decrypt is found: the test above is not blind itself."""
+    assert sights(source)
+
+
 def test_the_client_reaches_nothing_of_the_server() -> None:
     """A client can be installed without the server."""
     client = [name for name in modules() if layer(name) == "client"]
@@ -209,7 +323,9 @@ def test_files_are_short() -> None:
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
-    """No path of one machine, no host of packages, no number of a task stands in any file."""
+    """No path of one machine, no index of packages, no number of a task stands in any file."""
+    for word in ("home", "opt"):
+        assert FOREIGN.search(f"see /{word}/x"), "or this test sees nothing"
     found = []
     for path in _files(*TEXT):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
