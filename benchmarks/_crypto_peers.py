@@ -124,9 +124,9 @@ class SecureChat:
         sender = read_initial(first)
         assert sender is not None
         self._at_bob = PeerSessions(bob.device, sender.peer)
-        self._at_bob.open(first, bob, NOW, system_random)
+        self._at_bob.open(first, bob, NOW)
         answer = self._at_bob.seal(b"hello", NOW, system_random)
-        self._at_alice.open(answer, alice, NOW, system_random)
+        self._at_alice.open(answer, alice, NOW)
 
     def seal(self, count: int, text: bytes) -> list[bytes]:
         seal = self._at_alice.seal
@@ -135,15 +135,15 @@ class SecureChat:
     def open(self, sealed: list[bytes]) -> None:
         unseal, bob = self._at_bob.open, self._bob
         for body in sealed:
-            unseal(body, bob, NOW, system_random)
+            unseal(body, bob, NOW)
 
     def ping_pong(self, count: int, text: bytes) -> None:
         alice, bob = self._at_alice, self._at_bob
         for _ in range(count):
             body = alice.seal(text, NOW, system_random)
-            bob.open(body, self._bob, NOW, system_random)
+            bob.open(body, self._bob, NOW)
             body = bob.seal(text, NOW, system_random)
-            alice.open(body, self._alice, NOW, system_random)
+            alice.open(body, self._alice, NOW)
 
     def size(self, sealed: bytes) -> int:
         return len(sealed)

@@ -301,9 +301,7 @@ class Scene:
         before = who.sessions.serialize()
         gives: Json
         try:
-            opened = who.sessions.open(
-                body, who.source(), self.now, who.draws, encapsulate=self.kem.small
-            )
+            opened = who.sessions.open(body, who.source(), self.now, encapsulate=self.kem.small)
             session = next(s for s in who.sessions._sessions if s.id == opened.session_id)
             gives = {
                 "content": opened.content.decode(),

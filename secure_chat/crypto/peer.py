@@ -222,7 +222,6 @@ class PeerSessions:
         body: bytes,
         prekeys: PrekeySource,
         now_ms: int,
-        random: Random,  # noqa: ARG002 - kept for the day ML-KEM takes its randomness from us
         *,
         encapsulate: Encapsulate = encapsulate_768,
     ) -> Opened:

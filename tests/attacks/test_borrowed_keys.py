@@ -61,7 +61,7 @@ def opened_by(reader: Account, body: bytes) -> bytes:
     initial = read_initial(body)
     assert initial is not None
     sessions = PeerSessions(reader.device, initial.peer)
-    return sessions.open(body, reader, now_ms(), system_random).content
+    return sessions.open(body, reader, now_ms()).content
 
 
 def test_attack_14_a_message_for_who_borrowed_keys_is_none_for_their_owner(

@@ -50,7 +50,7 @@ class Device:
             initial = read_initial(body)
             assert initial is not None
             self._sessions = PeerSessions(self.local, initial.peer)
-        opened = self._sessions.open(body, self.raw.account, now_ms(), system_random)
+        opened = self._sessions.open(body, self.raw.account, now_ms())
         self.raw.ack(delivery.seq)
         return content.decode(opened.content)
 

@@ -245,7 +245,7 @@ def _state(data: bytes) -> None:
     assert PeerSessions.load(_ALICE.person.device, stored).serialize() == stored
     assert data[0] == 1 or stored == data
     for use in (
-        lambda: loaded.open(_TO_BOB, _BOB.person.store, NOW, _BOB.person.random),
+        lambda: loaded.open(_TO_BOB, _BOB.person.store, NOW),
         lambda: loaded.seal(b"", NOW, _BOB.person.random),
     ):
         try:

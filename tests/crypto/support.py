@@ -215,9 +215,7 @@ class Link:
 
     def opened(self, body: bytes) -> Opened:
         store = self.person.store
-        opened = self.sessions.open(
-            body, store, self.now, self.person.random, encapsulate=encapsulate_small
-        )
+        opened = self.sessions.open(body, store, self.now, encapsulate=encapsulate_small)
         if opened.used_one_time is not None:
             del store.one_time_keys[opened.used_one_time]
         if opened.used_kem is not None:
@@ -281,7 +279,7 @@ def handshake_with(slot: str, point: bytes) -> None:
     at_bob = PeerSessions(bob.person.device, sender.peer)
     before = at_bob.serialize()
     try:
-        at_bob.open(body, bob.person.store, NOW, bob.person.random)
+        at_bob.open(body, bob.person.store, NOW)
     finally:
         assert at_bob.serialize() == before
 

@@ -281,7 +281,7 @@ def test_attack_14_a_bundle_of_somebody_elses_keys_opens_nothing() -> None:
     body = sessions.seal(b"for Mallory", NOW, alice.random)
     at_bob = PeerSessions(bob.device, alice.peer)
     with pytest.raises(TranscriptMismatch):
-        at_bob.open(body, bob.store, NOW, bob.random)
+        at_bob.open(body, bob.store, NOW)
 
 
 def test_attack_28_a_message_is_never_taken_for_somebody_elses() -> None:
@@ -405,7 +405,7 @@ def test_attack_44_a_stolen_identity_lets_nobody_be_another_to_its_owner(has: st
     at_alice = PeerSessions(alice.device, bob.peer)
     before = at_alice.serialize()
     with pytest.raises(UndecryptableMessage):
-        at_alice.open(body, alice.store, NOW, alice.random)
+        at_alice.open(body, alice.store, NOW)
     assert at_alice.serialize() == before
 
 

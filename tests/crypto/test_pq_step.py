@@ -199,7 +199,7 @@ class Eavesdropper:
     def reads(self, body: bytes) -> bool:
         """Whether the copy decrypts a body that the victim receives."""
         try:
-            self.copy.open(body, self.victim.person.store, NOW, self._own)
+            self.copy.open(body, self.victim.person.store, NOW)
         except PeerError:
             return False
         return True

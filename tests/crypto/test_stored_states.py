@@ -46,7 +46,7 @@ class Ends:
 
     def open(self, name: str, body: bytes) -> str:
         party = self.parties[name]
-        return party.sessions.open(body, party.store, self.now, self.random).content.decode()
+        return party.sessions.open(body, party.store, self.now).content.decode()
 
     def say(self, name: str, text: str) -> None:
         """Somebody writes, and the other reads it."""

@@ -129,7 +129,7 @@ class Scene:
         def attempt() -> Json:
             encapsulate = {"encapsulate": _encapsulation(step)} if "encapsulation" in step else {}
             opened = who.sessions.open(
-                unhex(step["body"]), who.store, step["now_ms"], _recorded([]), **encapsulate
+                unhex(step["body"]), who.store, step["now_ms"], **encapsulate
             )
             for key_id, keys in (
                 (opened.used_one_time, who.store.one_time_keys),

@@ -48,7 +48,7 @@ class Thief:
 
     def _opens(self, sessions: PeerSessions, body: bytes) -> bool:
         try:
-            sessions.open(body, self._store, NOW, self._random, encapsulate=_encapsulate)
+            sessions.open(body, self._store, NOW, encapsulate=_encapsulate)
         except PeerError:
             return False
         return True

@@ -25,7 +25,7 @@ from secure_chat.client.events import (
     Trust,
 )
 from secure_chat.client.presenter.accounts import KnownProfile
-from secure_chat.errors import LocalError, SafetyNumberDiffers, TextTooLong
+from secure_chat.errors import SafetyNumberDiffers, TextTooLong, WrongPassword
 from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import InviteLink
@@ -41,12 +41,6 @@ THEIRS = " ".join(f"{(i * 65537 + 777) % 100000:05d}" for i in range(8))
 def at(minutes_ago: float) -> int:
     """Milliseconds of a moment before `NOW`."""
     return round((NOW - timedelta(minutes=minutes_ago)).timestamp() * 1000)
-
-
-class WrongTestPassword(LocalError):
-    """What the fake profiles say to a wrong password."""
-
-    template = "The password is wrong."
 
 
 class FakeEngine(HabitCalls, ContentCalls):
@@ -319,7 +313,7 @@ class FakeAccounts:
 
     def open(self, profile: KnownProfile, password: str) -> FakeEngine:
         if password != "correct horse":
-            raise WrongTestPassword
+            raise WrongPassword
         return self._engine
 
     def create(

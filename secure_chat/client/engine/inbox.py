@@ -137,7 +137,7 @@ class Inbox:
         sessions = context.sessions(db, name)
         if sessions is None or not sessions.peer.same_keys(initial.peer):
             sessions = PeerSessions(context.our, initial.peer)
-        opened = sessions.open(body, VaultPrekeys(db), context.now_ms, context.random)
+        opened = sessions.open(body, VaultPrekeys(db), context.now_ms)
         told = Identity(initial.account_key, initial.manifest_bytes, initial.manifest.counter)
         self._trust.learn(db, initial.address.user_id, told, by_device=initial.peer.entry)
         return _Open(name, sessions, opened)
@@ -154,7 +154,7 @@ class Inbox:
             if sessions is None or not self._is_current(db, name):
                 continue
             try:
-                opened = sessions.open(body, VaultPrekeys(db), context.now_ms, context.random)
+                opened = sessions.open(body, VaultPrekeys(db), context.now_ms)
             except PeerError as wrong:
                 # The first refusal is the stamped sender's: the one that says most.
                 reason = reason or wrong

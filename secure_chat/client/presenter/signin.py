@@ -13,7 +13,7 @@ from secure_chat.client.i18n import Words
 from secure_chat.client.presenter.accounts import Accounts, KnownProfile
 from secure_chat.client.presenter.jobs import Job, failure_words
 from secure_chat.client.presenter.strength import SHORTEST, Strength, strength, strength_word
-from secure_chat.errors import BadAddress, BadInviteLink, Code, Refused
+from secure_chat.errors import BadAddress, BadInviteLink, BadPassword, Code, Refused, WrongPassword
 from secure_chat.protocol.addresses import canonical_user_id
 from secure_chat.protocol.invite import InviteLink, ServerAddress, is_contact_link, is_link
 
@@ -318,7 +318,7 @@ class SignIn:
             return Field.LINK
         if isinstance(error, BadAddress):
             return Field.NAME
-        if "Password" in type(error).__name__:
+        if isinstance(error, WrongPassword | BadPassword):
             return Field.PASSWORD
         return Field.LINK if self._is_new and self.stage is Stage.REGISTERING else Field.WHOLE
 

@@ -4,12 +4,12 @@ import gc
 import logging
 import signal
 import tkinter as tk
-import traceback
 from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
 
 from secure_chat.client.api import Engine
+from secure_chat.client.bugs import described
 from secure_chat.client.events import Event
 from secure_chat.client.i18n import LANGUAGES, system_language
 from secure_chat.client.presenter.accounts import Accounts
@@ -372,19 +372,16 @@ class App:
     # ------------------------------------------------------------ failures
 
     def _on_exception(
-        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        self, kind: type[BaseException], error: BaseException, _trace: TracebackType | None
     ) -> None:
         """A callback failed: say so in words; log where, but never what (it may be a message)."""
-        where = " < ".join(
-            f"{frame.name}:{frame.lineno}" for frame in reversed(traceback.extract_tb(trace)[-4:])
-        )
-        _log.error("The window failed with %s in %s", kind.__name__, where)
+        _log.error("The window failed: %s", described(error))
         if isinstance(error, SecureChatError):
             text = self._words.error(error)
         else:
             text = self._words(
-                "Something in the window went wrong ({kind}). Your messages are safe; if it "
-                "happens again, restart the program.",
+                "Something in the window went wrong ({kind}). What stands in the "
+                "conversations is saved; if it happens again, restart the program.",
                 kind=kind.__name__,
             )
         if self.chat is not None:

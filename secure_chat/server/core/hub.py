@@ -260,7 +260,7 @@ class Hub:
         return limited
 
     def _pm(self, session: Session, message: Pm, body: bytes, now: float) -> None:
-        """A `pm` whose header is not in lower case, or is wrong."""
+        """A `pm` whose header is not canonical (`wire.read_pm`), or is wrong."""
         try:
             to = str(DeviceAddress.parse(message.to))
         except BadAddress:

@@ -73,7 +73,7 @@ class Entry(Struct, gc=False, eq=False):
     digest: int = 0
 
     def let_body_go(self) -> int:
-        """Keep only the body's digest, and return it."""
+        """Drop the body, and return the hash by which a repetition of it is recognised."""
         if self.body is not None:
             # The hash of this process, with a key of its own: only the sender itself could be
             # deceived by a collision.

@@ -34,7 +34,7 @@ from secure_chat.server.core.wire import PmHeader
 from secure_chat.server.store import Store, mail
 from secure_chat.server.store.mail import Waiting
 
-_HELD: Final = 1_024
+_HELD: Final = 1_024  # messages that may wait until their mailboxes are loaded
 _SWEEP_SECONDS: Final = 15.0
 _TAG: Final = 8
 _SENDER_AT: Final = _TAG + 22  # in the key of a message: mailbox's tag ‖ delivery id ‖ sender

@@ -56,7 +56,7 @@ class Writer(threading.Thread):
         self.deliver = deliver
         self._engine = engine
         self._connection: Connection | None = None
-        self._wake = threading.Condition()  # guards the six below
+        self._wake = threading.Condition()  # guards the next six, `_jobs` to `_closing`
         self._jobs: deque[_Waiting] = deque()
         self._letters: deque[tuple[Letter, Done]] = deque()
         self._bytes = 0
