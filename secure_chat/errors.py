@@ -881,6 +881,24 @@ class Unreadable(PeerError):
     template = "A message of {sender} could not be read: {reason}"
 
 
+class RequestFull(PeerError):
+    """A stranger who was not accepted sent more than is kept; what comes beyond is dropped."""
+
+    template = (
+        "{user_id}, whom you have not accepted, sent more than is kept; the rest is dropped."
+        " Accept, delete or block the request."
+    )
+
+
+class TooManyRequests(PeerError):
+    """A stranger wrote while as many as may be held wait for the person."""
+
+    template = (
+        "A message of {user_id} was not taken: too many strangers wait."
+        " Accept, delete or block some of them."
+    )
+
+
 class OwnMessage(PeerError):
     """A message of our own came back as somebody else's."""
 

@@ -76,6 +76,11 @@ MAILBOX_BYTES_PER_SENDER: Final = 24 * KIB * KIB  # likewise
 MESSAGE_TOKEN: Final = 4 * KIB  # a message counts once in its sender's rate for each of these begun
 SEEN_IDS_SECONDS: Final = 40 * DAY
 
+# Requests: what a client keeps of people who were not accepted
+REQUESTS: Final = 100  # strangers who wait; others are heard once some are decided
+REQUEST_LINES: Final = 200  # messages and versions of one of them
+REQUEST_BYTES: Final = 256 * KIB  # of their text
+
 # Ratchet
 SKIP_PER_CHAIN: Final = 1_000
 SKIP_STORED: Final = 2_000

@@ -10,7 +10,8 @@
 5. *acknowledge*, after the transaction is on disk.
 
 What a blocked person sends goes the same way, so that sessions stay whole, but its content is
-dropped in step 4: it is not stored, answered, nor said.
+dropped in step 4: it is not stored, answered, nor said. So is what a stranger sends beyond the room
+of a request; one stranger too many is refused in step 3 (`vault.requests`).
 
 What fails in 2-4 becomes a line in the conversation, is remembered and acknowledged, so that no
 message stalls the ones behind it.
@@ -28,7 +29,7 @@ from secure_chat.client.engine.contents import Contents
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.trust import TrustKeeper
 from secure_chat.client.said import Said
-from secure_chat.client.vault import contacts, habits, identity, keys
+from secure_chat.client.vault import contacts, habits, history, identity, keys, requests
 from secure_chat.client.vault.contacts import Contact, Identity
 from secure_chat.client.vault.keys import SessionName, VaultPrekeys
 from secure_chat.crypto.peer import InitialSender, Opened, PeerSessions, read_initial
@@ -38,19 +39,25 @@ from secure_chat.errors import (
     LocalError,
     OwnMessage,
     PeerError,
+    RequestFull,
     ReusedDeliveryId,
     SecureChatError,
     SenderDiffers,
     SenderUnknown,
     SessionLost,
+    TooManyRequests,
     Unreadable,
 )
+from secure_chat.protocol import limits
 from secure_chat.protocol.addresses import DeviceAddress, UserId
 from secure_chat.protocol.messages import Ack, Delivery
 
 _log = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable"
+REQUEST_FULL = "{user_id} sent more than is kept before you accept: the rest is not here."
+_FULL = "request-full"
+_QUIET_SECONDS = float(limits.HOUR)  # between two words about strangers who are not heard
 
 
 class _Open(Struct, frozen=True):
@@ -69,6 +76,7 @@ class Inbox:
         self._trust = trust
         self._contents = contents
         self._to_acknowledge = 0
+        self._quiet_until = 0.0
 
     def deliver(self, delivery: Delivery, body: bytes) -> None:
         """Handle one delivery; it is acknowledged by the next `acknowledge`."""
@@ -133,6 +141,7 @@ class Inbox:
     def _open_initial(self, db: apsw.Connection, initial: InitialSender, body: bytes) -> _Open:
         """The sender is known by its manifest; that it holds the keys shows when it opens."""
         context = self._context
+        _must_have_room(db, initial)
         name = SessionName(initial.address, initial.account_key)
         sessions = context.sessions(db, name)
         if sessions is None or not sessions.peer.same_keys(initial.peer):
@@ -181,6 +190,10 @@ class Inbox:
         if habits.is_blocked(db, user_id):
             self._contents.drop(db, found.name, taken)
             return
+        if not _is_withdrawal(taken) and requests.is_full(db, user_id, len(opened.content)):
+            self._contents.drop(db, found.name, taken)
+            self._say_full(db, user_id)
+            return
         if isinstance(taken, BadEncoding):
             # It was the contact's own words, so the ratchet has moved on; only the content is bad.
             self._say_unreadable(db, user_id, taken)
@@ -209,6 +222,14 @@ class Inbox:
     def _say_unreadable(
         self, db: apsw.Connection, user_id: UserId | None, wrong: PeerError
     ) -> None:
+        if isinstance(wrong, RequestFull | TooManyRequests):
+            self._say_quietly(wrong)
+            return
+        if user_id is not None and (
+            requests.is_full(db, user_id) or requests.is_one_too_many(db, user_id)
+        ):
+            self._say_quietly(TooManyRequests(user_id=user_id))
+            return
         error: SecureChatError = wrong
         if not isinstance(wrong, SenderDiffers | OwnMessage | SenderUnknown):
             error = Unreadable(sender=user_id or "somebody", reason=wrong)
@@ -216,6 +237,18 @@ class Inbox:
             kind = f"{UNREADABLE} {type(wrong).__name__}"
             self._trust.notice(db, user_id, kind, Said.of(error))
         self._context.problem(error, user_id)
+
+    def _say_full(self, db: apsw.Connection, user_id: UserId) -> None:
+        """Once: a line where the rest would stand, and a word now."""
+        if not history.has_notice(db, user_id, _FULL):
+            self._trust.notice(db, user_id, _FULL, Said(REQUEST_FULL, user_id=user_id))
+            self._context.problem(RequestFull(user_id=user_id), user_id)
+
+    def _say_quietly(self, wrong: RequestFull | TooManyRequests) -> None:
+        """Not each time: strangers can write as often as they like."""
+        if self._context.now >= self._quiet_until:
+            self._quiet_until = self._context.now + _QUIET_SECONDS
+            self._context.problem(wrong)
 
 
 _SESSION_LOST = (SessionLost, SenderUnknown)
@@ -227,6 +260,21 @@ def _decoded(data: bytes) -> content.Content | BadEncoding:
         return content.decode(data)
     except BadEncoding as wrong:
         return wrong
+
+
+def _must_have_room(db: apsw.Connection, initial: InitialSender) -> None:
+    """Nothing is kept of one stranger too many, nor of more keys of one who sent enough."""
+    user_id = initial.address.user_id
+    if requests.is_one_too_many(db, user_id):
+        raise TooManyRequests(user_id=user_id)
+    known = _accepted_keys(contacts.get(db, user_id))
+    if initial.account_key not in known and requests.is_full(db, user_id):
+        raise RequestFull(user_id=user_id)
+
+
+def _is_withdrawal(taken: content.Content | BadEncoding) -> bool:
+    """Whether it takes a message back: that is heard of anybody."""
+    return isinstance(taken, content.Content) and isinstance(taken.payload, content.Delete)
 
 
 def _accepted_keys(contact: Contact) -> set[bytes]:

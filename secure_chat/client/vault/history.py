@@ -105,6 +105,12 @@ def add_notice(
     return by_number(db, row[0]), True
 
 
+def has_notice(db: apsw.Connection, user_id: UserId, kind: str) -> bool:
+    """Whether a line of our own of this kind stands in a conversation."""
+    query = "SELECT 1 FROM messages WHERE user_id = ? AND notice = ? LIMIT 1"
+    return db.execute(query, (user_id, kind)).get is not None
+
+
 def set_state(
     db: apsw.Connection,
     user_id: UserId,
@@ -252,7 +258,6 @@ def forget(db: apsw.Connection, user_id: UserId) -> None:
     db.execute("DELETE FROM messages WHERE user_id = ? AND notice <> ''", (user_id,))
     for table in ("missing", "drafts"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608 - constants
-    db.execute("DELETE FROM drafts WHERE user_id = ?", (user_id,))
 
 
 def refs(db: apsw.Connection, user_id: UserId) -> list[tuple[int, Ref]]:
