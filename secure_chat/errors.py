@@ -605,6 +605,12 @@ class ProfileUnwritable(LocalError):
     template = "The profile in {folder} cannot be read or written: {reason}."
 
 
+class SettingsUnwritable(LocalError):
+    """What the window remembers between starts cannot be written; ``reason`` is the system's."""
+
+    template = "The window's settings cannot be kept in {folder}: {reason}."
+
+
 class WrongPassword(LocalError):
     """The password does not open the vault's key (or key.json was altered: it looks the same)."""
 

@@ -110,6 +110,27 @@ def test_an_invite_that_expired_long_ago_is_forgotten(make_world: Callable[..., 
     wait_for(lambda: not world.store.list_invites(), 20, "the invite is forgotten")
 
 
+def test_an_invite_that_is_used_up_or_revoked_is_forgotten(
+    make_world: Callable[..., World],
+) -> None:
+    """It need not expire first, which may be a year away, or never come."""
+    world = make_world(Settings(registration="invite", retention_seconds=DAY))
+    year = world.store.clock.to_wall(world.store.clock.now_ms()) + 365 * DAY * 1_000
+    used = world.store.create_invite("Alice Canary", 1, year)
+    world.store.create_invite("Bob Canary", 1, None)
+    world.store.create_invite("Carol Canary", 1, year)
+    world.connect().register(Person(world, "alice"), invite=used)
+    world.store.revoke_invites([], "Bob Canary")
+    world.advance(3_600)
+    states = [(one.label, one.state(0)) for one in world.store.list_invites()]
+    assert states == [
+        ("Alice Canary", "used up"), ("Bob Canary", "revoked"), ("Carol Canary", "open"),
+    ]  # fmt: skip
+    world.advance(DAY)
+    wait_for(lambda: len(world.store.list_invites()) == 1, 20, "two are forgotten")
+    assert [one.label for one in world.store.list_invites()] == ["Carol Canary"]
+
+
 def test_no_address_and_no_time_of_a_visit_is_stored(world: World) -> None:
     """After logins, messages and farewells: no file holds the network of anybody."""
     for name, place in (("alice", "203.0.113.77"), ("bob", "2001:db8:77::1")):

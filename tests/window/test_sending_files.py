@@ -1,5 +1,7 @@
 """Files in the window: chosen in the system's dialogs, sent with what is written, never opened."""
 
+import os
+import sys
 from pathlib import Path
 from tkinter import filedialog
 
@@ -9,6 +11,7 @@ import pytest
 from secure_chat.client.events import Attachment, FileState, MessageChanged
 from secure_chat.client.window import file_dialogs
 from secure_chat.protocol.addresses import UserId
+from tests.support.waiting import wait_for
 from tests.window.fakes import FakeEngine
 from tests.window.scenes import talking_to_bob
 from tests.window.stage import Stage, chat_view, drawn_texts
@@ -82,3 +85,19 @@ def test_attack_59_a_file_is_saved_cancelled_and_shown_but_never_opened(
     choose(stage, app, "Show in folder")
     stage.until(lambda: bool(shown), "its folder is shown")
     assert shown == [tmp_path]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the program has another name")
+def test_a_program_that_shows_a_folder_leaves_no_zombie(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its exit code is taken whenever it ends, so that no dead process stays in the list."""
+    program = tmp_path / "xdg-open"
+    program.write_text('#!/bin/sh\necho $$ > "$1/pid"\nexit 3\n', encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert file_dialogs.show_folder(tmp_path)
+    pid = tmp_path / "pid"
+    wait_for(lambda: pid.exists() and pid.read_text().strip(), 20, "the program ran")
+    gone = Path("/proc", pid.read_text().strip())
+    wait_for(lambda: not gone.exists(), 20, "it is gone")

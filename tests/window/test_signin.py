@@ -13,7 +13,14 @@ from secure_chat.client.presenter.settings import Settings
 from secure_chat.client.presenter.signin import Entered, Field, SignIn, Stage
 from secure_chat.client.presenter.strength import Strength, strength
 from secure_chat.client.vault import Vault
-from secure_chat.errors import Code, ConnectFailed, ConnectionLost, Refused, VaultDamaged
+from secure_chat.errors import (
+    Code,
+    ConnectFailed,
+    ConnectionLost,
+    Refused,
+    SettingsUnwritable,
+    VaultDamaged,
+)
 from tests.window.fakes import FakeAccounts, FakeEngine
 
 LINK = "securechat://127.0.0.1:7443/#v=1&invite=" + "A" * 22
@@ -138,6 +145,13 @@ def test_what_the_window_remembers_survives_and_nonsense_does_not(tmp_path: Path
     for content in (b"[", b"[1]", b'{"theme": "pink", "language": 3}', b"\xff", b"[" * 4000):
         path.write_bytes(content)
         assert Settings.load(path, language="en") == Settings("en", "light")
+
+
+def test_settings_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
+    """Where they would lie and why not, in place of a choice that is gone at the next start."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsUnwritable, match=r"cannot be kept in .*file: .+\."):
+        Settings(path=tmp_path / "file" / "window.json").save()
 
 
 def typed(field: Field, **changes: str) -> tuple[str, bool]:

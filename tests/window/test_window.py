@@ -463,6 +463,18 @@ def test_a_failure_while_signing_in_is_said_too(stage: Stage) -> None:
     stage.until(lambda: "ZeroDivisionError" in "".join(all_texts(app.root)), "said")
 
 
+def test_a_choice_that_cannot_be_kept_is_in_force_and_said(stage: Stage, tmp_path: Path) -> None:
+    """The disk refuses the settings: the window turns dark all the same, and says it."""
+    (tmp_path / "file").touch()
+    settings = Settings(path=tmp_path / "file" / "window.json")
+    app = signed_in(stage, FakeEngine(), settings)
+    app.root.after_idle(app.switch_theme)
+    stage.until(lambda: "cannot be kept in" in " ".join(all_texts(app.root)), "said")
+    assert app.ui.colors == PALETTES["dark"]
+    stage.close(app)
+    assert app._stopping
+
+
 def test_closing_stops_the_engine(stage: Stage) -> None:
     engine = FakeEngine()
     app = signed_in(stage, engine)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from weakref import WeakKeyDictionary, WeakSet
 
 from secure_chat.client.api import Engine
 from secure_chat.client.engine import ChatEngine
@@ -28,8 +29,8 @@ class Profiles:
     def __init__(self, root: Path | None = None, only: Path | None = None) -> None:
         self._root = default_root() if root is None else root
         self._only = only
-        self._folders: dict[int, Path] = {}  # of engines that were made here, by their id()
-        self._opened: dict[int, Path] = {}  # of all engines that run, likewise
+        self._folders: WeakKeyDictionary[Engine, Path] = WeakKeyDictionary()  # as long as they run
+        self._new: WeakSet[Engine] = WeakSet()  # whose folder was made here just now
 
     @property
     def remembered(self) -> Path | None:
@@ -44,33 +45,34 @@ class Profiles:
     def open(self, profile: KnownProfile, password: str) -> Engine:
         """Unlock a profile. Raises what `open_profile` raises."""
         engine = ChatEngine(open_profile(profile.folder, password))
-        self._opened[id(engine)] = profile.folder
+        self._folders[engine] = profile.folder
         return engine
 
     def create(self, link: InviteLink, user_id: str, password: str, ca_file: Path | None) -> Engine:
         """Make a profile in a folder of its own. Raises what `create_profile` raises."""
         folder = self._free_folder(user_id, link)
         engine = ChatEngine(create_profile(folder, link, user_id, password, ca_file=ca_file))
-        self._folders[id(engine)] = self._opened[id(engine)] = folder
+        self._folders[engine] = folder
+        self._new.add(engine)
         return engine
 
     def remove(self, engine: Engine) -> None:
         """Stop an engine and remove its profile; raises what `remove_profile` raises."""
         engine.stop()
-        folder = self._opened.pop(id(engine), None)
+        folder = self._folders.pop(engine, None)
         if folder is not None:
             remove_profile(folder)
 
     def keep(self, engine: Engine) -> None:
         """Stop the engine of a profile that `create` made just now; its folder stays."""
         engine.stop()
-        self._folders.pop(id(engine), None)
+        self._new.discard(engine)
 
     def discard(self, engine: Engine) -> None:
         """Stop the engine, and delete the folder if it was made by `create` just now."""
         engine.stop()
-        folder = self._folders.pop(id(engine), None)
-        if folder is not None:
+        folder = self._folders.pop(engine, None)
+        if folder is not None and engine in self._new:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _free_folder(self, user_id: str, link: InviteLink) -> Path:

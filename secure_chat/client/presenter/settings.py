@@ -8,6 +8,7 @@ from typing import Final
 
 from secure_chat.client.i18n import AUTO, CALENDARS, DIGITS, LANGUAGES, Words
 from secure_chat.client.presenter.notices import NAME, STYLES
+from secure_chat.errors import SettingsUnwritable
 
 FILE_NAME = "window.json"
 _LARGEST_FILE = 4096
@@ -86,15 +87,16 @@ class Settings:
         return Words(self.language, self.digits, self.calendar)
 
     def save(self) -> None:
-        """Remember; a folder that cannot be written only means that nothing is remembered."""
+        """Remember. Raises `SettingsUnwritable`: they are in force, but gone at the next start."""
         if self.path is None:
             return
         known = {name: value for name, value in asdict(self).items() if name != "path"}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path.write_text(json.dumps(known), encoding="utf-8")
-        except OSError:
-            return
+        except OSError as wrong:
+            folder = self.path.parent
+            raise SettingsUnwritable(folder=folder, reason=wrong.strerror) from None
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -31,7 +31,7 @@ from secure_chat.client.window.soon import Soon
 from secure_chat.client.window.system import before_the_first_window, set_scaling
 from secure_chat.client.window.ui import Assets, Ui
 from secure_chat.client.window.watch import Watch
-from secure_chat.errors import SecureChatError
+from secure_chat.errors import SecureChatError, SettingsUnwritable
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.invite import is_contact_link
 
@@ -116,8 +116,12 @@ class App:
         self.root.after_cancel(self._clock)
         self._keep_draft()
         self.settings.geometry = self.root.geometry()
-        self.settings.save()
-        self.root.destroy()
+        try:
+            self.settings.save()
+        except SettingsUnwritable as error:
+            _log.warning("%s", self._words.error(error))
+        finally:
+            self.root.destroy()
 
     def _keep_draft(self) -> None:
         """What is being written goes into the vault before the screen goes away."""
@@ -211,7 +215,6 @@ class App:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self.settings.save()
         if isinstance(self.screen, ChatView) and self.chat is not None:
             self.chat.keep_draft(self.screen.composer.written)
         self._ui = Ui(self._assets, self.settings, self._words)
@@ -221,6 +224,7 @@ class App:
             self.chat.speak(self._words)
         self._show()
         self.pages.reopen()
+        self.settings.save()  # last: a failure is said on what is shown then
 
     # ------------------------------------------------------------ for the pages
 

@@ -157,8 +157,8 @@ class ChatView(tk.Frame):
                 (self if self._chat.selected is None else self.composer.text).focus_set()
         else:
             self._settings.panel_open = not self._settings.panel_open
-            self._settings.save()
         self._show_panel()
+        self._settings.save()
         return "break"
 
     def _side_width(self, wanted: int) -> int:

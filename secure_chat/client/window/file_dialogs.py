@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import tkinter as tk
 from collections.abc import Callable
 from pathlib import Path
@@ -54,10 +55,12 @@ def show_folder(folder: Path) -> bool:
         return False
     program = {"win32": "explorer", "darwin": "open"}.get(sys.platform, "xdg-open")
     try:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [program, str(folder.resolve())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError:
         return False
+    # Somebody must take its exit code, or it stays in the list of processes.
+    threading.Thread(target=process.wait, name="folder-shown", daemon=True).start()
     return True

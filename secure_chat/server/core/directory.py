@@ -108,7 +108,7 @@ class Directory:
         server_id, clock = self._store.server_id, self._store.clock
 
         def check(connection: Connection) -> Code | None:
-            state = mail.load_device(connection, address.user_id, address.device)
+            state = mail.load_device(connection, address.user_id, address.device, loads=False)
             if state is None or state.revoked:
                 return Code.UNKNOWN_USER
             key = DeviceKey(state.signing_key)

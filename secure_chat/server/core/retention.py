@@ -41,14 +41,14 @@ class Retention:
         self._due = now + _EVERY_SECONDS
         steady = self._store.clock.now_ms()
         before = steady - self._settings.retention_seconds * 1000
-        self._store.write(self._job(before), self._done)
+        self._store.write(self._job(before, steady), self._done)
         self._blobs.expire(before, steady, _ROWS)
         self._store.sweep_copies()
 
-    def _job(self, before: int) -> Callable[[Any], list[mail.Expired]]:
+    def _job(self, before: int, now: int) -> Callable[[Any], list[mail.Expired]]:
         def job(connection: Any) -> list[mail.Expired]:
             self._store.save_clock(connection)
-            invites.forget(connection, before)
+            invites.forget(connection, before, now)
             return mail.expire(connection, before, _ROWS)
 
         return job

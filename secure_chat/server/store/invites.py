@@ -84,11 +84,15 @@ def revoke(connection: Connection, ids: Sequence[int], label: str | None = None)
     return chosen
 
 
-def forget(connection: Connection, before_ms: int) -> int:
-    """Delete invites that expired before ``before_ms``, whatever became of them; how many.
+def forget(connection: Connection, before_ms: int, now_ms: int) -> int:
+    """Delete invites of which nobody could make use since ``before_ms``; how many.
 
-    Their labels are often names of people.
+    Their labels are often names of people. One that is used up or revoked counts as expired from
+    the first call that finds it so.
     """
+    useless = invites.c.revoked | (invites.c.used >= invites.c.uses)
+    late = or_(invites.c.expires.is_(None), invites.c.expires > now_ms)
+    connection.execute(update(invites).where(useless & late).values(expires=now_ms))
     gone = connection.execute(delete(invites).where(invites.c.expires < before_ms))
     return gone.rowcount
 
