@@ -4,13 +4,20 @@ import threading
 import time
 import tkinter as tk
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from tkinter import ttk
 
 import pytest
 from msgspec.structs import replace
 
-from secure_chat.client.events import ConnectionChanged, ConnectionState, PeopleChanged, Trust
+from secure_chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    PeopleChanged,
+    ServersData,
+    Trust,
+)
 from secure_chat.client.i18n import Words
 from secure_chat.client.presenter import notices
 from secure_chat.client.presenter.accounts import KnownProfile
@@ -20,12 +27,14 @@ from secure_chat.client.presenter.settings import Options, Settings
 from secure_chat.client.window.app import App
 from secure_chat.client.window.page_host import Kind
 from secure_chat.client.window.pages.add_page import AddPage
+from secure_chat.client.window.pages.held_page import HeldPage
 from secure_chat.client.window.pages.lock_page import LockView
 from secure_chat.client.window.pages.settings_page import SettingsPage
 from secure_chat.client.window.popup_menu import PopupMenu
 from secure_chat.client.window.signin_view import SignInView
 from secure_chat.errors import Code, Refused
 from secure_chat.protocol.addresses import UserId
+from secure_chat.protocol.held import HeldRow
 from secure_chat.protocol.invite import ContactLink
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
@@ -249,6 +258,28 @@ def test_settings_are_in_force_at_once_and_keep_their_page(stage: Stage, tmp_pat
     stage.until(lambda: fake.history(BOB)[-1].text == "one\ntwo", "sent")
     saved = Settings.load(app.settings.path, language="en")
     assert (saved.theme, saved.enter_sends) == ("dark", False)
+
+
+def test_a_long_answer_of_the_server_is_drawn_in_pieces(stage: Stage) -> None:
+    """Thousands of values that a server tells of us never hold the window up."""
+    engine = FakeEngine()
+    app = signed_in(stage, engine)
+    app.pages.open(Kind.HELD)
+    held = page(app, HeldPage)
+    assert isinstance(held, HeldPage)
+    rows = tuple(HeldRow(f"t{n % 30}", {f"c{k}": "x" * 90 for k in range(30)}) for n in range(3000))
+    beats: list[float] = []
+
+    def beat() -> None:
+        beats.append(time.thread_time())
+        app.root.after(1, beat)
+
+    beat()
+    held.take(ServersData(rows))
+    stage.until(lambda: not held.drawing, "all is drawn")
+    stage.until(lambda: len(beats) > 2, "and the window goes on")
+    assert "c29" in all_texts(held)
+    assert max(after - before for before, after in pairwise(beats)) < 0.2
 
 
 def test_every_choice_of_the_settings_is_reached_by_keyboard(stage: Stage) -> None:

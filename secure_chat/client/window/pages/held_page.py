@@ -1,7 +1,8 @@
 """What the server holds about us."""
 
+import time
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from tkinter import ttk
 
 from secure_chat.client.events import Event
@@ -10,6 +11,7 @@ from secure_chat.client.window.pages.page import Page
 from secure_chat.client.window.ui import Ui
 
 _WORDS = 210  # the width of what says what it is, designed
+_TURN = 0.03  # seconds of drawing, between which the window does what else is due
 
 
 class HeldPage(Page):
@@ -38,6 +40,8 @@ class HeldPage(Page):
         self._progress = ttk.Progressbar(card, mode="indeterminate")
         self._tables = ui.frame(self.body)
         self._tables.pack(fill="x")
+        self.drawing = False  # a part of the answer is not there yet
+        self._undrawn: Iterator[tk.Misc] = iter(())
         self._ask()
         self.settle()
         self._again.focus_set()
@@ -62,14 +66,25 @@ class HeldPage(Page):
             self._progress.start(20)
         for child in self._tables.winfo_children():
             child.destroy()
-        for table in held.tables:
-            self._table(table)
-        self.retag()
+        self.drawing = True
+        self._undrawn = (drawn for table in held.tables for drawn in self._table(table))
+        self.poll()
 
-    def _table(self, table: HeldTable) -> None:
+    def poll(self) -> None:
+        """Draw some more of a long answer."""
+        until = time.monotonic() + _TURN
+        for drawn in self._undrawn:
+            self.retag(drawn)
+            if time.monotonic() > until:
+                return
+        self.drawing = False
+
+    def _table(self, table: HeldTable) -> Iterator[tk.Misc]:
+        """Draw it row by row; each time what was drawn."""
         ui = self.ui
         card = self.card(table.title, self._tables)
         self.small(card, f"{table.count} · {table.name}")
+        yield card
         for row in table.rows:
             grid = ui.frame(card, ui.colors.surface)
             grid.pack(fill="x", pady=(ui.px(10), 0))
@@ -78,8 +93,9 @@ class HeldPage(Page):
             words, values = (1, 0) if ui.words.rtl else (0, 1)
             grid.columnconfigure(words, minsize=ui.px(_WORDS))
             grid.columnconfigure(values, weight=1)
+            yield grid
         if table.more:
-            self.small(card, table.more)
+            yield self.small(card, table.more)
 
     def _value(self, grid: tk.Frame, place: int, held: HeldValue) -> None:
         """What it is, with the column's name at the server under it, beside the value."""

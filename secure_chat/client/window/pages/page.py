@@ -71,10 +71,11 @@ class Page(tk.Frame):
         self._canvas.yview_moveto(position)
         self.retag()
 
-    def retag(self) -> None:
-        """Widgets that were made since the last time obey the page's keys."""
+    def retag(self, inside: tk.Misc | None = None) -> None:
+        """Widgets that were made since the last time (``inside`` one) obey the page's keys."""
         root = str(self.winfo_toplevel())
-        for widget in (self, *descendants(self)):
+        first = inside or self
+        for widget in (first, *descendants(first)):
             tags = widget.bindtags()
             if _TAG not in tags:
                 widget.bindtags(tuple(_TAG if tag == root else tag for tag in tags))
