@@ -39,7 +39,8 @@ class Files(Protocol):
         """Put a file into the conversation; returns its content id.
 
         Photographs (JPEG, PNG) leave without what the camera wrote into them (place, time, device)
-        unless ``keep_metadata``; the person's own file stays as it is.
+        unless ``keep_metadata``; the person's own file stays as it is. Of other pictures and of
+        videos, and of those that cannot be cleaned, `Attachment.problem` says so.
 
         It is encrypted, uploaded, and then the message leaves; all of that goes on after a
         restart. Texts that are written meanwhile do not wait for it. Raises `FileUnusable`,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from secure_chat.client.events import FileState
 from secure_chat.client.files.metadata import without_metadata
-from tests.client.filing import offer, save
+from tests.client.filing import flow, offer, people, save
 from tests.client.sim import Sim
 
 CANARY = b"CANARY 52.5N 13.4E"
@@ -72,6 +73,7 @@ def test_attack_62_a_photograph_loses_what_the_camera_wrote(order: str) -> None:
         behind=jpeg(segment(0xFE, CANARY)),
     )  # fmt: skip
     clean = without_metadata(dirty)
+    assert clean is not None
     assert CANARY not in clean
     assert CANARY[:6] not in clean
     assert clean.endswith(PROFILE + ADOBE + PICTURE + b"\xff\xd9"), "the picture is untouched"
@@ -102,6 +104,7 @@ def test_real_pictures_keep_every_byte_of_the_picture(path: Path) -> None:
     """The screenshots of the documents: their image data comes through as it is."""
     data = path.read_bytes()
     clean = without_metadata(data)
+    assert clean is not None
     assert clean.count(b"IDAT") == data.count(b"IDAT")
     assert len(data) - len(clean) < 2000
 
@@ -122,10 +125,10 @@ def test_real_pictures_keep_every_byte_of_the_picture(path: Path) -> None:
 @example(b"\xff\xd8\xff")
 @example(jpeg()[:-2])
 def test_any_bytes_come_out_and_never_grow(data: bytes) -> None:
-    """What is no well-formed picture stays as it is; cleaning twice is cleaning once."""
+    """What is no well-formed picture is not touched; cleaning twice is cleaning once."""
     clean = without_metadata(data)
-    assert len(clean) <= len(data)
-    assert without_metadata(clean) == clean
+    assert clean is None or len(clean) <= len(data)
+    assert clean is None or without_metadata(clean) == clean
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -141,3 +144,27 @@ def test_photographs_are_cleaned_unless_the_person_says_otherwise(
     assert Path(saved.path).read_bytes() == expected
     assert saved.size == len(expected)
     assert source.read_bytes() == jpeg(exif(1)), "the person's own file stays as it is"
+
+
+def test_who_sends_what_cannot_be_cleaned_is_told(sim: Sim, tmp_path: Path) -> None:
+    """Other pictures, videos and broken ones, by what they are or are called; and nothing else.
+
+    It stands beside the message as long as that is there, and only at the sender.
+    """
+    alice, bob = people(sim)
+    heic = b"\0\0\0\x18ftypheic" + CANARY
+    telling = {
+        "holiday.heic": heic, "holiday.jpg": heic, "holiday": heic, "clip.mov": b"moov",
+        "a.webp": b"RIFF\1\2\3\4WEBPVP8 ", "scan.tif": b"II*\0" + CANARY, "cut.jpg": jpeg()[:-2],
+    }  # fmt: skip
+    silent = {"a.jpg": jpeg(exif(6)), "a.png": png(), "a.pdf": b"%PDF", "a.gif": b"GIF89a"}
+    for name, data in {**telling, **silent}.items():
+        (tmp_path / name).write_bytes(data)
+        alice.engine.send_file(bob.name, tmp_path / name)
+    alice.engine.send_file(bob.name, tmp_path / "holiday.heic", keep_metadata=True)
+    flow(sim)
+    files = [line.file for line in alice.lines(bob) if line.file is not None]
+    assert {one.state for one in files} == {FileState.SENT}
+    assert [one.name for one in files if "may stand in this file" in one.problem] == list(telling)
+    assert len(files) == len(telling) + len(silent) + 1
+    assert not any(line.file.problem for line in bob.lines(alice) if line.file is not None)

@@ -117,6 +117,11 @@ def test_send_file_and_save_say_what_happened(two: tuple[Person, Person], tmp_pa
     mine = alice.run("save", "bob", number_of_file(alice, "bob"))
     assert mine.code == 1
     assert f"You sent this file yourself; it is at {source}" in mine.err
+    clip = tmp_path / "clip.mov"
+    clip.write_bytes(b"moov")
+    sent = alice.run("send-file", "bob", str(clip))
+    assert sent.code == 0
+    assert sent.err.count("Place, time and camera may stand in this file") == 1
 
 
 def test_the_limit_of_the_server_is_said(tmp_path: Path) -> None:

@@ -65,13 +65,16 @@ def _until(
     events: Events, chosen: Namespace, content_id: bytes, enough: tuple[MessageState, ...]
 ) -> Message:
     """The message once it has come far enough. Raises `NotDone`."""
-    state = MessageState.WAITING
+    state, told = MessageState.WAITING, False
     try:
         for event in _moving(events, chosen, content_id):
             line = _line_of(event, content_id)
             if line is None:
                 continue
             state = line.state
+            if line.file is not None and line.file.problem and not told:
+                told = True
+                output.note(output.one_line(words.sentence(line.file.problem, chosen.user)))
             if state in enough:
                 return line
             if state is MessageState.HELD:

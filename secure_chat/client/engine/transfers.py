@@ -244,7 +244,7 @@ class Transfers:
         item = up.item
         with self._context.transaction() as db:
             if attached.get(db, item.user_id, item.ref) is not None:
-                attached.move(db, item.user_id, item.ref, FileState.SENT)
+                attached.move(db, item.user_id, item.ref, FileState.SENT, problem=item.problem)
                 self._owe(db, item)
         self._wake_workshop()
         self._sending.pump(item.user_id)

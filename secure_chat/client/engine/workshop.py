@@ -34,6 +34,10 @@ from secure_chat.errors import CannotWrite, EngineFailed, ForwardedGone, SecureC
 from secure_chat.protocol.addresses import UserId
 
 _log = logging.getLogger(__name__)
+METADATA_LEFT = (
+    "Place, time and camera may stand in this file:"
+    " only well-formed JPEG and PNG pictures are cleaned of them."
+)
 _LOOK_SECONDS: Final = 3600.0
 
 Change = Callable[[Callable[[apsw.Connection], tuple[Any, list[Event]]]], Any]
@@ -138,7 +142,8 @@ class Workshop:
         raw.replace(attached.sealed_path(self._vault.folder, item, sealed.sha256))
 
         def ready(db: apsw.Connection) -> tuple[None, list[Event]]:
-            attached.sealed(db, item.user_id, item.ref, key, sealed.sha256, sealed.size)
+            said = Said(METADATA_LEFT) if sealed.may_tell else ""
+            attached.sealed(db, item.user_id, item.ref, key, sealed.sha256, sealed.size, said)
             return None, self._changed(db, item)
 
         self._change(ready)

@@ -3,7 +3,8 @@
 A small walk over the segments of JPEG (ITU-T T.81, annex B) and the chunks of PNG (W3C PNG, 5). The
 picture itself is copied as it is, never decoded; what shows it rightly stays (colour profile, JFIF,
 Adobe's colour transform, and the orientation alone of Exif). Everything behind the picture's end
-goes. A file that is neither, or is not well formed, stays as it is.
+goes. A file that is neither, or is not well formed, stays as it is; `may_tell` says whether it is
+of a kind in which cameras write.
 """
 
 import re
@@ -26,6 +27,15 @@ _CHUNKS: Final = frozenset(
 )  # fmt: skip
 
 
+_BY_CAMERAS: Final = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|II[*+]\0|MM\0[*+]|RIFF....(?:WEBP|AVI )|....ftyp|\x1aE\xdf\xa3",
+    re.DOTALL,
+)
+"""How JPEG, PNG, TIFF (and raw pictures), WebP, AVI, ISO media (HEIC, AVIF, MP4, MOV) and Matroska
+begin."""
+_DRAWN: Final = frozenset(["image/gif", "image/bmp", "image/x-ms-bmp", "image/svg+xml"])
+
+
 class _Malformed(Exception):
     """Bytes that are no such picture."""
 
@@ -35,8 +45,14 @@ def is_picture(head: bytes) -> bool:
     return head.startswith((b"\xff\xd8\xff", _PNG))
 
 
-def without_metadata(data: bytes) -> bytes:
-    """A picture without metadata; anything else as it is."""
+def may_tell(head: bytes, media_type: str) -> bool:
+    """Whether a file that begins so is of a kind in which cameras write where, when and by what."""
+    by_type = media_type.startswith(("image/", "video/")) and media_type not in _DRAWN
+    return by_type or _BY_CAMERAS.match(head) is not None
+
+
+def without_metadata(data: bytes) -> bytes | None:
+    """A picture without metadata; None for what is no such picture, or is not well formed."""
     try:
         if data.startswith(b"\xff\xd8\xff"):
             return _jpeg(data)
@@ -44,7 +60,7 @@ def without_metadata(data: bytes) -> bytes:
             return _png(data)
     except _Malformed:
         pass
-    return data
+    return None
 
 
 # ---------------------------------------------------------------- JPEG

@@ -14,7 +14,7 @@ from typing import IO, Final
 from msgspec import Struct
 
 from secure_chat.client.content import DEFAULT_MEDIA_TYPE, checked_media_type, cleaned_file_name
-from secure_chat.client.files.metadata import LARGEST, is_picture, without_metadata
+from secure_chat.client.files.metadata import LARGEST, is_picture, may_tell, without_metadata
 from secure_chat.client.vault.files import create_private_file, make_private_folder
 from secure_chat.crypto.files import FileKey, Sealer, sealed_size
 from secure_chat.durable import sync_folder
@@ -53,10 +53,14 @@ def _media_type(name: str) -> str:
 
 
 class Sealed(Struct, frozen=True):
-    """What lies sealed: its SHA-256, and the size of the file in it."""
+    """What lies sealed: its SHA-256, and the size of the file in it.
+
+    ``may_tell``: it may hold what a camera wrote, though that was to be removed.
+    """
 
     sha256: bytes
     size: int
+    may_tell: bool
 
 
 def seal_file(
@@ -82,9 +86,13 @@ def seal_file(
             if os.fstat(file.fileno()).st_size != size:
                 raise FileChanged
             plain: IO[bytes] = file
-            if not keep_metadata and size <= LARGEST and is_picture(_read(file)):
+            head, picture = _read(file), None
+            if not keep_metadata and size <= LARGEST and is_picture(head):
                 picture = without_metadata(_whole(file, size))
+            if picture is not None:
                 plain, size = io.BytesIO(picture), len(picture)
+            tells = picture is None and not keep_metadata
+            tells = tells and may_tell(head, _media_type(source.name))
             plain.seek(0)
             digest = _seal(plain, Sealer(key, size), sealed, wanted)
             sealed.flush()
@@ -96,7 +104,7 @@ def seal_file(
         target.unlink(missing_ok=True)
         return None
     sync_folder(target.parent)
-    return Sealed(digest, size)
+    return Sealed(digest, size, tells)
 
 
 def _whole(file: IO[bytes], size: int) -> bytes:

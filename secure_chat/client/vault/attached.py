@@ -113,13 +113,19 @@ def sealed_name(item: Attached, sha256: bytes = b"") -> str:
 
 
 def sealed(
-    db: apsw.Connection, user_id: UserId, ref: Ref, key: FileKey, sha256: bytes, size: int
+    db: apsw.Connection,
+    user_id: UserId,
+    ref: Ref,
+    key: FileKey,
+    sha256: bytes,
+    size: int,
+    problem: str,
 ) -> None:
-    """A file of ours has been sealed, perhaps without its metadata: it can go up."""
+    """A file of ours has been sealed: it can go up. ``problem``: what its sender should know."""
     db.execute(
-        "UPDATE files SET key = ?, sha256 = ?, size = ?, state = ?, problem = ''"  # noqa: S608
+        "UPDATE files SET key = ?, sha256 = ?, size = ?, state = ?, problem = ?"  # noqa: S608
         f" WHERE {_OF}",
-        (key.raw, sha256, size, FileState.UPLOADING.value, user_id, *_key(ref)),
+        (key.raw, sha256, size, FileState.UPLOADING.value, kept(problem), user_id, *_key(ref)),
     )
 
 
