@@ -2,7 +2,7 @@
 
     python benchmarks/server.py [--peers] [--idle 5000] [--only pairs,idle] [--json FILE]
 
-benchmarks/README.md says what is measured and how. Medians of several runs are printed; with
+benchmarks/README.md says what is measured and how. Medians are printed, and of how many runs; with
 ``--peers`` the same loads go to mosquitto and Prosody in turns, so that a busy moment meets all.
 """
 
@@ -242,15 +242,16 @@ def medians(runs: list[Figures]) -> Figures:
     return result
 
 
-def show(results: dict[str, Figures]) -> None:
+def show(results: dict[str, Figures], runs: dict[str, list[Figures]]) -> None:
     """A table for people."""
     print(f"{2 * PAIRS} connections in pairs, {PAYLOAD} bytes; {description()}")
     print(f"Python {platform.python_version()}, {openssl.openssl_version_text()}")
-    print(f"{'':32}" + "".join(f"{name:>14}" for name in results))
+    print(f"{'':32}" + "".join(f"{name:>14}" for name in results) + f"{'runs':>6}")
     for figure in next(iter(results.values())):
         cells = [results[name].get(figure) for name in results]
         shown = ["not measured" if c is None else f"{c:,.2f}" for c in cells]
-        print(f"{figure:32}" + "".join(f"{cell:>14}" for cell in shown))
+        repeated = sum(figure in run for run in next(iter(runs.values())))
+        print(f"{figure:32}" + "".join(f"{cell:>14}" for cell in shown) + f"{repeated:>6}")
 
 
 def main() -> int:
@@ -276,7 +277,7 @@ def main() -> int:
     allow_many_files()
     runs = measure(options)
     results = {name: medians(taken) for name, taken in runs.items()}
-    show(results)
+    show(results, runs)
     if options.json is not None:
         whole = {"machine": description(), "medians": results, "runs": runs}
         options.json.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
