@@ -8,24 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, event, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql import ClauseElement, visitors
+from sqlalchemy.sql.functions import FunctionElement
 
 from secure_chat.errors import Code
 from secure_chat.protocol.addresses import FIRST_DEVICE, DeviceName, UserId
-from secure_chat.protocol.messages import KemPrekey, SignedPrekey
+from secure_chat.protocol.messages import BlobPut, Delivery, KemPrekey, SignedPrekey
 from secure_chat.protocol.wiretypes import (
     AccountKey,
+    BlobHash,
     KemPublic,
     ManifestBytes,
     PrekeyPublic,
     ServerId,
     Signature,
 )
-from secure_chat.server.store import Store, book, database, invites, keys, mail, people
+from secure_chat.server.store import Store, backup, book, database, invites, keys, mail, people
 from secure_chat.server.store.people import NewAccount
 from secure_chat.server.store.schema import metadata
+from tests.server_core.support import World, ack, pm
 
 FIRST = Path(__file__).with_name("v0001.sql")
 STORE = Path(database.__file__).parent
@@ -160,6 +164,37 @@ def test_the_tables_and_the_book_compile_for_postgresql() -> None:
     for section in book.SECTIONS:
         query = book._query(section, owner, tuple(1 for _ in section.key))
         assert "SELECT" in str(query.compile(dialect=dialect))
+
+
+def test_what_is_executed_compiles_for_postgresql(tmp_path: Path) -> None:
+    """A busy day of a server, its backup and its restoring: no statement that only SQLite takes."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    seen: set[str] = set()
+
+    def look(_connection: object, statement: object, *_: object) -> None:
+        if isinstance(statement, ClauseElement):
+            for part in visitors.iterate(statement):
+                if isinstance(part, FunctionElement) and part.name in {"max", "min"}:
+                    assert len(part.clauses) == 1, f"{statement}: elsewhere it is GREATEST"
+            seen.add(str(statement.compile(dialect=dialect)))
+
+    event.listen(Engine, "before_execute", look)
+    try:
+        world = World(tmp_path / "data")
+        alice, bob = world.person("alice"), world.person("bob")
+        bob.peer.hang_up()
+        alice.peer.send(pm("bob/main", b"later"), BlobPut(2, BlobHash(bytes(32)), 7))
+        bob.login().send(ack(bob.peer.expect(Delivery).seq))
+        world.store.create_invite("gone")
+        world.store.revoke_invites((), "gone")
+        world.hub.departures.delete("alice", lambda _: None)
+        world.advance(3_600)
+        world.close()
+        backup.prepare_for_service(tmp_path / "data", 0, 1)
+    finally:
+        event.remove(Engine, "before_execute", look)
+    assert len(seen) > 40
+    assert not [one for one in seen if re.search(r"\bOR (IGNORE|REPLACE)\b|rowid", one)]
 
 
 def test_a_reader_sees_the_upgraded_folder(tmp_path: Path) -> None:

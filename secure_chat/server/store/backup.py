@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from secure_chat.errors import BackupFailed, BackupUnusable, DataFolderInUse, DataFolderUnusable
@@ -197,10 +197,16 @@ def _renew(connection: Connection) -> None:
     tail = select(func.coalesce(func.max(deliveries.c.seq), 0)).where(
         deliveries.c.device_id == devices.c.id
     )
-    highest = func.max(devices.c.reserved, devices.c.acked, tail.scalar_subquery())
+    known = _greater(devices.c.reserved, devices.c.acked)
+    highest = _greater(known, tail.scalar_subquery())
     connection.execute(update(devices).values(reserved=highest + SEQUENCE_JUMP))
     connection.execute(delete(one_time_keys))
     connection.execute(delete(one_time_kem_keys))
+
+
+def _greater(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    """Databases do not agree on the name of such a function."""
+    return case((one > other, one), else_=other)
 
 
 def _drop_forgotten(connection: Connection, now_ms: int, retention_seconds: int) -> None:
