@@ -27,6 +27,7 @@ from secure_chat.server.cli import main
 from secure_chat.server.commands.command import Command
 from secure_chat.server.commands.registry import COMMANDS
 from tests.operator.conftest import ROOT, Operator
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)  # each starts several processes; a busy machine is slow
 posix = pytest.mark.skipif(os.name == "nt", reason="signals, terminals and modes of POSIX")
@@ -268,9 +269,7 @@ def test_a_server_without_standard_streams_serves(operator: Operator) -> None:
         cwd=operator.folder, env=operator.environment,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 100
-        while not door.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(lambda: door.exists() or process.poll() is not None, 100, "it has started")
         assert operator.invite("--advertise", "here:1").returncode == 0
     finally:
         process.terminate()

@@ -233,6 +233,9 @@ class Process:
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdout is not None
+        self.logged: list[str] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.address = ("127.0.0.1", int(self.process.stdout.readline()))
         self.endpoint = Endpoint(ServerAddress(*self.address), SERVER_ID, (identity.pin,))
 
@@ -242,11 +245,19 @@ class Process:
         fields = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.logged.append(line.decode())
+
     def stop(self) -> str:
         """End the process; what it logged."""
-        _, logged = self.process.communicate(b"", timeout=20)
-        assert self.process.returncode == 0
-        return logged.decode()
+        assert self.process.stdin is not None
+        with self.process:
+            self.process.stdin.close()
+            assert self.process.wait(20) == 0
+            self._listener.join(20)
+        return "".join(self.logged)
 
 
 @contextlib.contextmanager
@@ -442,7 +453,8 @@ def test_attack_5_out_of_descriptors_the_server_says_so_and_recovers(identity: I
     with process(identity, files=64) as server:
         link = connect(server.endpoint, timeout=5)
         crowd = [socket.create_connection(server.address) for _ in range(100)]
-        time.sleep(0.7)  # the pause after a failed accept is 0.5 s; it fails a second time
+        refused = "cannot accept connections"  # once, and again after a pause
+        eventually(lambda: sum(refused in line for line in server.logged) == 2)
         link.send(Ping())
         assert link.wait(5) == [(Pong(), b"")]
         link.close()
