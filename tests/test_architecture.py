@@ -334,6 +334,18 @@ def test_the_project_speaks_of_itself_alone() -> None:
     assert not found
 
 
+def test_every_test_states_its_guarantee() -> None:
+    """In its docstring: what a reader may rely on as long as the test passes."""
+    silent = [
+        f"{path.relative_to(ROOT)}:{each.lineno} {each.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for each in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")
+        if ast.get_docstring(each) is None
+    ]
+    assert not silent, "tests without a docstring"
+
+
 def test_no_source_holds_unfinished_work() -> None:
     """What is there works; what is not there is not announced in the code."""
     unfinished = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")

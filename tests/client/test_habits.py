@@ -106,6 +106,7 @@ def test_answering_accepts(two: tuple[Client, Client]) -> None:
 
 
 def test_a_refused_request_leaves_nothing_and_may_come_again(two: tuple[Client, Client]) -> None:
+    """No row of it stays in the vault; what comes later is a request with its own text alone."""
     alice, bob = two
     alice.send(bob, "buy this")
     bob.wait(lambda: requested(bob, alice))
@@ -121,6 +122,7 @@ def test_a_refused_request_leaves_nothing_and_may_come_again(two: tuple[Client, 
 
 
 def test_a_request_that_is_blocked_is_gone_with_its_text(two: tuple[Client, Client]) -> None:
+    """No row of it stays in the vault, only that the person is blocked."""
     alice, bob = two
     alice.send(bob, "spam")
     bob.wait(lambda: requested(bob, alice))
@@ -166,6 +168,7 @@ def test_a_blocked_person_is_dropped_in_silence_and_sessions_stay_whole(world: W
 
 
 def test_what_waits_for_a_blocked_person_is_held_and_goes_out_later(world: World) -> None:
+    """Nothing is sent behind the block's back, nothing is lost, and the order stays."""
     alice, bob = world.person("alice"), world.person("bob")
     alice.send(bob, "hi")
     bob.has(alice, "hi")
@@ -203,6 +206,7 @@ def test_attack_34_blocked_and_unaccepted_people_get_no_receipt_for_anything(
 
 
 def test_pinned_muted_archived_and_named_survive_a_restart(world: World) -> None:
+    """Invisible names are refused, all can be undone, and the other side hears of none of it."""
     alice, bob = world.person("alice"), world.person("bob")
     alice.send(bob, "hi")
     bob.has(alice, "hi")
@@ -225,6 +229,7 @@ def test_pinned_muted_archived_and_named_survive_a_restart(world: World) -> None
 
 
 def test_a_new_message_brings_an_archived_conversation_back_unless_muted(world: World) -> None:
+    """Our own answer brings it back in any case."""
     alice, bob = world.person("alice"), world.person("bob")
     alice.send(bob, "hi")
     bob.has(alice, "hi")
@@ -268,6 +273,7 @@ def test_deleting_a_conversation_takes_what_waits_with_it(world: World) -> None:
 
 
 def test_every_decision_is_told_to_the_faces(world: World) -> None:
+    """Each of them is followed by an event with the conversation as it is now."""
     alice, bob = world.person("alice"), world.person("bob")
     alice.send(bob, "hi")
     bob.has(alice, "hi")

@@ -96,6 +96,7 @@ def test_the_newest_come_first_and_strangers_stay_hidden(db: apsw.Connection) ->
 
 
 def test_what_is_edited_is_found_by_its_present_text(db: apsw.Connection) -> None:
+    """The former wording has left the index."""
     message = say(db, "the old wording")
     talk.put_edit(db, BOB, ref(message), 1, "the new phrase", 2)
     assert found(db, "wording") == []
@@ -191,6 +192,7 @@ def test_a_hundred_thousand_messages_are_searched_at_typing_speed(db: apsw.Conne
 
 
 def test_drafts_are_kept_and_an_empty_one_leaves_nothing(db: apsw.Connection) -> None:
+    """With the message that it answers; no row stays of one that was emptied."""
     draft = Draft("half a sen", reply_to=7)
     drafts.put(db, BOB, draft)
     assert drafts.get(db, BOB) == draft

@@ -86,6 +86,7 @@ def test_a_contact_link_verifies_somebody_unknown_before_the_first_word(world: W
 
 
 def test_a_contact_link_may_be_opened_while_the_server_is_away(world: World) -> None:
+    """The key is known from the link: what is written waits through a restart, then arrives."""
     alice, bob = world.person("alice"), world.person("bob")
     link = bob.engine.contact_link()
     world.server.stop()
@@ -131,6 +132,7 @@ def test_attack_26_a_link_with_another_key_warns_and_changes_nothing(
 
 
 def test_a_link_of_another_server_or_of_oneself_is_refused(two: tuple[Client, Client]) -> None:
+    """Opened without a claim to have compared, a good one leaves the key unverified."""
     alice, bob = two
     link = bob.engine.contact_link()
     elsewhere = msgspec.structs.replace(link, server_id=ServerId(bytes(16)))
@@ -143,6 +145,7 @@ def test_a_link_of_another_server_or_of_oneself_is_refused(two: tuple[Client, Cl
 
 
 def test_there_is_no_link_before_there_are_keys(world: World) -> None:
+    """A profile that never registered has nothing to show."""
     dave = world.person("dave", start=False)
     with pytest.raises(KeyUnknown):
         dave.engine.contact_link()

@@ -47,6 +47,7 @@ def test_a_script_learns_who_asks_and_reads_only_after_accepting(
 
 
 def test_a_blocked_sender_is_not_heard_until_unblocked(pair: tuple[Person, Person]) -> None:
+    """What came meanwhile never appears, one cannot write to them, and later messages arrive."""
     ann, ben = pair
     done(ben, "accept", ann.name)
     done(ben, "block", ann.name)

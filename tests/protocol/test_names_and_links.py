@@ -277,6 +277,7 @@ def test_contact_links_read_what_they_write(link: ContactLink) -> None:
 
 @given(links)
 def test_an_invite_link_is_no_contact_link(link: InviteLink) -> None:
+    """The two forms exclude each other, whatever an invite holds."""
     assert not is_contact_link(str(link))
     with pytest.raises(BadContactLink):
         ContactLink.parse(str(link))
@@ -300,6 +301,7 @@ _PLACE, _ID, _KEY = "securechat://host:7443/#v=1", "A" * 22, "A" * 43
     ],
 )
 def test_bad_contact_links_are_refused_in_words(text: str, reason: str) -> None:
+    """Each with the reason that a person can act on."""
     with pytest.raises(BadContactLink, match=reason):
         ContactLink.parse(text)
 

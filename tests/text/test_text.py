@@ -131,6 +131,7 @@ def test_brackets_mirror_in_a_persian_line_and_latin_stays_readable() -> None:
 
 
 def test_direction_follows_the_first_strong_letter() -> None:
+    """Digits have no direction (UAX #9, P2 and P3)."""
     assert is_rtl("123 سلام hello")
     assert not is_rtl("hello سلام")
     assert not is_rtl("123")
@@ -145,6 +146,7 @@ def test_lines_of_a_persian_paragraph_stand_top_down() -> None:
 
 
 def test_each_line_break_of_the_text_is_kept() -> None:
+    """Empty lines too, and each paragraph has a direction of its own."""
     lines = TextLayout(monospace).wrap("one\n\nسلام", 1000)
     assert [(line.text, line.rtl) for line in lines] == [
         ("one", False), ("", False), (laid_out("سلام"), True),
@@ -184,6 +186,7 @@ def test_any_text_at_all_is_laid_out(text: str, rtl: bool) -> None:
 
 
 def test_the_short_search_for_brackets_finds_all() -> None:
+    """The blocks that are searched hold every paired bracket of the whole plane."""
     assert bracket_pairs(BRACKET_BLOCKS) == bracket_pairs([range(0x28, 0x10000)])
 
 
@@ -191,17 +194,20 @@ def test_the_short_search_for_brackets_finds_all() -> None:
 
 
 def test_bidi_controls_are_gone_and_controls_are_visible() -> None:
+    """No text reorders its surroundings or speaks to a terminal; line ends have one form."""
     assert clean("a\u202eb\u2067c\u200fd") == "abcd"
     assert clean("a\x1b[31mb\x9d") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
     assert clean("a\r\nb\rc") == "a\nb\nc"
 
 
 def test_astral_characters_are_replaced_where_libxft_dies_of_them() -> None:
+    """And only there."""
     assert clean("ok 😀", astral=False) == "ok \N{REPLACEMENT CHARACTER}"
     assert clean("ok 😀") == "ok 😀"
 
 
 def test_a_line_is_short_and_single() -> None:
+    """White space is one space, and what is left out shows as an ellipsis within the limit."""
     assert one_line("a\n b\t c", 20) == "a b c"
     assert one_line("x" * 50, 10) == "x" * 9 + "…"
 

@@ -90,6 +90,7 @@ def test_a_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
 
 
 def test_errors_and_codes_speak_persian_with_their_facts() -> None:
+    """In Persian digits unless Latin ones are chosen."""
     words = Words("fa")
     assert "۹۹" in words.error(TextTooLong(size=99, limit=16))
     assert "99" in Words("fa", digits="latin").error(TextTooLong(size=99, limit=16))
@@ -98,6 +99,7 @@ def test_errors_and_codes_speak_persian_with_their_facts() -> None:
 
 @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
 def test_a_text_that_no_catalogue_knows_stays_as_it_is(language: str) -> None:
+    """With its facts filled in, and the empty text stays empty."""
     words = Words(language)
     assert words("") == words.sentence("", "bob") == ""
     assert words("no such text {x}", x=1) == "no such text 1"
@@ -197,6 +199,7 @@ def test_what_went_wrong_is_kept_in_no_language(error: SecureChatError) -> None:
 
 
 def test_a_line_that_counts_itself_counts_in_each_language() -> None:
+    """A line that was kept before lines had facts counts too."""
     line = recall(kept(Said(MISSING, user_id="bob")), 12)
     assert line.endswith("(12×)")
     assert Words("fa").sentence(line, "bob").endswith("(۱۲×)")

@@ -114,6 +114,7 @@ def test_a_message_is_answered_with_the_keyboard_alone(stage: Stage) -> None:
 
 
 def test_the_up_arrow_edits_the_last_message_of_ours(stage: Stage) -> None:
+    """Escape gives it up and empties the field; Return sends the edit."""
     engine = FakeEngine()
     own = engine.say(BOB, "firts", ours=True)
     app = talking_to_bob(stage, engine)
@@ -217,6 +218,7 @@ def test_several_messages_are_selected_and_copied(stage: Stage) -> None:
 
 
 def test_a_message_is_forwarded_to_somebody_found_by_name(stage: Stage) -> None:
+    """A few letters of the name and Return; the conversation with them is shown then."""
     engine = FakeEngine()
     engine.say(CAROL, "hi from carol", ago=50)
     engine.say(BOB, "worth telling")
@@ -232,6 +234,7 @@ def test_a_message_is_forwarded_to_somebody_found_by_name(stage: Stage) -> None:
 
 
 def test_a_timer_is_chosen_with_the_keyboard(stage: Stage) -> None:
+    """Ctrl+T, Tab, Return: thirty seconds."""
     engine = FakeEngine()
     engine.say(BOB, "hi")
     app = talking_to_bob(stage, engine)
@@ -261,6 +264,7 @@ def test_all_keys_stand_on_one_card(stage: Stage) -> None:
 
 
 def test_letters_typed_among_the_messages_go_to_the_field(stage: Stage) -> None:
+    """No letter is lost because the list has the keyboard."""
     engine = FakeEngine()
     engine.say(BOB, "hi")
     app = talking_to_bob(stage, engine)
@@ -377,6 +381,7 @@ def test_a_page_gives_the_keyboard_back_to_where_it_was(stage: Stage) -> None:
 
 
 def test_a_quote_leads_to_the_message_that_it_quotes(stage: Stage) -> None:
+    """Also to one that is hundreds of lines away and not loaded yet."""
     engine = FakeEngine()
     engine.fill(BOB, (f"line {i}" for i in range(700)))
     engine.say(BOB, "this one", quoted=Quote(b"q", ours=False, number=11, text="line 10"))
@@ -463,6 +468,7 @@ def test_attack_73_the_longest_message_of_marks_answers_everywhere(stage: Stage,
 
 
 def test_what_disappears_while_one_reads_leaves_the_view_where_it_is(stage: Stage) -> None:
+    """A removal below and a change above move no line that is in view."""
     engine = FakeEngine()
     engine.fill(BOB, (f"line {i}" for i in range(150)))
     app = talking_to_bob(stage, engine)

@@ -98,6 +98,7 @@ def test_an_answered_request_is_none_any_more(deed: Deed, stays: bool) -> None:
 
 
 def test_pinned_ones_stand_above_the_rest_in_their_order_and_archived_ones_nowhere() -> None:
+    """Under headings of their own; an archived one is found by a search, or in the archive."""
     engine = FakeEngine()
     for name, ago in ((BOB, 3), (SARA, 2), (CAROL, 1)):
         engine.say(name, "x", ago=ago)
@@ -164,6 +165,7 @@ def test_attack_72_no_chosen_name_takes_the_place_of_the_accounts() -> None:
 
 
 def test_hurtful_deeds_are_asked_first_and_say_what_they_do() -> None:
+    """The question names the person and explains itself in more than a few words."""
     engine = FakeEngine()
     engine.say(BOB, "x")
     for deed in deciding.ASKED_FIRST:
@@ -189,6 +191,7 @@ def message(
 
 
 def test_a_notification_has_no_text_unless_asked_for() -> None:
+    """The name alone as it ships, a count or nothing if chosen so; a press leads to the sender."""
     engine = FakeEngine()
     came = message(engine, BOB, "a secret")
     assert heard(notices.NAME, came) == Notice("bob", "1 new message", BOB)
@@ -198,12 +201,14 @@ def test_a_notification_has_no_text_unless_asked_for() -> None:
 
 
 def test_what_comes_together_is_told_together() -> None:
+    """One notification counts them, and shows no text even where texts are asked for."""
     engine = FakeEngine()
     both = [message(engine, BOB, "a"), message(engine, SARA, "b"), message(engine, BOB, "c")]
     assert heard(notices.TEXT, *both) == Notice("3 new messages", "", None)
 
 
 def test_muted_blocked_own_and_seen_messages_are_silent() -> None:
+    """Nor does a line of the program's own make a notification."""
     engine = FakeEngine()
     engine.mute(BOB, None)
     muted = ConversationChanged(engine.conversation(BOB))
@@ -215,6 +220,7 @@ def test_muted_blocked_own_and_seen_messages_are_silent() -> None:
 
 
 def test_a_request_is_told_without_a_name_and_once() -> None:
+    """A stranger chooses the name: no notification shows it, and none comes a second time."""
     engine = FakeEngine()
     engine.requests.add(SARA)
     engine.say(SARA, "buy")
@@ -261,6 +267,7 @@ def test_a_contact_link_verifies_only_after_the_question() -> None:
 
 
 def test_attack_26_a_forged_contact_link_is_said_to_be_one() -> None:
+    """A link with another key than the server's, an invite, a link cut short: each in its words."""
     engine = FakeEngine()
     adding = Adding(engine, WORDS)
     adding.enter(str(ContactLink(SERVER, SERVER_ID, UserId("reza"), KEYS["h"])))
@@ -297,6 +304,7 @@ def test_a_code_is_read_from_an_image_file_and_from_pasted_text(tmp_path: Path) 
 
 
 def test_attack_25_a_code_of_other_keys_is_an_alarm(tmp_path: Path) -> None:
+    """Digits of other keys alarm, somebody else's link names its owner, and nobody is verified."""
     engine = FakeEngine()
     engine.say(BOB, "x")
     page = verifying(engine)
@@ -311,6 +319,7 @@ def test_attack_25_a_code_of_other_keys_is_an_alarm(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + bytes(40)])
 def test_an_image_that_is_none_is_said_in_words(tmp_path: Path, content: bytes) -> None:
+    """Empty, damaged or absent, it raises `QrImageUnusable` and nothing of the library's own."""
     pytest.importorskip("zxingcpp")
     path = tmp_path / "x.png"
     path.write_bytes(content)
@@ -321,6 +330,7 @@ def test_an_image_that_is_none_is_said_in_words(tmp_path: Path, content: bytes) 
 
 
 def test_an_image_without_a_code_is_said_to_be_one(tmp_path: Path) -> None:
+    """A good picture that holds no QR code is told from one that cannot be read."""
     image = pytest.importorskip("PIL.Image")
     path = tmp_path / "white.png"
     image.new("L", (60, 60), 255).save(path)
@@ -329,6 +339,7 @@ def test_an_image_without_a_code_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 def test_the_history_of_a_key_says_what_and_how_the_newest_first() -> None:
+    """How it was verified stands with it, and another key that was offered is an alarm."""
     engine = FakeEngine()
     engine.histories[BOB] = [
         KeyEvent(at(90), KeyFact.SEEN, None, THEIRS),
@@ -348,6 +359,7 @@ def test_the_history_of_a_key_says_what_and_how_the_newest_first() -> None:
 
 
 def test_a_password_is_changed_beside_the_window_with_mistakes_at_their_fields() -> None:
+    """Nothing begins with a mistake; the old password is asked for, and the new one then holds."""
     engine = FakeEngine()
     change = PasswordChange(engine, WORDS)
     for fields, wrong in (
@@ -368,6 +380,7 @@ def test_a_password_is_changed_beside_the_window_with_mistakes_at_their_fields()
 
 
 def test_the_lock_opens_for_the_password_alone() -> None:
+    """An empty or wrong one is said in words, and may be followed by the right one."""
     unlocking = Unlocking(FakeEngine(), WORDS)
     unlocking.enter("")
     assert unlocking.mistake
@@ -430,6 +443,7 @@ def test_what_the_server_holds_is_said_in_words() -> None:
 
 
 def test_an_account_is_deleted_only_by_its_typed_name() -> None:
+    """A refusal by the server removes nothing here; its consent removes both."""
     engine = FakeEngine()
     removed: list[bool] = []
     deleting = Deleting(engine, WORDS, lambda: removed.append(True))

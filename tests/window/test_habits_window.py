@@ -187,6 +187,7 @@ def test_persian_is_joined_wherever_people_write_it(stage: Stage) -> None:
 
 
 def test_signing_out_closes_the_profile_and_asks_again(stage: Stage) -> None:
+    """The sign-in screen comes, and the engine is stopped."""
     fake = FakeEngine()
     app = signed_in(stage, fake)
     app.sign_out()
@@ -330,6 +331,7 @@ def test_a_person_is_blocked_from_the_list_by_keyboard_after_a_question(stage: S
 
 
 def test_the_archive_opens_and_closes(stage: Stage) -> None:
+    """With the keyboard, by the button that counts what is in it."""
     fake = FakeEngine()
     fake.say(BOB, "hi")
     fake.say(SARA, "hi")
@@ -357,6 +359,7 @@ def test_a_contact_link_given_at_the_start_is_asked_about_after_signing_in(stage
 
 
 def test_digits_that_differ_lead_to_advice_and_verify_nobody(stage: Stage) -> None:
+    """It says not to write there, and the key stays as it was."""
     fake = FakeEngine()
     fake.say(BOB, "hi")
     app = signed_in(stage, fake)

@@ -33,6 +33,7 @@ WORDS = Words("en")
     ],
 )  # fmt: skip
 def test_links_are_found_without_the_sentence_around_them(text: str, addresses: list[str]) -> None:
+    """Brackets and full stops that belong to the sentence are not part of the address."""
     assert [span.address for span in links.find(text)] == addresses
 
 
@@ -77,6 +78,7 @@ def test_attack_72_a_bidi_override_cannot_turn_an_address_round() -> None:
     ],
 )
 def test_the_site_that_really_opens_is_named(address: str, site: str) -> None:
+    """Whatever name stands before an @, and however the address is written."""
     ask = links.ask(address, WORDS)
     assert ask.site == site
     assert "paypal" not in ask.target
@@ -86,10 +88,12 @@ def test_the_site_that_really_opens_is_named(address: str, site: str) -> None:
 
 @pytest.mark.parametrize("address", ["https://", "https://:80", "https://a..b", "https://x:99999/"])
 def test_an_address_that_is_none_does_not_open(address: str) -> None:
+    """There is nothing to press then."""
     assert links.ask(address, WORDS).target == ""
 
 
 def test_an_invite_link_is_copied_and_not_opened() -> None:
+    """A browser could do nothing with it; the server that it leads to is named."""
     ask = links.ask("securechat://host:7443/#v=1", WORDS)
     assert ask.target == ""
     assert ask.address.startswith("securechat://")
@@ -109,6 +113,7 @@ def test_a_contact_link_says_whose_it_is_and_can_be_gone_on_with() -> None:
 
 @pytest.mark.parametrize("end", ["contact=reza", "contact=reza&key=AAAA", "invite=\u202ex", ""])
 def test_a_damaged_link_of_the_program_says_what_is_wrong(end: str) -> None:
+    """It is neither opened nor taken for a contact link."""
     ask = links.ask(f"securechat://host:7443/#v=2&{end}", WORDS)
     assert (ask.target, ask.contact) == ("", False)
     assert "damaged" in ask.title

@@ -117,6 +117,7 @@ def test_nothing_is_sent_or_told_behind_the_lock(
 def test_a_mistake_of_the_program_does_not_hold_the_lock_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The failure is named, and the right password opens afterwards."""
     engine = FakeEngine()
     unlocking = Unlocking(engine, Words())
     monkeypatch.setattr(engine, "check_password", lambda _: 1 // 0)

@@ -39,6 +39,7 @@ def test_attack_72_names_that_look_alike_are_one_to_the_warning(one: str, other:
 
 
 def test_attack_72_names_that_differ_are_not_warned_of() -> None:
+    """Common short names a letter apart: a warning that comes always is read by nobody."""
     for one, other in (("anna", "hanna"), ("bob", "rob"), ("علی", "عالی"), ("sara", "sarah")):
         assert looks(one) != looks(other)
 

@@ -140,6 +140,7 @@ def test_an_arriving_message_is_added_once_and_read_while_it_is_in_view() -> Non
 
 
 def test_a_message_is_not_read_while_the_window_is_behind_others() -> None:
+    """It counts as unread, in the title too, until the window is in front again."""
     engine = FakeEngine()
     engine.say(BOB, "one")
     chat = chat_with(engine)
@@ -203,6 +204,7 @@ def test_held_messages_say_why_and_can_be_tried_again() -> None:
 
 
 def test_lines_of_the_engine_are_said_in_the_language_of_the_window() -> None:
+    """One that nobody translated is shown as it is, not left out."""
     engine = FakeEngine()
     engine.say(BOB, "", notice=True, problem="The key of bob is not the one known before.")
     engine.say(BOB, "", notice=True, problem="Something nobody translated about bob.")
@@ -241,6 +243,7 @@ def test_a_clock_that_is_far_off_is_said() -> None:
 
 
 def test_a_text_that_is_too_long_stays_and_is_explained() -> None:
+    """The limit stands in the person's digits; blank texts are not sent, good ones are trimmed."""
     engine = FakeEngine()
     engine.say(BOB, "hi")
     chat = chat_with(engine)
@@ -257,6 +260,7 @@ def test_a_text_that_is_too_long_stays_and_is_explained() -> None:
 
 
 def test_drafts_belong_to_their_conversations() -> None:
+    """Changing to another conversation and back brings what was written for this one."""
     engine = FakeEngine()
     engine.say(BOB, "hi")
     engine.say(UserId("carol"), "hi")
@@ -273,6 +277,7 @@ def test_drafts_belong_to_their_conversations() -> None:
 
 
 def test_people_come_by_last_message_then_presence_then_name() -> None:
+    """A search ignores case and spaces around it, and says when it found nobody."""
     engine = FakeEngine()
     engine.meet("zoe", online=True)
     engine.meet("adam", online=False)
@@ -321,6 +326,7 @@ def test_where_nobody_is_listed_an_exact_name_can_be_typed() -> None:
 
 
 def test_trust_is_seen_in_the_list_and_said_in_words() -> None:
+    """Each state of a key has a mark of its own, and a changed key is said to a screen reader."""
     engine = FakeEngine()
     for name, trust in (("bob", Trust.VERIFIED), ("carol", Trust.CHANGED), ("dan", Trust.NEW)):
         engine.meet(name, trust=trust)
@@ -361,6 +367,7 @@ def test_a_changed_key_blocks_until_the_person_decides() -> None:
 
 
 def test_a_changed_key_can_be_accepted_without_becoming_verified() -> None:
+    """One can write again, and the mark says that nobody has compared."""
     engine = FakeEngine()
     engine.meet("bob", trust=Trust.CHANGED)
     engine.say(BOB, "hi")
@@ -372,6 +379,7 @@ def test_a_changed_key_can_be_accepted_without_becoming_verified() -> None:
 
 
 def test_the_panel_has_each_group_apart_and_tells_when_there_is_no_key() -> None:
+    """Twelve groups of five digits once there is a key; before, a sentence instead of digits."""
     engine = FakeEngine()
     engine.meet("bob")
     chat = chat_with(engine)
@@ -418,6 +426,7 @@ def test_the_banner_says_what_is_wrong_and_counts_down() -> None:
 
 
 def test_a_refusal_is_said_and_nothing_pretends_to_try_again() -> None:
+    """A login elsewhere ends this connection for good, and the banner says only that."""
     engine = FakeEngine()
     chat = chat_with(engine)
     engine.tell(ConnectionChanged(ConnectionState.STOPPED, Refused(Code.REPLACED)))
@@ -485,6 +494,7 @@ def test_heights_agree_with_plain_sums(heights: list[int], data: st.DataObject) 
 
 
 def test_what_is_in_view_stays_when_rows_above_turn_out_higher() -> None:
+    """Rows are measured, put in front, appended: only at the end do new ones move the view."""
     view = Viewport()
     view.height = 100
     view.show([20] * 100)

@@ -43,6 +43,7 @@ def test_a_file_goes_out_with_what_is_written_as_an_answer(
 def test_no_file_chosen_leaves_what_is_written(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Closing the dialogue sends nothing and loses nothing."""
     monkeypatch.setattr(filedialog, "askopenfilename", lambda **_: "")
     engine = FakeEngine()
     engine.say(BOB, "hi")

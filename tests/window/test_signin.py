@@ -55,6 +55,7 @@ def poll_until(signin: SignIn, condition: Callable[[], bool]) -> None:
 def test_a_mistake_is_said_beside_its_field_before_anything_begins(
     field: Field, changes: dict[str, str]
 ) -> None:
+    """In a whole sentence, at that field alone; no profile is made."""
     accounts = FakeAccounts(FakeEngine())
     signin = SignIn(accounts, Words())
     assert not signin.create(entered(**changes))
@@ -95,6 +96,7 @@ def test_a_refused_registration_leads_back_to_its_field(code: Code, field: Field
 
 
 def test_a_wrong_password_is_said_and_the_right_one_opens() -> None:
+    """An empty one is not even tried."""
     engine = FakeEngine()
     signin = SignIn(FakeAccounts(engine, [PROFILE]), Words())
     assert signin.open(PROFILE, "") is False
@@ -107,6 +109,7 @@ def test_a_wrong_password_is_said_and_the_right_one_opens() -> None:
 
 
 def test_waiting_for_a_server_can_be_given_up() -> None:
+    """What never reached the server is discarded, and the form is there again."""
     engine = FakeEngine()
     engine.may_be_registered = False
     engine.answer_to_start = None
@@ -120,10 +123,12 @@ def test_waiting_for_a_server_can_be_given_up() -> None:
 
 
 def test_the_password_does_not_print() -> None:
+    """What was typed shows no password when it is logged or shown by a debugger."""
     assert "correct horse" not in repr(entered())
 
 
 def test_strength_grows_with_length_and_not_with_tricks() -> None:
+    """Capitals, digits and signs on a usual word, or one's own name, stay weak."""
     assert strength("password1") is Strength.WEAK
     assert strength("P4ssw0rd!") is Strength.WEAK
     assert strength("aaaaaaaaaaaaaaaaaaaa") is Strength.WEAK
@@ -194,6 +199,7 @@ def test_leaving_a_field_says_what_is_wrong_with_it() -> None:
 
 
 def test_a_contact_link_in_the_place_of_an_invite_is_explained() -> None:
+    """While typing and on submission, in the same words."""
     contact = "securechat://h/#v=1&id=" + "A" * 22 + "&contact=bob&key=" + "A" * 43
     said, wrong = typed(Field.LINK, link=contact)
     assert "contact link" in said

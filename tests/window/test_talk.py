@@ -111,6 +111,7 @@ def test_a_contact_is_called_by_our_own_name_in_quotes_reactions_and_results() -
 
 
 def test_a_search_that_meant_a_file_shows_its_name() -> None:
+    """Where the caption lacks the word, the hit is marked inside the file's name."""
     engine = FakeEngine()
     file = Attachment("Tax Report.pdf", 5, "application/pdf", FileState.OFFERED)
     engine.found = [engine.say(BOB, "here you are", file=file)]
@@ -121,6 +122,7 @@ def test_a_search_that_meant_a_file_shows_its_name() -> None:
 
 
 def test_a_quote_of_what_is_gone_says_so() -> None:
+    """It still names who wrote it, and leads nowhere."""
     engine = FakeEngine()
     engine.say(BOB, "yes", quoted=Quote(b"q", ours=True))
     chat, _ = open_talk(engine)
@@ -132,6 +134,7 @@ def test_a_quote_of_what_is_gone_says_so() -> None:
 
 
 def test_reactions_are_counted_and_ours_can_be_taken_back() -> None:
+    """The same emoji once more takes it back, another one takes its place."""
     engine = FakeEngine()
     both = (Reaction(ours=True, emoji="👍"), Reaction(ours=False, emoji="👍"))
     message = engine.say(BOB, "tea?", reactions=both)
@@ -297,6 +300,7 @@ def test_news_do_not_tear_what_one_reads_far_above() -> None:
 
 
 def test_what_disappears_leaves_the_rest_where_it_is() -> None:
+    """A removed message rearranges the rows, and does not scroll to the end."""
     engine = FakeEngine()
     first = engine.say(BOB, "one")
     engine.say(BOB, "two")
@@ -310,6 +314,7 @@ def test_what_disappears_leaves_the_rest_where_it_is() -> None:
 
 
 def test_an_answer_is_sent_as_one_and_its_strip_goes() -> None:
+    """The strip above the composer shows who and what is answered."""
     engine = FakeEngine()
     message = engine.say(BOB, "shall we?")
     chat, talk = open_talk(engine)
@@ -418,6 +423,7 @@ def test_others_learn_that_we_write_and_that_we_stopped() -> None:
 
 
 def test_that_somebody_writes_to_us_is_seen_in_header_and_list() -> None:
+    """And no longer once they stop: the list shows the last message again."""
     engine = FakeEngine()
     engine.say(BOB, "hi")
     chat, _ = open_talk(engine)
@@ -435,6 +441,7 @@ def test_that_somebody_writes_to_us_is_seen_in_header_and_list() -> None:
 
 
 def test_a_menu_offers_what_is_possible() -> None:
+    """Not to edit what others wrote, to answer a notice, or to write where one may not."""
     engine = FakeEngine()
     theirs = engine.say(BOB, "theirs")
     ours = engine.say(BOB, "ours", ours=True, edited=at(0))
@@ -465,6 +472,7 @@ def test_attack_56_nobody_edits_or_deletes_what_another_wrote() -> None:
 
 
 def test_details_say_how_far_a_message_has_come_in_words() -> None:
+    """Also the sender's own time where it differs, and when the message disappears."""
     engine = FakeEngine()
     far = round((NOW + timedelta(days=3650)).timestamp() * 1000)
     ours = engine.say(BOB, "x", ours=True, state=MessageState.ACCEPTED)
@@ -513,6 +521,7 @@ def test_several_messages_are_copied_with_names_and_times_one_without() -> None:
 def test_a_search_shows_where_the_word_stands(
     text: str, asked: str, shown: tuple[str, str, str]
 ) -> None:
+    """Before, match and after as they are written, and opening it reveals that message."""
     engine = FakeEngine()
     engine.say(BOB, text)
     chat = chat_with(engine)
@@ -526,6 +535,7 @@ def test_a_search_shows_where_the_word_stands(
 
 
 def test_the_conversation_of_the_last_run_is_opened_again() -> None:
+    """Where there was none, nothing is opened."""
     engine = FakeEngine()
     engine.say(BOB, "hi")
     engine.say(CAROL, "hi")

@@ -63,6 +63,7 @@ def test_a_newcomer_signs_up_with_the_keyboard_alone(stage: Stage) -> None:
 
 
 def test_mistakes_stand_beside_their_fields_and_take_the_keyboard_there(stage: Stage) -> None:
+    """Both are said at once, and the first of them has the keyboard."""
     app = stage.open(FakeAccounts(FakeEngine()), Options(link=LINK))
     stage.write(app, "9lives")
     stage.press(app, "Return")
@@ -93,6 +94,7 @@ def test_giving_up_the_wait_gives_the_form_back(stage: Stage) -> None:
 
 
 def test_a_wrong_password_is_said_and_the_window_goes_on(stage: Stage) -> None:
+    """The sign-in screen stays, with the sentence on it."""
     app = stage.open(FakeAccounts(FakeEngine(), [PROFILE]))
     stage.write(app, "wrong")
     stage.press(app, "Return")
@@ -105,6 +107,7 @@ def test_a_wrong_password_is_said_and_the_window_goes_on(stage: Stage) -> None:
 
 
 def test_enter_sends_and_shift_enter_starts_a_line(stage: Stage) -> None:
+    """Both lines go out as one message, and the composer is empty."""
     engine = FakeEngine()
     engine.say(BOB, "hello")
     app = talking_to_bob(stage, engine)
@@ -205,6 +208,7 @@ def test_a_paste_replaces_what_is_selected(stage: Stage) -> None:
 
 
 def test_several_lines_are_pasted_into_the_composer(stage: Stage) -> None:
+    """With their break, in the place of what was selected."""
     engine = FakeEngine()
     engine.say(BOB, "hello")
     app = talking_to_bob(stage, engine)
@@ -216,6 +220,7 @@ def test_several_lines_are_pasted_into_the_composer(stage: Stage) -> None:
 
 
 def test_the_title_counts_what_is_unread(stage: Stage) -> None:
+    """So that the task bar shows it while the window is hidden."""
     engine = FakeEngine()
     app = signed_in(stage, engine)
     engine.say(BOB, "hello")
@@ -223,6 +228,7 @@ def test_the_title_counts_what_is_unread(stage: Stage) -> None:
 
 
 def test_delivery_marks_change_while_one_looks(stage: Stage) -> None:
+    """Waiting, accepted, delivered and read are drawn in four different ways."""
     engine = FakeEngine()
     message = engine.say(BOB, "on its way", ours=True)
     app = talking_to_bob(stage, engine)
@@ -320,6 +326,7 @@ def test_a_narrow_window_leaves_the_room_to_the_conversation(stage: Stage) -> No
 
 
 def test_an_offline_banner_says_why_and_when(stage: Stage) -> None:
+    """The reason in words, and a button to try at once."""
     engine = FakeEngine()
     app = signed_in(stage, engine)
     problem = ConnectFailed(server="here:7443", reason="connection refused")
@@ -458,6 +465,7 @@ def test_a_failing_callback_is_said_in_words_and_logged_without_content(
 
 
 def test_a_failure_while_signing_in_is_said_too(stage: Stage) -> None:
+    """There is no conversation to say it in: it stands on the form."""
     app = stage.open(FakeAccounts(FakeEngine()))
     app.root.after_idle(lambda: 1 // 0)
     stage.until(lambda: "ZeroDivisionError" in "".join(all_texts(app.root)), "said")
@@ -476,6 +484,7 @@ def test_a_choice_that_cannot_be_kept_is_in_force_and_said(stage: Stage, tmp_pat
 
 
 def test_closing_stops_the_engine(stage: Stage) -> None:
+    """Nothing goes on in the background, and the profile is free for another program."""
     engine = FakeEngine()
     app = signed_in(stage, engine)
     stage.close(app)
