@@ -72,7 +72,7 @@ class Hub:
         self._settings = settings
         self._clock = store.clock.wall
         self._sessions: dict[Connection, Session] = {}
-        self._presence = PresenceBoard()
+        self._presence = PresenceBoard(loop.call_soon)
         self._now = 0.0
         rates = self._rates = Rates(settings)
         lookups = Lookups(settings, rates)

@@ -1,21 +1,37 @@
-"""Who is online, and telling those who asked: changes are gathered for a second."""
+"""Who is online, and telling those who asked: changes are gathered for a second.
+
+A change that 1,000 connections watch costs 11 ms, nearly all of it for TLS and the kernel. So it is
+told to a few of them in each turn of the I/O thread: messages have their turns in between.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
 
 from secure_chat.protocol import limits
 from secure_chat.protocol.frames import encode_frame
 from secure_chat.protocol.messages import Presence, encode_header
 from secure_chat.server.core.session import Session
 
+_AT_ONCE: Final = 100  # watchers that are told in one turn: about a millisecond
+
 
 class PresenceBoard:
-    """An account is online while one of its devices is logged in."""
+    """An account is online while one of its devices is logged in.
 
-    def __init__(self) -> None:
+    ``soon`` runs a call at the I/O thread's next turn.
+    """
+
+    def __init__(self, soon: Callable[[Callable[[], None]], None]) -> None:
+        self._soon = soon
         self._devices: dict[str, int] = {}
         # Of those who changed: how they were announced last; None if not everybody knows the same.
         self._before: dict[str, bool | None] = {}
         self._watchers: set[Session] = set()  # of everybody
         self._watched: dict[str, set[Session]] = {}  # who follows a name
         self._names: dict[Session, frozenset[str]] = {}  # and the other way round
+        # Who is still to be told of the last changes, what they followed then, and the frames.
+        self._telling: deque[tuple[Session, frozenset[str] | None, list[bytes]]] = deque()
         self._told_at = 0.0
 
     def is_online(self, user_id: str) -> bool:
@@ -75,20 +91,36 @@ class PresenceBoard:
                    if (online := user in self._devices) is not was}  # fmt: skip
         if not changed:
             return
+        is_idle = not self._telling
         if self._watchers:
-            for frame in _frames(changed):
-                for session in self._watchers:
-                    session.connection.send(frame)
-        self._tell_followers(changed)
+            frames = _frames(changed)
+            self._telling += ((session, None, frames) for session in self._watchers)
+        self._gather_followers(changed)
+        if is_idle:
+            self._tell_some()
 
-    def _tell_followers(self, changed: dict[str, bool]) -> None:
+    def _gather_followers(self, changed: dict[str, bool]) -> None:
+        """What each of them is told; most are told the same, which is encoded once."""
         told: dict[Session, dict[str, bool]] = {}
-        for name in changed.keys() & self._watched.keys():
+        for name in sorted(changed.keys() & self._watched.keys()):
             for session in self._watched[name]:
                 told.setdefault(session, {})[name] = changed[name]
+        encoded: dict[tuple[str, ...], list[bytes]] = {}
         for session, news in told.items():
-            for frame in _frames(news):
-                session.connection.send(frame)
+            names = tuple(news)
+            if names not in encoded:
+                encoded[names] = _frames(news)
+            self._telling.append((session, self._names[session], encoded[names]))
+
+    def _tell_some(self) -> None:
+        for _ in range(min(_AT_ONCE, len(self._telling))):
+            session, names, frames = self._telling.popleft()
+            # Else it has asked for something else meanwhile, or is gone.
+            if session in self._watchers if names is None else self._names.get(session) is names:
+                for frame in frames:
+                    session.connection.send(frame)
+        if self._telling:
+            self._soon(self._tell_some)
 
 
 def _frames(changed: dict[str, bool]) -> list[bytes]:
