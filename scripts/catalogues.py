@@ -27,6 +27,7 @@ REASONED = [
     *(_PACKAGE / name for name in ("channel.py", "openssl.py", "tls.py")),
 ]
 _REASON_TABLES = {"_REASONS", "_REFUSALS", "_ALERTS"}
+_NAMING = {"Reader", "_flag", "_utf8", "agree", "check_curve_key", "verify"}
 _LOCALE = _CLIENT / "locale"
 _TEMPLATE = _LOCALE / "secure_chat.pot"
 _MAGIC = 0x950412DE
@@ -98,11 +99,11 @@ def _error_keys(tree: ast.AST) -> Iterator[Key]:
 
 
 def _reasons_in(tree: ast.AST) -> Iterator[Key]:
-    """Why something failed: ``reason="…"``, ``Reason("…")``, and what functions and tables say."""
+    """Why something failed, and what: in arguments, in ``Reason("…")``, in functions and tables."""
     for node in ast.walk(tree):
         texts: list[ast.expr] = []
         match node:
-            case ast.keyword(arg="reason", value=value):
+            case ast.keyword(arg="reason" | "what", value=value):
                 texts = [value]
             case ast.Call(func=ast.Attribute(attr="_failed"), args=[ast.JoinedStr(values=values)]):
                 texts = values[:1]
@@ -117,6 +118,8 @@ def _reasons_in(tree: ast.AST) -> Iterator[Key]:
                 texts = values if name in _REASON_TABLES else []
             case ast.Assign(targets=[ast.Name(id="reason")], value=value):
                 texts = [value]
+            case ast.Call(func=function, args=[*_, value]) if _name_of(function) in _NAMING:
+                texts = [value]  # what is wrong if it turns out to be
         yield from (Key(text.removesuffix(": ")) for one in texts if (text := _text_of(one)))
 
 

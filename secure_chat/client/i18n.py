@@ -126,12 +126,12 @@ class Words:
     def _fact(self, name: str, fact: Fact) -> object:
         if isinstance(fact, Said):
             return self.said(fact)
-        if name == "reason" and isinstance(fact, str):
+        if name in {"reason", "what"} and isinstance(fact, str):
             return self._reason(fact)
         return self.span(fact) if name == "after" and isinstance(fact, str) else fact
 
     def _reason(self, reason: str) -> str:
-        """Why something failed, which may be said in two steps: ``what failed: why``."""
+        """Why something failed, or what; it may be said in two steps: ``what failed: why``."""
         return ": ".join(self._translated(part) for part in reason.split(": "))
 
     def sentence(self, text: str, user_id: str) -> str:

@@ -193,5 +193,5 @@ def _find(
             raise UnknownPrekey(what="one-time prekey", key_id=initial.one_time_id)
     kem = source.kem(initial.kem_id)
     if kem is None:
-        raise UnknownPrekey(what=initial.kem_kind.value.decode() + " key", key_id=initial.kem_id)
+        raise UnknownPrekey(what=initial.kem_kind.what, key_id=initial.kem_id)
     return signed, one_time, kem

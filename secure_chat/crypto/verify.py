@@ -103,7 +103,7 @@ def check_prekey(
     The signature covers the kind, so that no key passes for one of another kind. A difference of
     clocks up to `limits.CLOCK_SKEW` is forgiven.
     """
-    what = kind.value.decode() + " key"
+    what = kind.what
     skew = limits.CLOCK_SKEW * _MS
     if isinstance(key, SignedPrekey) is not (kind is PrekeyKind.SIGNED_X25519):
         raise BadPrekey(what=what, key_id=key.id, reason="it is a key of another type")

@@ -37,6 +37,18 @@ class PrekeyKind(bytes, Enum):
     ONE_TIME_KEM = b"one-time ML-KEM-1024"
     LAST_RESORT_KEM = b"last-resort ML-KEM-1024"
 
+    @property
+    def what(self) -> str:
+        """What errors call such a key."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    PrekeyKind.SIGNED_X25519: "signed X25519 key",
+    PrekeyKind.ONE_TIME_KEM: "one-time ML-KEM-1024 key",
+    PrekeyKind.LAST_RESORT_KEM: "last-resort ML-KEM-1024 key",
+}
+
 
 def _signed(label: Label, *parts: bytes) -> bytes:
     return label.value + hashlib.sha256(fields(*parts)).digest()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from secure_chat.client.cli import output, session
+from secure_chat.client.cli import commands, listen, output, session
 from secure_chat.client.cli.arguments import parse
 from secure_chat.client.cli.program import run
 from secure_chat.client.events import (
@@ -27,7 +27,15 @@ from secure_chat.client.events import (
     Trust,
 )
 from secure_chat.client.i18n import Words
-from secure_chat.errors import Code, ConnectFailed, NotDone, Refused, TextTooLong
+from secure_chat.errors import (
+    BadEncoding,
+    Code,
+    ConnectFailed,
+    NotDone,
+    Refused,
+    TextTooLong,
+    Unreadable,
+)
 from secure_chat.protocol.held import held_row
 from tests.support.fake_engine import (
     ALICE,
@@ -471,6 +479,30 @@ def test_the_end_of_a_connection_is_told_in_persian_too(monkeypatch: pytest.Monk
         told = session.connection_words(change).replace("127.0.0.1:7443", "")
         assert "تلاش بعدی" in told
         assert not re.search("[A-Za-z]", told), told
+
+
+def test_what_goes_wrong_while_listening_is_told_in_persian_too(
+    command: Command, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole sentence, with what it is about; only the person's name stays as it is."""
+    monkeypatch.setattr(listen, "words", Words("fa"))
+    wrong = Unreadable(sender=BOB, reason=BadEncoding(what="message header"))
+    engine.on_start = [ONLINE, Problem(wrong, BOB)]
+    _code, _out, err = command("listen", "--for", "0.1")
+    [said] = [line for line in err.splitlines() if line.startswith("bob: ")]
+    assert not re.search("[A-Za-z]", said.replace("bob", "")), said
+
+
+@pytest.mark.parametrize("wait", ["accepted", "delivered"])
+def test_a_late_message_is_told_in_persian_too(
+    command: Command, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, wait: str
+) -> None:
+    """What was waited for is no English word within the sentence."""
+    engine.on_send = []
+    monkeypatch.setattr(commands, "words", Words("fa"))
+    monkeypatch.setattr(session, "words", Words("fa"))
+    _code, _out, err = command("send", "bob", "x", "--timeout", "0.1", "--wait", wait)
+    assert not re.search("[A-Za-z]", err.splitlines()[-1].removeprefix("secure-chat: ")), err
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from secure_chat.client.i18n import LANGUAGES, Words, system_language
 from secure_chat.client.said import Said, kept, recall
 from secure_chat.errors import (
     BadBundle,
+    BadEncoding,
     BadManifest,
     CertificateRefused,
     Code,
@@ -24,6 +25,8 @@ from secure_chat.errors import (
     SecureChatError,
     TextTooLong,
     UndecryptableMessage,
+    UnexpectedAnswer,
+    UnknownPrekey,
     Unreadable,
 )
 from secure_chat.protocol.invite import InviteLink
@@ -152,7 +155,7 @@ def test_no_reason_of_the_clients_side_is_made_up_before_it_is_translated() -> N
         for place in catalogues.REASONED
         for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.keyword) and node.arg == "reason"
+        if isinstance(node, ast.keyword) and node.arg in {"reason", "what"}
         if isinstance(node.value, ast.JoinedStr)
         if path.name not in _EXCEPTED
     ]
@@ -180,6 +183,8 @@ def test_what_the_engine_writes_of_timers_speaks_persian(sentence: str, seconds:
 
 
 FACTS = [
+    UnexpectedAnswer(what="more of a file than there is"), BadEncoding(what="message header"),
+    Unreadable(sender=Reason("somebody"), reason=UnknownPrekey(what="signed prekey", key_id=7)),
     TextTooLong(size=99, limit=16), ConnectionLost(reason="the other side closed the connection"),
     Unreadable(sender="bob", reason=UndecryptableMessage(address="bob/main", sessions=2)),
     Refused(Code.MAILBOX_FULL), Refused(Code.INTERNAL_ERROR, "{user_id} {0} odd"),

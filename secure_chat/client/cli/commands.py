@@ -182,13 +182,11 @@ def _late_words(state: MessageState, wait: str, timeout: float, events: Events) 
             "the other device has not said that it has it.",
             n=timeout,
         )
-    return words(
-        "Not {wait} within {n:g} s: {why}. "
-        "The message stays in the outbox and goes out with the next connection.",
-        wait=wait,
-        n=timeout,
-        why=events.why_late(),
-    )
+    late = words("Not accepted within {n:g} s: {why}.", n=timeout, why=events.why_late())
+    if wait == "delivered":
+        late = words("Not delivered within {n:g} s: {why}.", n=timeout, why=events.why_late())
+    stays = words("The message stays in the outbox and goes out with the next connection.")
+    return f"{late} {stays}"
 
 
 # ---------------------------------------------------------------- users, profiles, window

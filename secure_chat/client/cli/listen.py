@@ -63,7 +63,8 @@ def _print_as_they_come(engine: Engine, printer: "_Printer", seconds: float | No
         elif isinstance(event, MessageRemoved | TypingChanged | ChangeSent):
             printer.happened(event)
         elif isinstance(event, Problem):
-            output.note(f"{event.user_id}: {event.error}" if event.user_id else str(event.error))
+            said = words.error(event.error)
+            output.note(f"{event.user_id}: {said}" if event.user_id else said)
         if printer.full:
             return
         if engine.events.empty():  # what came together is marked together

@@ -24,7 +24,14 @@ from secure_chat.client.vault.keys import (
 from secure_chat.crypto.identity import LocalDevice
 from secure_chat.crypto.peer import PeerSessions
 from secure_chat.crypto.rng import Random
-from secure_chat.errors import CODES, BadSessionState, Refused, SecureChatError, UnexpectedAnswer
+from secure_chat.errors import (
+    CODES,
+    BadSessionState,
+    Reason,
+    Refused,
+    SecureChatError,
+    UnexpectedAnswer,
+)
 from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.manifest import decode_manifest
 from secure_chat.protocol.messages import ClientMessage, Error
@@ -188,7 +195,9 @@ class Requests:
         """An answer arrived. Raises `UnexpectedAnswer` if nobody asked for it."""
         question = self._waiting.pop(ref, None)
         if question is None:
-            raise UnexpectedAnswer(what=f"{type(message).__name__} to no question")
+            raise UnexpectedAnswer(
+                what=Reason("{kind} to no question", kind=type(message).__name__)
+            )
         if isinstance(message, Error):
             refusal = Refused(message.code, message.message, message.retry_after)
             if question.patient and CODES[refusal.code].retry:

@@ -45,6 +45,7 @@ from secure_chat.errors import (
     ClockOff,
     Code,
     ConnectionSilent,
+    Reason,
     Refused,
     RestoredVault,
     SecureChatError,
@@ -254,7 +255,9 @@ class Core:
             case Welcome() if not self._context.online:
                 self._welcomed(message)
             case _ if not self._context.online:
-                raise UnexpectedAnswer(what=f"{type(message).__name__} before the welcome")
+                raise UnexpectedAnswer(
+                    what=Reason("{kind} before the welcome", kind=type(message).__name__)
+                )
             case Bye():
                 self._dismissed(message)
             case Delivery():

@@ -39,6 +39,7 @@ from secure_chat.errors import (
     LocalError,
     OwnMessage,
     PeerError,
+    Reason,
     RequestFull,
     ReusedDeliveryId,
     SecureChatError,
@@ -56,6 +57,7 @@ _log = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable"
 REQUEST_FULL = "{user_id} sent more than is kept before you accept: the rest is not here."
+_SOMEBODY = Reason("somebody")
 _FULL = "request-full"
 _QUIET_SECONDS = float(limits.HOUR)  # between two words about strangers who are not heard
 
@@ -123,7 +125,11 @@ class Inbox:
         except Exception as bug:
             # A mistake of this program must not make one message stop all that follow.
             _log.error("a message could not be handled: %s", described(bug))
-            self._refuse(delivery, digest, BadEncoding(what=f"message ({type(bug).__name__})"))
+            self._refuse(
+                delivery,
+                digest,
+                BadEncoding(what=Reason("message ({kind})", kind=type(bug).__name__)),
+            )
 
     def _open(self, db: apsw.Connection, delivery: Delivery, body: bytes) -> _Open:
         stamped = _stamp(delivery)
@@ -171,7 +177,7 @@ class Inbox:
             return _Open(name, sessions, opened)
         if reason is not None and first is not None:
             raise reason
-        raise SenderUnknown(claimed=first or "somebody")
+        raise SenderUnknown(claimed=first or _SOMEBODY)
 
     def _is_current(self, db: apsw.Connection, name: SessionName) -> bool:
         contact = contacts.get(db, name.address.user_id)
@@ -232,7 +238,7 @@ class Inbox:
             return
         error: SecureChatError = wrong
         if not isinstance(wrong, SenderDiffers | OwnMessage | SenderUnknown):
-            error = Unreadable(sender=user_id or "somebody", reason=wrong)
+            error = Unreadable(sender=user_id or _SOMEBODY, reason=wrong)
         if user_id is not None and user_id != self._context.user_id:
             kind = f"{UNREADABLE} {type(wrong).__name__}"
             self._trust.notice(db, user_id, kind, Said.of(error))
