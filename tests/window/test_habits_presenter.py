@@ -1,7 +1,5 @@
 """What a person sees and decides around the conversation, without a screen."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +37,7 @@ from secure_chat.protocol.held import HeldRow, Value
 from secure_chat.protocol.invite import ContactLink
 from secure_chat.server.store.book import SECTIONS
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
+from tests.support.waiting import wait_for
 from tests.window.fakes import NOW, THEIRS, FakeAccounts, FakeEngine, at
 
 BOB, SARA, CAROL = UserId("bob"), UserId("sara"), UserId("carol")
@@ -49,13 +48,6 @@ def chat_with(engine: FakeEngine) -> Chat:
     chat = Chat(engine, WORDS, clock=lambda: NOW)
     chat.poll()
     return chat
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # ---------------------------------------------------------------- the list
@@ -371,10 +363,10 @@ def test_a_password_is_changed_beside_the_window_with_mistakes_at_their_fields()
         assert not change.begin(*fields)
         assert set(change.mistakes) == {wrong}
     assert change.begin("not the old one", "long enough", "long enough")
-    until(change.poll)
+    wait_for(change.poll)
     assert set(change.mistakes) == {PasswordField.OLD}
     assert change.begin("correct horse", "long enough", "long enough")
-    until(change.poll)
+    wait_for(change.poll)
     assert change.done
     assert engine.password == "long enough"
 
@@ -385,11 +377,11 @@ def test_the_lock_opens_for_the_password_alone() -> None:
     unlocking.enter("")
     assert unlocking.mistake
     unlocking.enter("wrong")
-    until(unlocking.poll)
+    wait_for(unlocking.poll)
     assert not unlocking.done
     assert unlocking.mistake == "The password is wrong."
     unlocking.enter("correct horse")
-    until(unlocking.poll)
+    wait_for(unlocking.poll)
     assert unlocking.done
 
 
@@ -457,7 +449,7 @@ def test_an_account_is_deleted_only_by_its_typed_name() -> None:
     assert not still_busy
     assert deleting.begin("alice", also_here=True)
     assert deleting.take(AccountDeletion())
-    until(deleting.poll)
+    wait_for(deleting.poll)
     assert deleting.done
     assert deleting.said == "The account alice is deleted, at the server and here."
     assert removed == [True]
@@ -472,7 +464,7 @@ def test_files_that_stay_after_the_account_is_deleted_are_said() -> None:
     deleting = Deleting(FakeEngine(), WORDS, fail)
     assert deleting.begin("alice", also_here=True)
     assert deleting.take(AccountDeletion())
-    until(deleting.poll)
+    wait_for(deleting.poll)
     assert deleting.said.startswith("The account alice is deleted at the server, but its files")
     assert "Read-only file system" in deleting.said
     assert SignIn(FakeAccounts(FakeEngine()), WORDS, deleting.said).said == deleting.said

@@ -15,10 +15,10 @@ from secure_chat.client.window.app import App
 from secure_chat.client.window.pages.lock_page import LockView
 from secure_chat.client.window.pages.settings_page import SettingsPage
 from secure_chat.protocol.addresses import UserId
+from tests.support.waiting import wait_for
 from tests.window.fakes import FakeEngine
 from tests.window.scenes import talking_to_bob
 from tests.window.stage import Silent, Stage, chat_view
-from tests.window.test_habits_presenter import until
 from tests.window.test_habits_window import shown
 
 BOB = UserId("bob")
@@ -122,12 +122,12 @@ def test_a_mistake_of_the_program_does_not_hold_the_lock_closed(
     unlocking = Unlocking(engine, Words())
     monkeypatch.setattr(engine, "check_password", lambda _: 1 // 0)
     unlocking.enter("correct horse")
-    until(unlocking.poll)
+    wait_for(unlocking.poll)
     assert "ZeroDivisionError" in unlocking.mistake
     assert not unlocking.busy
     monkeypatch.undo()
     unlocking.enter("correct horse")
-    until(unlocking.poll)
+    wait_for(unlocking.poll)
     assert unlocking.done
 
 
