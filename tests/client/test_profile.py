@@ -39,8 +39,9 @@ def test_what_cannot_become_a_profile_leaves_nothing(tmp_path: Path) -> None:
     """A bad name or password is refused before anything is written; nothing is overwritten."""
     with pytest.raises(BadAddress):
         create_profile(tmp_path / "a", LINK, "1x", PASSWORD)
-    with pytest.raises(BadPassword):
-        create_profile(tmp_path / "a", LINK, "alice", "")
+    for short in ("", "a", "seven 7"):
+        with pytest.raises(BadPassword):
+            create_profile(tmp_path / "a", LINK, "alice", short)
     assert not (tmp_path / "a").exists()
     create_profile(tmp_path / "a", LINK, "alice", PASSWORD).close()
     with pytest.raises(ProfileExists):

@@ -53,6 +53,23 @@ def test_two_different_passwords_make_no_profile(server: ServerProcess, tmp_path
     assert not person.profile.exists()
 
 
+def test_a_short_password_makes_no_profile_anywhere(server: ServerProcess, tmp_path: Path) -> None:
+    """The window's rule holds here too, before it is typed again; in a file as well."""
+    person = Person("short", tmp_path, "seven 7")
+    arguments = ("register", "--link", str(server.link()), "--name", "short-t")
+    refusal = "This password cannot be used: it has fewer than 8 characters."
+    with on_a_terminal(person, *arguments) as terminal:
+        terminal.expect("Password: ")
+        terminal.type("seven 7\n")
+        terminal.expect(refusal)
+        assert terminal.end() == 1
+        assert "again" not in terminal.shown
+    done = person.run(*arguments)
+    assert done.code == 1
+    assert refusal in done.err
+    assert not person.profile.exists()
+
+
 def test_ctrl_c_at_the_password_is_quiet(alice: Person) -> None:
     """Nothing but the prompt, and the customary exit code."""
     with on_a_terminal(alice, "listen") as terminal:

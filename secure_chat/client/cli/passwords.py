@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from secure_chat.client.cli.language import words
+from secure_chat.client.vault.keyfile import check_new_password
 from secure_chat.errors import CannotRead, NoPassword
 
 _LONGEST = 1024
@@ -16,7 +17,10 @@ _LONGEST = 1024
 def read_password(
     file: Path | None, *, from_stdin: bool, twice: bool, prompt: str | None = None
 ) -> str:
-    """The profile's password; ``twice`` for a new one. Raises `NoPassword`, `CannotRead`."""
+    """The profile's password; ``twice`` for a new one.
+
+    Raises `NoPassword`, `CannotRead`, `BadPassword` (a new one that locks no vault).
+    """
     if file is not None:
         return _checked(_first_line(file))
     if from_stdin:
@@ -49,6 +53,8 @@ def _ask(prompt: str, *, twice: bool) -> str:
         )
     try:
         password = _checked(getpass.getpass(prompt))
+        if twice:
+            check_new_password(password)  # before it is typed again
         if twice and getpass.getpass(words("The same password again: ")) != password:
             raise NoPassword(reason=words("the two differ"))
     except EOFError:

@@ -12,8 +12,10 @@ from enum import IntEnum
 from itertools import groupby, pairwise
 
 from secure_chat.client.i18n import Words
+from secure_chat.client.vault.keyfile import SHORTEST_PASSWORD
 
-SHORTEST = 8
+SHORTEST = SHORTEST_PASSWORD
+"""Characters; a shorter one locks no vault."""
 _WEAK_BITS, _FAIR_BITS, _GOOD_BITS = 35, 44, 54
 _LEET = str.maketrans({"@": "a", "4": "a", "3": "e", "1": "l", "0": "o", "$": "s", "5": "s",
                        "7": "t", "!": "i"})  # fmt: skip

@@ -32,6 +32,7 @@ from secure_chat.protocol.encoding import b64url, fields, from_b64url, u32, u64
 
 VERSION = 1
 KEY_BYTES = 32
+SHORTEST_PASSWORD = 8  # characters
 _SALT_BYTES = pwhash.argon2id.SALTBYTES
 _NONCE_BYTES = 24
 
@@ -63,6 +64,16 @@ class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+def check_new_password(password: str) -> None:
+    """Raise `BadPassword` unless a vault may be locked with it; what locks one opens it."""
+    if not password:
+        raise BadPassword(reason="it is empty")
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadPassword(
+            reason=Reason("it has fewer than {number} characters", number=SHORTEST_PASSWORD)
+        )
+
+
 def new_key_file(password: str, random: Random) -> tuple[bytes, bytes]:
     """A fresh key and the content of its key.json. Raises `BadPassword`."""
     key = random(KEY_BYTES)
@@ -71,8 +82,7 @@ def new_key_file(password: str, random: Random) -> tuple[bytes, bytes]:
 
 def wrap(key: bytes, password: str, random: Random) -> bytes:
     """The content of a key.json that opens with ``password``. Raises `BadPassword`."""
-    if not password:
-        raise BadPassword(reason="it is empty")
+    check_new_password(password)
     salt, nonce = random(_SALT_BYTES), random(_NONCE_BYTES)
     unsealed = _KeyFile(
         VERSION, "argon2id", b64url(salt), MIN_PASSES, MIN_MEMORY, b64url(nonce), ""
