@@ -14,7 +14,7 @@ from tests.window.stage import Stage, chat_view, drawn_texts, items
 
 pytestmark = pytest.mark.window
 MANY = 100_000
-FRAME = 0.016  # seconds; measured: 1.5 ms
+PAGE_SECONDS = 0.005  # of processor time; measured: 0.0015
 
 
 def test_everything_is_twice_as_large_at_192_dots_an_inch(
@@ -49,7 +49,7 @@ def test_an_outline_stays_pale_while_a_field_has_the_keyboard(stage: Stage) -> N
     assert str(card.cget("highlightcolor")) == str(card.cget("highlightbackground"))
 
 
-def test_a_hundred_thousand_messages_page_within_a_frame(
+def test_a_hundred_thousand_messages_page_within_five_ms(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them in the list: what is drawn is what is in view, however far one goes."""
@@ -78,7 +78,7 @@ def test_a_hundred_thousand_messages_page_within_a_frame(
     stage.press(app, "End")
     stage.until(lambda: stands_there(f"message {MANY - 1}"), "the end")
     up = sorted(seconds_of(lambda: page("<Prior>")) for _ in range(20))
-    assert max(down[10], up[10]) < FRAME
+    assert max(down[10], up[10]) < PAGE_SECONDS
     assert len(messages.canvas.find_all()) < 400
 
 
