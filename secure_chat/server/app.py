@@ -21,6 +21,7 @@ from secure_chat.server.config import Config, metrics_address, reloaded
 from secure_chat.server.core.hub import Hub
 from secure_chat.server.core.settings import Rate, Settings, blob_size_of
 from secure_chat.server.interfaces import Core, Loop
+from secure_chat.server.liveness import Health
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.net.settings import fitted
 from secure_chat.server.store import Store
@@ -58,6 +59,7 @@ class Server:
                 fitted(config.connections, machine.open_files()),
                 counters=self.store.counters,
             )
+            self.health = Health(self.store, self.net)
             self._metrics = self._make_metrics()
         except BaseException:
             self.store.close()

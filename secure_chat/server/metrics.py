@@ -32,14 +32,12 @@ from secure_chat.server import machine
 from secure_chat.server.bugs import note_bug
 from secure_chat.server.commands.operation import Place, Running
 from secure_chat.server.counters import COMMIT_BUCKETS, Counters
+from secure_chat.server.liveness import Health
 from secure_chat.server.store import database, overview
 from secure_chat.server.store.overview import Held
-from secure_chat.server.store.store import Store
 
 _PREFIX: Final = "secure_chat_"
 _HELD_SECONDS: Final = 60.0  # counting a large store takes a while
-_PATIENCE: Final = 5.0  # how long a healthy server may take for a turn or a commit
-_CHECK_SECONDS: Final = 2.0  # answers of /healthz are good for so long: each costs an fsync
 _REQUEST_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
@@ -163,53 +161,6 @@ def _commits(counters: Counters) -> Metric:
     )
 
 
-# ---------------------------------------------------------------- whether it is well
-
-
-class Health:
-    """Asks each loop for a turn, and the disk for a write. Called on any thread."""
-
-    def __init__(self, store: Store, running: Running) -> None:
-        self._store = store
-        self._running = running
-        self._guard = threading.Lock()
-        self._looked_at = float("-inf")
-        self._found: list[str] = []
-
-    def complaints(self) -> list[str]:
-        """What is wrong, a sentence each; empty: all is well. Takes up to `_PATIENCE` seconds."""
-        with self._guard:  # who comes meanwhile gets the same answer
-            if time.monotonic() - self._looked_at > _CHECK_SECONDS:
-                self._found = self._look()
-                self._looked_at = time.monotonic()
-            return self._found
-
-    def _look(self) -> list[str]:
-        if not self._running.net.is_serving:
-            return ["The network threads have ended."]
-        answers: dict[str, threading.Event] = {}
-        failed: list[str] = []
-
-        def asked(what: str) -> Callable[[object], None]:
-            answers[what] = threading.Event()
-
-            def came(outcome: object) -> None:
-                if isinstance(outcome, Exception):
-                    failed.append(f"{what}: it fails.")
-                answers[what].set()
-
-            return came
-
-        turn = asked("The network loop")
-        self._running.net.call_soon(lambda: turn(None))
-        self._store.probe(asked("Writing to the disk"), asked("Reading from the store"))
-        deadline = time.monotonic() + _PATIENCE
-        for what, answer in answers.items():
-            if not answer.wait(max(0.0, deadline - time.monotonic())):
-                failed.append(f"{what}: no answer within {_PATIENCE:g} seconds.")
-        return failed
-
-
 # ---------------------------------------------------------------- the listener
 
 
@@ -221,7 +172,7 @@ class MetricsServer:
         registry = CollectorRegistry()
         registry.register(_Numbers(place, running))
         ProcessCollector(registry=registry)
-        health = Health(place.store, running)
+        health = running.health
 
         class Handler(_Handler):
             pages: ClassVar = {

@@ -21,7 +21,7 @@ from secure_chat.protocol.messages import Error, Login
 from secure_chat.protocol.wiretypes import Signature
 from secure_chat.server import certificates, config
 from secure_chat.server.counters import COMMIT_BUCKETS, Counters
-from secure_chat.server.metrics import Health
+from secure_chat.server.liveness import Health
 from tests.operator.conftest import Operator, Running
 from tests.support.raw_client import RawClient
 from tests.support.waiting import wait_for
@@ -159,10 +159,6 @@ class _Patient:
         self.reads = True
         self.asked = 0
 
-    @property
-    def net(self) -> "_Patient":
-        return self
-
     def call_soon(self, call: Callable[[], None]) -> None:
         self.asked += 1
         if self.turns:
@@ -187,7 +183,7 @@ def test_an_ill_server_says_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], said: str
 ) -> None:
     """A loop that hangs, a disk that fails, threads that ended: each in words."""
-    monkeypatch.setattr("secure_chat.server.metrics._PATIENCE", 0.1)
+    monkeypatch.setattr("secure_chat.server.liveness._PATIENCE", 0.1)
     patient = _Patient()
     health = Health(patient, patient)  # type: ignore[arg-type]
     assert health.complaints() == []
@@ -207,7 +203,7 @@ def test_many_questions_cost_one_look() -> None:
 
 
 def test_a_full_disk_is_unwell(operator: Operator) -> None:
-    """A real server whose database cannot grow answers 503 in words, and 200 once it can again."""
+    """A real server whose database cannot grow answers 503 in words; `stats --running` fails."""
     if not Path("/proc").exists():
         pytest.skip("limits the size of files by /proc and prlimit")
     resource = pytest.importorskip("resource")
@@ -217,8 +213,13 @@ def test_a_full_disk_is_unwell(operator: Operator) -> None:
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
         wait_for(lambda: get(port, "/healthz")[0] == 503, 30, "the disk's trouble shows")
         assert "Writing to the disk" in get(port, "/healthz")[1]
+        shown = operator.run("stats", "--running")  # what the container's check asks
+        assert shown.returncode == 1
+        assert "trouble" in shown.stdout
+        assert "Writing to the disk: it fails." in shown.stdout
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, before)
         wait_for(lambda: get(port, "/healthz")[0] == 200, 30, "it is well again")
+        assert operator.run("stats", "--running").returncode == 0
 
 
 def test_a_server_warns_of_its_certificates_dates(operator: Operator) -> None:

@@ -17,6 +17,7 @@ from secure_chat.errors import AdminRefused, DataFolderMissing
 from secure_chat.server import admin, links, logs, ownership, rotation
 from secure_chat.server.config import Config
 from secure_chat.server.core.hub import Hub
+from secure_chat.server.liveness import Health
 from secure_chat.server.net.server import NetServer
 from secure_chat.server.store import Store, database
 
@@ -36,6 +37,10 @@ class Running(Protocol):
     @property
     def hub(self) -> Hub:
         """Sessions and mailboxes."""
+
+    @property
+    def health(self) -> Health:
+        """Whether the loops turn and the disk takes writes."""
 
     @property
     def certificate(self) -> str:

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from datetime import timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from secure_chat import __version__
 from secure_chat.errors import Code, ServerNotRunning
@@ -20,7 +20,10 @@ _SECONDS = 300.0
 
 
 class Now(Struct, frozen=True):
-    """Of a running server alone; `Counters` says what the later ones count."""
+    """Of a running server alone; `Counters` says what the later ones count.
+
+    ``complaints``: what does not work at this moment, a sentence each.
+    """
 
     uptime_seconds: int
     connections: int
@@ -39,6 +42,7 @@ class Now(Struct, frozen=True):
     commits: int
     commit_seconds: float
     commits_failed: int
+    complaints: list[str] = field(default_factory=list)
 
 
 class Stats(Struct, frozen=True):
@@ -86,6 +90,7 @@ def _now(place: Place, running: Running) -> Now:
         commits=counters.commits,
         commit_seconds=round(counters.commit_seconds, 6),
         commits_failed=counters.commits_failed,
+        complaints=running.health.complaints(),
     )
 
 
@@ -99,7 +104,9 @@ _STATS = Operation("stats", Nothing, Stats, collect, _SECONDS)
 def _arguments(parser: ArgumentParser) -> None:
     output.add_json(parser)
     parser.add_argument(
-        "--running", action="store_true", help="fail (exit code 2) unless a server answers"
+        "--running",
+        action="store_true",
+        help="fail unless a server answers (exit code 2) and does its work (1)",
     )
 
 
@@ -108,7 +115,7 @@ def _run(config: Config, options: Namespace) -> int:
         raise ServerNotRunning(folder=config.data_dir)
     stats = perform(config, _STATS, Nothing())
     print(output.json(stats) if options.json else _for_people(stats), flush=True)
-    return 0
+    return 1 if options.running and stats.now is not None and stats.now.complaints else 0
 
 
 def _for_people(stats: Stats) -> str:
@@ -142,6 +149,7 @@ def _live(now: Now) -> list[tuple[str, str]]:
         f"{now.stored:,} written to disk", f"{now.expired:,} expired",
     )  # fmt: skip
     return [
+        *(("trouble", complaint) for complaint in now.complaints),
         ("running for", str(timedelta(seconds=now.uptime_seconds))),
         ("connections", f"{now.connections:,}; {now.logged_in:,} logged in, {under_way} under way"),
         ("memory", "unknown" if now.memory_bytes is None else output.size(now.memory_bytes)),
@@ -168,6 +176,6 @@ COMMAND = Command(
     operations=(_STATS,),
     examples=(
         ("stats", "for people"),
-        ("stats --running --json", "for a watchdog: exit code 2 unless a server answers"),
+        ("stats --running --json", "for a watchdog: exit code 0 while a server does its work"),
     ),
 )
