@@ -2,9 +2,10 @@
 
 import logging
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from secure_chat.bugs import described
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,3 @@ def note_lost_thread(lost: threading.ExceptHookArgs) -> None:
     if lost.exc_value is not None and lost.exc_type is not SystemExit:
         name = lost.thread.name if lost.thread is not None else "unknown"
         log.critical("the thread %s has ended: %s", name, described(lost.exc_value))
-
-
-def described(bug: BaseException) -> str:
-    """Type and place of an exception; its text could hold a message or a key."""
-    places = traceback.extract_tb(bug.__traceback__)[-3:]
-    where = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
-    return f"{type(bug).__name__} in {where}"

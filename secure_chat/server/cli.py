@@ -16,9 +16,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from secure_chat import __version__
+from secure_chat.bugs import described
 from secure_chat.errors import BadCertificateFile, SecureChatError
 from secure_chat.server import config
-from secure_chat.server.bugs import described
 from secure_chat.server.commands.command import Command, Run
 from secure_chat.server.commands.registry import COMMANDS
 from secure_chat.server.commands.words import Number

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from secure_chat.server.bugs import described
+from secure_chat.bugs import described
 
 HIDDEN = "<hidden>"
 _LINK = re.compile(r"securechat://\S*", re.IGNORECASE)

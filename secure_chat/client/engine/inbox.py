@@ -23,8 +23,8 @@ import logging
 import apsw
 from msgspec import Struct
 
+from secure_chat.bugs import described
 from secure_chat.client import content
-from secure_chat.client.bugs import described
 from secure_chat.client.engine.contents import Contents
 from secure_chat.client.engine.context import Context
 from secure_chat.client.engine.trust import TrustKeeper

@@ -12,8 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from secure_chat.bugs import described
 from secure_chat.client.backoff import Backoff
-from secure_chat.client.bugs import described
 from secure_chat.client.engine.core import Core, Ending
 from secure_chat.client.engine.login import Greeting, Next
 from secure_chat.client.engine.wants import Intent

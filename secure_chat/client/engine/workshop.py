@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import apsw
 
-from secure_chat.client.bugs import described
+from secure_chat.bugs import described
 from secure_chat.client.content import ContentId
 from secure_chat.client.events import (
     ConversationChanged,

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from secure_chat.client.bugs import described
+from secure_chat.bugs import described
 from secure_chat.client.i18n import Words
 from secure_chat.errors import SecureChatError
 

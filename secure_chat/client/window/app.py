@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
 
+from secure_chat.bugs import described
 from secure_chat.client.api import Engine
-from secure_chat.client.bugs import described
 from secure_chat.client.events import Event
 from secure_chat.client.i18n import LANGUAGES, system_language
 from secure_chat.client.presenter.accounts import Accounts

@@ -12,9 +12,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
+from secure_chat.bugs import described
 from secure_chat.errors import Code, ConnectionLost
 from secure_chat.protocol.frames import BrokenStream, Frame
-from secure_chat.server.bugs import described, note_bug, noted
+from secure_chat.server.bugs import note_bug, noted
 from secure_chat.server.counters import Counters
 from secure_chat.server.interfaces import Core
 from secure_chat.server.net.connection import State, TlsConnection
