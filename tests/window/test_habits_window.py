@@ -1,5 +1,6 @@
 """Real windows and real keys around the conversation: people, pages, lock, settings."""
 
+import re
 import threading
 import time
 import tkinter as tk
@@ -37,7 +38,7 @@ from secure_chat.protocol.addresses import UserId
 from secure_chat.protocol.held import HeldRow
 from secure_chat.protocol.invite import ContactLink
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
-from tests.window.fakes import NUMBER, FakeAccounts, FakeEngine
+from tests.window.fakes import NOW, NUMBER, FakeAccounts, FakeEngine
 from tests.window.stage import Silent, Stage, all_texts, chat_view, item_option, items
 from tests.window.test_two_people import chat, texts
 
@@ -160,9 +161,11 @@ def test_signs_of_choices_stand_where_reading_starts_and_grow(stage: Stage, lang
 
 
 def test_persian_is_joined_wherever_people_write_it(stage: Stage) -> None:
-    """The own name in the settings too; an empty field's caret stands where reading starts, and
-    Tab goes from the search to what it narrows."""
+    """The own name in the settings and the day in the list of people too; an empty field's caret
+    stands where reading starts, and Tab goes from the search to what it narrows."""
     fake = FakeEngine()
+    yesterday = NOW.timestamp() - (time.time() - 86_400)
+    fake.say(BOB, "hi", ago=yesterday / 60)
     fake.set_profile("سارا")
     app = stage.open(
         FakeAccounts(fake, [KnownProfile(Path("/p/alice"), "alice", "")]), None, Settings("fa")
@@ -171,6 +174,10 @@ def test_persian_is_joined_wherever_people_write_it(stage: Stage) -> None:
     stage.press(app, "Return")
     stage.until(lambda: app.chat is not None, "signed in")
     search = chat_view(app).search
+    people = chat_view(app).people.canvas
+    listed = "".join(item_option(people, item, "text") for item in items(people, "text"))
+    assert re.search("[\ufe70-\ufefc]", listed), "the day, in words"
+    assert not re.search("[\u0621-\u064a]", listed), "and none of it in loose letters"
     caret = search.bbox("insert")
     assert caret is not None
     assert caret[0] > search.winfo_width() * 3 // 4

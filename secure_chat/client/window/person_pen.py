@@ -35,8 +35,9 @@ class PersonPen:
         self._avatar(row, y + height // 2, ground)
         name_y, preview_y = y + height * 0.33, y + height * 0.68
         end = width - ui.px(16)
-        when_width = ui.fonts["small"].measure(row.when)
-        self._text(end, name_y, row.when, "small", colors.muted, at_end=True)
+        when = ui.say(row.when)
+        when_width = ui.fonts["small"].measure(when)
+        self._text(end, name_y, when, "small", colors.muted, at_end=True)
         self._names(row, name_y, end - when_width)
         taken = self._unread(row, end, round(preview_y))
         taken += self._signs(row, end - taken, round(preview_y))
