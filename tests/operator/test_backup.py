@@ -350,7 +350,8 @@ def _cut_off(server: ServerProcess, number: int) -> Path:
     target = server.folder / "cut.backup"
     command = [*server._program(), "backup", *server._place(), str(target)]
     with Running(command, server.folder, "cut", server.folder / "home") as running:
-        wait_for((server.folder / ".cut.backup.partial").exists, 60, "it writes")
+        half = server.folder / ".cut.backup.partial"
+        wait_for(lambda: half.exists() and half.stat().st_size, 60, "it writes")
         assert list(server.data_dir.glob("backup-*"))
         assert backups.sweep_left(server.data_dir) == 0  # young, and held
         for place in server.data_dir.glob("backup-*"):
