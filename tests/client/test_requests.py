@@ -54,6 +54,12 @@ def test_a_stranger_cannot_fill_the_vault(sim: Sim, monkeypatch: pytest.MonkeyPa
     sim.run()
     assert held(bob) == before
     assert problems(bob, RequestFull) == 1
+    garbage = Delivery(DeliveryId(b"d" * 16), 999, sender=f"{alice.name}/1")
+    bob.down.append((garbage, b"nothing that opens"))
+    bob.receive(1)
+    sim.run()
+    assert held(bob) == before, "what cannot be read fills it no more than what can"
+    assert problems(bob, RequestFull) == 2
     bob.engine.accept_request(alice.name)
     bob.settle()
     alice.write(bob, "thank you")

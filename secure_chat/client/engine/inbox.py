@@ -231,9 +231,10 @@ class Inbox:
         if isinstance(wrong, RequestFull | TooManyRequests):
             self._say_quietly(wrong)
             return
-        if user_id is not None and (
-            requests.is_full(db, user_id) or requests.is_one_too_many(db, user_id)
-        ):
+        if user_id is not None and requests.is_full(db, user_id):
+            self._say_quietly(RequestFull(user_id=user_id))
+            return
+        if user_id is not None and requests.is_one_too_many(db, user_id):
             self._say_quietly(TooManyRequests(user_id=user_id))
             return
         error: SecureChatError = wrong
