@@ -6,7 +6,7 @@ from secure_chat.server.core.mailbox import Mailbox
 from secure_chat.server.store import Store, mail
 from secure_chat.server.store.mail import Acked
 
-_NUMBER_SECONDS: Final = 2.0
+_NUMBER_SECONDS: Final = 30.0  # each time a commit for all, which others wait for
 
 
 class Acknowledged:
@@ -26,7 +26,7 @@ class Acknowledged:
         self._rows[mailbox] = self._rows.get(mailbox, False) or stored
 
     def flush(self, now: float, *, everything: bool = False) -> None:
-        """Rows go at each tick; a mere number, which only helps old vaults, every other second."""
+        """Rows go at each tick; a mere number, which only helps old vaults, seldom."""
         everything = everything or now - self._wrote_all_at >= _NUMBER_SECONDS
         chosen = [m for m, stored in self._rows.items() if stored or everything]
         if everything:
