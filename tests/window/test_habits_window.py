@@ -16,6 +16,7 @@ from secure_chat.client.events import (
     ConnectionChanged,
     ConnectionState,
     PeopleChanged,
+    Problem,
     ServersData,
     Trust,
 )
@@ -40,7 +41,7 @@ from secure_chat.protocol.invite import ContactLink
 from tests.support.habit_calls import KEYS, SERVER, SERVER_ID
 from tests.window.fakes import NOW, NUMBER, FakeAccounts, FakeEngine
 from tests.window.stage import Silent, Stage, all_texts, chat_view, item_option, items
-from tests.window.test_two_people import chat, texts
+from tests.window.test_two_people import chat, find, texts
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(240)]
 ALICE, BOB, SARA = UserId("alice"), UserId("bob"), UserId("sara")
@@ -276,6 +277,16 @@ def test_a_long_answer_of_the_server_is_drawn_in_pieces(stage: Stage) -> None:
     held = page(app, HeldPage)
     assert isinstance(held, HeldPage)
     rows = tuple(HeldRow(f"t{n % 30}", {f"c{k}": "x" * 90 for k in range(30)}) for n in range(3000))
+    beats = heart_of(app)
+    held.take(ServersData(rows))
+    stage.until(lambda: not held.drawing, "all is drawn")
+    stage.until(lambda: len(beats) > 2, "and the window goes on")
+    assert "c29" in all_texts(held)
+    assert longest_pause(beats) < 0.2
+
+
+def heart_of(app: App) -> list[float]:
+    """When the window could do something else, in processor time; it goes on growing."""
     beats: list[float] = []
 
     def beat() -> None:
@@ -283,11 +294,35 @@ def test_a_long_answer_of_the_server_is_drawn_in_pieces(stage: Stage) -> None:
         app.root.after(1, beat)
 
     beat()
-    held.take(ServersData(rows))
-    stage.until(lambda: not held.drawing, "all is drawn")
-    stage.until(lambda: len(beats) > 2, "and the window goes on")
-    assert "c29" in all_texts(held)
-    assert max(after - before for before, after in pairwise(beats)) < 0.2
+    return beats
+
+
+def longest_pause(beats: list[float]) -> float:
+    return max(after - before for before, after in pairwise(beats))
+
+
+@pytest.mark.parametrize("what", ["messages", "problems"])
+def test_a_server_that_floods_never_holds_the_window_up(stage: Stage, what: str) -> None:
+    """Thousands of messages into the open conversation, or of errors: no pause like a hang.
+
+    The longest takes 130 ms on an idle machine; taken at once they would take many seconds.
+    """
+    engine = FakeEngine()
+    engine.say(BOB, "hi")
+    app = signed_in(stage, engine)
+    find(stage, app, "bob")
+    beats = heart_of(app)
+    for number in range(3_000):
+        if what == "messages":
+            engine.say(BOB, f"سلام {number}")
+        else:
+            engine.events.put(Problem(Refused(Code.OVERLOADED, "busy")))
+    stage.until(engine.events.empty, "all is taken")
+    done = len(beats)
+    stage.until(lambda: len(beats) > done + 2, "and drawn")
+    assert longest_pause(beats) < 0.5
+    if what == "messages":
+        assert texts(app)[-1] == "سلام 2999"
 
 
 def test_every_choice_of_the_settings_is_reached_by_keyboard(stage: Stage) -> None:
