@@ -31,6 +31,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 FILE_VARIABLE = "SECURE_CHAT_SERVER_CONFIG"
 """The variable that names a file of settings, so that services and containers say it once."""
 
+_MESSAGES = Settings().messages
 _SHOWN = 60  # characters of a wrong value
 _RELOAD = {"reload": True}
 """Marks a setting that a running server follows when it is told to reload (SIGHUP)."""
@@ -108,9 +109,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ge=1,
             le=1_000_000,
             description="messages of up to 4 KiB that one account may send a second, "
-            "beyond 4,000 at once",
+            f"beyond {_MESSAGES.burst:,} at once",
         ),
-    ] = int(Settings().messages.per_second)
+    ] = int(_MESSAGES.per_second)
     connections: Annotated[
         int,
         Meta(

@@ -353,7 +353,7 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
         with self._emitting:
             with self._vault.write() as db:
                 result, events = change(db)
-                deleted = any(takes_away(event) for event in events)
+                deleted = takes_away(events)
                 events = shown(db, events)
             self._put(events)
             if deleted:
@@ -367,5 +367,5 @@ class ChatEngine(TrustIntents, HabitIntents, FileIntents):
     def _put(self, events: list[Event]) -> None:
         for event in events:
             self._events.put(event)
-        if any(takes_away(event) for event in events):
+        if takes_away(events):
             self._workshop.wake()  # what lies sealed in the profile goes too

@@ -97,7 +97,7 @@ class Context:
         try:
             with self.vault.write() as db:
                 yield db
-                deleted = any(takes_away(event) for event in self.events[events:])
+                deleted = takes_away(self.events[events:])
                 self.events[events:] = shown(db, self.events[events:])
         except BaseException:
             del self.events[events:]

@@ -3,7 +3,7 @@
 For both directions: what a peer's content does here, and what our own does before it is sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import apsw
 
@@ -199,11 +199,14 @@ def shown(db: apsw.Connection, events: list[Event]) -> list[Event]:
     return kept
 
 
-def takes_away(event: Event) -> bool:
+def takes_away(events: Iterable[Event]) -> bool:
     """Whether words of a conversation left the vault: then its log of changes is cut, too."""
-    if isinstance(event, MessageChanged):
-        return event.message.deleted
-    return isinstance(event, MessageRemoved)
+    return any(
+        event.message.deleted
+        if isinstance(event, MessageChanged)
+        else isinstance(event, MessageRemoved)
+        for event in events
+    )
 
 
 def _of_a_line(event: Event) -> UserId | None:

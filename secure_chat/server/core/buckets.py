@@ -27,7 +27,7 @@ class Buckets:
         if bucket is None:
             return 1.0
         if now != bucket[1]:
-            bucket[0] = min(self.burst, bucket[0] + (now - bucket[1]) * self._per_second)
+            bucket[0] = self._level(bucket, now)
             bucket[1] = now
         if bucket[0] >= cost:
             bucket[0] -= cost
@@ -39,7 +39,7 @@ class Buckets:
         bucket = self._levels.get(key)
         if bucket is None:
             return 0
-        level = bucket[0] + (now - bucket[1]) * self._per_second
+        level = self._level(bucket, now)
         if level >= 1:
             return 0
         return (1 - level) / self._per_second if self._per_second else 3600.0
@@ -48,8 +48,12 @@ class Buckets:
         """The keys that are ``who``, or a tuple that begins with it, and the tokens of each."""
         for key in (who, *self._pairs.get(who, ())):
             if key in self._levels:
-                level, at = self._levels[key]
-                yield key, min(self.burst, level + (now - at) * self._per_second)
+                yield key, self._level(self._levels[key], now)
+
+    def _level(self, bucket: list[float], now: float) -> float:
+        """How many tokens are in a bucket by now."""
+        tokens, at = bucket
+        return min(self.burst, tokens + (now - at) * self._per_second)
 
     def _new(self, key: Hashable, now: float) -> list[float] | None:
         """A full bucket, or None if there are too many busy keys: nobody else gets in then."""
@@ -67,9 +71,7 @@ class Buckets:
     def forget_full(self, now: float) -> None:
         """Drop the keys whose bucket has filled up again."""
         full = [
-            key
-            for key, (level, at) in self._levels.items()
-            if level + (now - at) * self._per_second >= self.burst
+            key for key, bucket in self._levels.items() if self._level(bucket, now) >= self.burst
         ]
         for key in full:
             del self._levels[key]

@@ -33,6 +33,8 @@ PAGE_BYTES: Final = 512 * 1024
 REFILL: Final = 32
 """A page is read once so many places in the window are free."""
 
+TAG: Final = 8  # bytes of a mailbox's tag, with which the keys of its messages begin
+
 
 class Account:
     """What the mailboxes of one account share."""
@@ -97,7 +99,7 @@ class Mailbox:
 
     def __init__(self, state: DeviceState, account: Account) -> None:
         self.device_id = state.device_id
-        self.tag = state.device_id.to_bytes(8, "big")
+        self.tag = state.device_id.to_bytes(TAG, "big")
         self.address = f"{state.user_id}/{state.device}"
         self.account = account
         self.session: Session | None = None

@@ -20,6 +20,7 @@ from secure_chat.server.core.mailbox import (
     BUFFERED,
     PAGE_BYTES,
     RESERVE,
+    TAG,
     Entry,
     Mailbox,
     Place,
@@ -36,8 +37,7 @@ from secure_chat.server.store.mail import Waiting
 
 _HELD: Final = 1_024  # messages that may wait until their mailboxes are loaded
 _SWEEP_SECONDS: Final = 15.0
-_TAG: Final = 8
-_SENDER_AT: Final = _TAG + 22  # in the key of a message: mailbox's tag ‖ delivery id ‖ sender
+_SENDER_AT: Final = TAG + 22  # in the key of a message: mailbox's tag ‖ delivery id ‖ sender
 
 
 class Post:
@@ -87,7 +87,7 @@ class Post:
             found: Counter[str] = Counter()
             for key in keys:
                 sender = key[_SENDER_AT:].partition(b"/")[0].decode()
-                recipient = owners.get(key[:_TAG], sender)
+                recipient = owners.get(key[:TAG], sender)
                 found[sender] += 1
                 if recipient != sender:
                     found[recipient] += 1
